@@ -1,0 +1,20 @@
+import path from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+const root = path.resolve(__dirname, '..');
+
+export default defineConfig({
+  root,
+  resolve: {
+    alias: [
+      { find: /^lnmt$/, replacement: path.join(root, 'constructs/index.ts') },
+      { find: /^lnmt\/stacks$/, replacement: path.join(root, 'stacks/index.ts') },
+      { find: /^lnmt\/(\w+)$/, replacement: path.join(root, 'constructs/$1/index.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/integration/**', 'test/bench/**'],
+    testTimeout: 30_000,
+  },
+});

@@ -1,0 +1,37 @@
+import type { IBuildingBlock, StatefulProps } from './building-block';
+import type { IEncryptionKey } from './encryption-key';
+import type { ICluster } from './cluster';
+
+/** Props of a secret. Its value is never part of a program or a state: people or rotation write it. */
+export interface SecretProps extends StatefulProps {
+  /** What it is, for people. */
+  readonly description: string;
+  /** @default - the cloud's own key */
+  readonly encryptionKey?: IEncryptionKey;
+}
+
+/** A secret in the cloud's secret manager. */
+export interface ISecret extends IBuildingBlock {
+  /** Key under which External Secrets finds it; may be a token. */
+  readonly externalKey: string;
+}
+
+/** Name of the ClusterSecretStore that a platform offers, the same on every target. */
+export const SECRET_STORE = 'lnmt';
+
+/** Props of the join between the cloud's secret manager and the cluster. */
+export interface SecretStoreProps {
+  readonly cluster: ICluster;
+  /** Secrets whose names begin with these parts may be read, and no others. */
+  readonly naming: readonly string[];
+  /** Key that the secrets are encrypted with. @default - the cloud's own key */
+  readonly encryptionKey?: IEncryptionKey;
+}
+
+/** The External Secrets operator bound to the cloud's secret manager, read-only, as ClusterSecretStore {@link SECRET_STORE}. */
+export interface ISecretStore extends IBuildingBlock {
+  /** Name of the ClusterSecretStore. */
+  readonly storeName: string;
+  /** Full key of a secret by its short name, e.g. `api-keys` → `ml/api-keys`. */
+  externalKey(name: string): string;
+}

@@ -1,0 +1,167 @@
+/** How a setting is written in the environment. */
+export type EnvKind = 'string' | 'integer' | 'boolean' | 'duration' | 'bytes' | 'enum' | 'list';
+
+/** One setting that manifests write and servers read. */
+export interface EnvVariable {
+  /** Name of the environment variable. */
+  readonly name: string;
+  readonly kind: EnvKind;
+  /** One sentence for people. */
+  readonly doc: string;
+  /** Value when the variable is unset. Absent means: required. Durations in seconds, sizes in bytes. */
+  readonly default?: string;
+  /** True when the variable may stay unset and has no default. */
+  readonly optional?: boolean;
+  /** Allowed values of an enum. */
+  readonly values?: readonly string[];
+  /** Smallest value of an integer, duration or size. */
+  readonly min?: number;
+  /** Largest value of an integer, duration or size. */
+  readonly max?: number;
+}
+
+/** Settings of the inference server. */
+export const INFERENCE_ENV = {
+  modelName: { name: 'LNMT_MODEL_NAME', kind: 'string', doc: 'Name under which the model is served.' },
+  modelVersion: { name: 'LNMT_MODEL_VERSION', kind: 'string', doc: 'Version of the model to serve.' },
+  modelUri: {
+    name: 'LNMT_MODEL_URI',
+    kind: 'string',
+    doc: 'Store that holds models as `<name>/<version>/model.onnx`: `file:///dir` or `s3://bucket/prefix`.',
+  },
+  modelCacheDir: {
+    name: 'LNMT_MODEL_CACHE_DIR',
+    kind: 'string',
+    doc: 'Folder for verified model files.',
+    default: '/var/cache/lnmt/models',
+  },
+  bindAddress: { name: 'LNMT_BIND_ADDRESS', kind: 'string', doc: 'Address to listen on.', default: '127.0.0.1' },
+  httpPort: { name: 'LNMT_HTTP_PORT', kind: 'integer', doc: 'HTTP port.', default: '8080', min: 0, max: 65535 },
+  metricsPort: { name: 'LNMT_METRICS_PORT', kind: 'integer', doc: 'Metrics port.', default: '9090', min: 0, max: 65535 },
+  auth: {
+    name: 'LNMT_AUTH',
+    kind: 'enum',
+    values: ['api-keys', 'none'],
+    doc: 'How callers prove who they are. `none` outside localhost needs LNMT_AUTH_NONE_REASON.',
+    default: 'api-keys',
+  },
+  authNoneReason: {
+    name: 'LNMT_AUTH_NONE_REASON',
+    kind: 'string',
+    doc: 'Why an exposed server may answer anyone; printed as a warning at start.',
+    optional: true,
+  },
+  apiKeysDir: {
+    name: 'LNMT_API_KEYS_DIR',
+    kind: 'string',
+    doc: 'Folder with the mounted API-key file.',
+    default: '/etc/lnmt/api-keys',
+  },
+  maxRequestBytes: {
+    name: 'LNMT_MAX_REQUEST_BYTES',
+    kind: 'bytes',
+    doc: 'Largest accepted request body.',
+    default: '8388608',
+    min: 1024,
+    max: 1073741824,
+  },
+  maxConcurrency: {
+    name: 'LNMT_MAX_CONCURRENCY',
+    kind: 'integer',
+    doc: 'Requests in the queue or running; one more is refused with 429.',
+    default: '1000',
+    min: 1,
+    max: 100000,
+  },
+  threads: {
+    name: 'LNMT_INTRA_OP_THREADS',
+    kind: 'integer',
+    doc: 'Threads that one model run may use; 0 lets onnxruntime choose.',
+    default: '0',
+    min: 0,
+    max: 1024,
+  },
+  executionProvider: {
+    name: 'LNMT_EXECUTION_PROVIDER',
+    kind: 'enum',
+    values: ['cpu', 'cuda', 'tensorrt', 'webgpu'],
+    doc: 'ONNX Runtime execution provider. Never replaced silently.',
+    default: 'cpu',
+  },
+  drainDelay: {
+    name: 'LNMT_DRAIN_DELAY_SECONDS',
+    kind: 'duration',
+    doc: 'Seconds after SIGTERM in which the server is not ready but still accepts.',
+    default: '5',
+    min: 0,
+    max: 600,
+  },
+  grace: {
+    name: 'LNMT_GRACE_SECONDS',
+    kind: 'duration',
+    doc: 'Seconds that requests in flight may take after the listener closed.',
+    default: '25',
+    min: 0,
+    max: 3600,
+  },
+  logLevel: {
+    name: 'LNMT_LOG_LEVEL',
+    kind: 'enum',
+    values: ['fatal', 'error', 'warn', 'info', 'debug', 'trace'],
+    doc: 'Least severe level that is logged.',
+    default: 'info',
+  },
+  s3Endpoint: {
+    name: 'LNMT_S3_ENDPOINT',
+    kind: 'string',
+    doc: 'URL of an S3-compatible store other than AWS.',
+    optional: true,
+  },
+  s3Region: { name: 'AWS_REGION', kind: 'string', doc: 'Region of the S3 store.', optional: true },
+  s3AccessKeyId: {
+    name: 'AWS_ACCESS_KEY_ID',
+    kind: 'string',
+    doc: 'Static S3 credential; unset where the pod has an identity.',
+    optional: true,
+  },
+  s3SecretAccessKey: {
+    name: 'AWS_SECRET_ACCESS_KEY',
+    kind: 'string',
+    doc: 'Static S3 credential; unset where the pod has an identity.',
+    optional: true,
+  },
+} as const satisfies Record<string, EnvVariable>;
+
+/** Settings of a training job: what the manifest of a `GpuTrainingCluster` tells its container. */
+export const TRAINING_ENV = {
+  checkpointUri: {
+    name: 'LNMT_CHECKPOINT_URI',
+    kind: 'string',
+    doc: 'Store that receives checkpoints, e.g. `s3://bucket/prefix`.',
+  },
+  checkpointDir: {
+    name: 'LNMT_CHECKPOINT_DIR',
+    kind: 'string',
+    doc: 'Local folder for checkpoints before they are uploaded.',
+    default: '/var/lib/lnmt/checkpoints',
+  },
+  scratchDir: { name: 'LNMT_SCRATCH_DIR', kind: 'string', doc: 'Parallel scratch.', optional: true },
+  gpusPerNode: { name: 'LNMT_GPUS_PER_NODE', kind: 'integer', doc: 'GPUs of each rank’s node.', min: 0, max: 64 },
+  nodes: { name: 'LNMT_NODES', kind: 'integer', doc: 'Nodes of the job.', min: 1, max: 4096 },
+} as const satisfies Record<string, EnvVariable>;
+
+/** Key of {@link INFERENCE_ENV}. */
+export type InferenceSetting = keyof typeof INFERENCE_ENV;
+
+/** Settings by name, each as its text in the environment; unset ones are absent. */
+export type EnvSettings<T extends Record<string, EnvVariable>> = { readonly [K in keyof T]?: string };
+
+/** Turns settings into environment variables, in the order of the table. */
+export function toEnv<T extends Record<string, EnvVariable>>(table: T, settings: EnvSettings<T>): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [key, row] of Object.entries(table)) {
+    const value = settings[key];
+    if (value !== undefined) env[row.name] = value;
+  }
+  return env;
+}

@@ -1,0 +1,22 @@
+/** The bundled images, by the name that they have below a registry prefix, e.g. `registry.example.com/lnmt/inference`. */
+export const IMAGES = {
+  inference: { repository: 'inference', dockerfile: 'runtime/inference/Dockerfile', flavours: ['cpu', 'cuda'] },
+  training: { repository: 'training', dockerfile: 'runtime/training/Dockerfile', flavours: ['cpu', 'cuda'] },
+} as const;
+
+/** Key of {@link IMAGES}. */
+export type ImageName = keyof typeof IMAGES;
+
+/** Whether the image carries GPU libraries. */
+export type ImageFlavour = 'cpu' | 'cuda';
+
+/** Name of an image's entry in a digest table, e.g. `inference-cuda`; the CPU flavour is the bare name. */
+export function imageKey(name: ImageName, flavour: ImageFlavour): string {
+  return flavour === 'cpu' ? name : `${name}-${flavour}`;
+}
+
+/** Command of each image, as the manifest states it and as `lnmt dev` maps it to a local program. */
+export const IMAGE_COMMANDS = {
+  inference: ['node', '/app/dist/inference/main.js'],
+  training: ['node', '/app/dist/training/main.js'],
+} as const satisfies Record<ImageName, readonly string[]>;

@@ -1,0 +1,85 @@
+/** One Prometheus metric of the servers. */
+export interface MetricDefinition {
+  /** Exposition name. */
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  /** Label names, in the order in which servers give them. */
+  readonly labels: readonly string[];
+  /** Upper bounds of a histogram's buckets, in the metric's unit. */
+  readonly buckets?: readonly number[];
+  /**
+   * The metric that a HorizontalPodAutoscaler reads, derived from this one. It stands in the same row because a
+   * name mismatch between server, adapter rule and autoscaler is never reported by anything.
+   */
+  readonly derived?: { readonly name: string; readonly window: string };
+}
+
+const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
+const MODEL_LABELS = ['model', 'version'] as const;
+
+/** Every metric that LNMT's servers expose. */
+export const METRICS = {
+  inferenceRequests: {
+    name: 'lnmt_inference_requests_total',
+    type: 'counter',
+    help: 'Inference requests received, by outcome',
+    labels: [...MODEL_LABELS, 'code'],
+    derived: { name: 'inference_requests_per_second', window: '1m' },
+  },
+  inferenceDuration: {
+    name: 'lnmt_inference_duration_seconds',
+    type: 'histogram',
+    help: 'Time from request received to response ready',
+    labels: MODEL_LABELS,
+    buckets: LATENCY_BUCKETS,
+  },
+  queueDuration: {
+    name: 'lnmt_inference_queue_duration_seconds',
+    type: 'histogram',
+    help: 'Time that a request waited for a batch',
+    labels: MODEL_LABELS,
+    buckets: LATENCY_BUCKETS,
+  },
+  computeDuration: {
+    name: 'lnmt_inference_compute_duration_seconds',
+    type: 'histogram',
+    help: 'Time that the model ran for a batch',
+    labels: MODEL_LABELS,
+    buckets: LATENCY_BUCKETS,
+  },
+  batchSize: {
+    name: 'lnmt_inference_batch_size',
+    type: 'histogram',
+    help: 'Requests in one batch',
+    labels: MODEL_LABELS,
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128],
+  },
+  queueDepth: {
+    name: 'lnmt_inference_queue_depth',
+    type: 'gauge',
+    help: 'Requests admitted and not yet running',
+    labels: MODEL_LABELS,
+  },
+  modelReady: {
+    name: 'lnmt_model_ready',
+    type: 'gauge',
+    help: '1 while the model can serve, else 0',
+    labels: MODEL_LABELS,
+  },
+  modelLoadDuration: {
+    name: 'lnmt_model_load_duration_seconds',
+    type: 'gauge',
+    help: 'Time of the last successful load',
+    labels: MODEL_LABELS,
+  },
+  authFailures: {
+    name: 'lnmt_auth_failures_total',
+    type: 'counter',
+    help: 'Requests refused by authentication or authorization',
+    labels: ['reason'],
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+/** Name of the Pods metric that the HorizontalPodAutoscaler of an endpoint reads. */
+export const REQUESTS_PER_SECOND_METRIC = METRICS.inferenceRequests.derived.name;

@@ -1,0 +1,20 @@
+/**
+ * The shutdown sequence in seconds. Manifests and servers take it from here, so that a grace period is never
+ * shorter than the work it has to cover.
+ *
+ * SIGTERM → readiness false, still accepting for `drainDelay` → stop listening → in-flight work up to `grace` → exit.
+ */
+export const SHUTDOWN = {
+  /** `preStop.sleep`: endpoints are withdrawn while the pod still answers. */
+  preStopSleep: 5,
+  /** After SIGTERM: not ready, but still accepting; covers probe period and load-balancer propagation. */
+  drainDelay: 5,
+  /** Limit for requests in flight after the listener closed. */
+  grace: 25,
+  /** Room for flushing telemetry and ending child processes. */
+  margin: 10,
+} as const;
+
+/** `terminationGracePeriodSeconds` that covers the whole sequence. */
+export const TERMINATION_GRACE_SECONDS =
+  SHUTDOWN.preStopSleep + SHUTDOWN.drainDelay + SHUTDOWN.grace + SHUTDOWN.margin;
