@@ -1,0 +1,118 @@
+import type { IConstruct } from 'constructs';
+import { LnmtError } from '../errors';
+import type { ErrorTable } from '../errors';
+
+/** Codes of the AWS folder, 2000 to 2099. */
+export const AWS_ERRORS = {
+  LNMT2001: {
+    title: 'the region cannot be used',
+    explanation:
+      'AwsCloud takes the code of a region, such as eu-west-1, not a zone (eu-west-1a) and not a display name. The list of your account is printed by `aws ec2 describe-regions`.',
+  },
+  LNMT2002: {
+    title: 'a stack is bound to two regions',
+    explanation:
+      'One Terraform stack has one AWS provider, so that a resource cannot land in a region by accident. Make one stack a region.',
+  },
+  LNMT2003: {
+    title: 'a block was not made by the AWS constructs',
+    explanation:
+      'The AWS constructs read resource attributes of one another (role names, subnet ids). A block that only claims to be of AWS has none of them. Adopt existing resources with the fromXxx factory of the class that the message names.',
+  },
+  LNMT2004: {
+    title: 'the region has fewer zones',
+    explanation: 'A network cannot have a subnet in more availability zones than the region offers.',
+  },
+  LNMT2005: {
+    title: 'a Capacity Block shares its ladder',
+    explanation:
+      'EKS attaches a Capacity Block to a managed node group, which has one kind of capacity. Karpenter rungs cannot stand beside it in the same pool. Make one pool for the block and another for the rest.',
+  },
+  LNMT2006: {
+    title: 'an adopted cluster lacks a part',
+    explanation:
+      'Node pools need the node role, the security group and the subnets of the cluster. EksCluster.fromCluster takes them as properties.',
+  },
+  LNMT2007: {
+    title: 'a list is empty',
+    explanation: 'The property needs at least one entry.',
+  },
+} as const satisfies ErrorTable;
+
+/** The region is malformed. */
+export function unusableRegion(scope: IConstruct | undefined, property: string, value: string): LnmtError {
+  return new LnmtError('LNMT2001', scope, {
+    what: `${property} is not the code of an AWS region`,
+    got: JSON.stringify(value),
+    allowed: 'a code such as eu-west-1, us-east-2 or us-gov-west-1',
+    remedy: 'choose one that `aws ec2 describe-regions` lists',
+  });
+}
+
+/** The stack already has a provider for another region. */
+export function secondRegion(scope: IConstruct | undefined, region: string, bound: string): LnmtError {
+  return new LnmtError('LNMT2002', scope, {
+    what: 'the stack is bound to another region already',
+    got: region,
+    allowed: bound,
+    remedy: 'create another TerraformStack for the second region',
+  });
+}
+
+/** The block has the right cloud name and the wrong class. */
+export function foreignConstruct(
+  scope: IConstruct | undefined,
+  property: string,
+  path: string,
+  expected: string,
+): LnmtError {
+  return new LnmtError('LNMT2003', scope, {
+    what: `${property} was not made by the AWS constructs`,
+    got: path,
+    allowed: `a construct of class ${expected}`,
+    remedy: `create it with AwsCloud, or adopt it with the fromXxx factory of ${expected}`,
+  });
+}
+
+/** More zones are asked for than there are. */
+export function tooFewZones(
+  scope: IConstruct | undefined,
+  property: string,
+  wanted: number,
+  region: string,
+  offered: number,
+): LnmtError {
+  return new LnmtError('LNMT2004', scope, {
+    what: `${property} asks for more zones than ${region} has`,
+    got: `${wanted} zones`,
+    allowed: `at most ${offered} zones`,
+    remedy: `lower ${property} or choose another region`,
+  });
+}
+
+/** A Capacity Block is one of several rungs. */
+export function blockSharesLadder(scope: IConstruct | undefined, rungs: readonly string[]): LnmtError {
+  return new LnmtError('LNMT2005', scope, {
+    what: 'capacity holds a Capacity Block beside other rungs',
+    got: rungs.join(', '),
+    allowed: 'a Capacity Block alone',
+    remedy: 'make one pool for the block and another pool for the other rungs',
+  });
+}
+
+/** The adopted cluster was imported without something that is needed now. */
+export function adoptedClusterLacks(scope: IConstruct | undefined, property: string, neededBy: string): LnmtError {
+  return new LnmtError('LNMT2006', scope, {
+    what: `${neededBy} needs ${property} of the adopted cluster`,
+    remedy: `pass ${property} to EksCluster.fromCluster`,
+  });
+}
+
+/** A list has no entry. */
+export function emptyList(scope: IConstruct | undefined, property: string): LnmtError {
+  return new LnmtError('LNMT2007', scope, {
+    what: `${property} is empty`,
+    allowed: 'one entry or more',
+    remedy: `give ${property} at least one entry`,
+  });
+}
