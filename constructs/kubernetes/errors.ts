@@ -1,0 +1,185 @@
+import type { IConstruct } from 'constructs';
+import { LnmtError } from '../errors';
+import type { ErrorTable } from '../errors';
+
+/** Codes of the Kubernetes half: workloads, namespaces, queues and databases. */
+export const KUBERNETES_ERRORS = {
+  LNMT3000: {
+    title: 'a name is not a Kubernetes name',
+    explanation:
+      'Names of objects are DNS labels: lower-case letters, digits and hyphens, a letter first, with room for the suffix that pods get.',
+  },
+  LNMT3001: {
+    title: 'a fixed scaling has no metrics',
+    explanation: 'Scaling.fixed keeps one number of replicas, so there is nothing for a metric to decide.',
+  },
+  LNMT3002: {
+    title: 'a rollout cannot make progress',
+    explanation: 'With neither a spare pod nor a missing one allowed, no pod can ever be replaced.',
+  },
+  LNMT3003: {
+    title: 'a quantity is malformed',
+    explanation: 'Quantities are a number with an optional suffix, e.g. 500m, 2, 1Gi, written as a string.',
+  },
+  LNMT3004: {
+    title: 'a request is above its limit',
+    explanation: 'The API server refuses a container that asks for more than it may use.',
+  },
+  LNMT3005: {
+    title: 'an environment variable is set twice',
+    explanation:
+      'Variables of the contract are derived from props; a second value for one of them would be ignored or win silently.',
+  },
+  LNMT3006: {
+    title: 'a network rule names no peer',
+    explanation:
+      'A NetworkPolicy rule without a peer opens the port to everything. Name address ranges or a namespace.',
+  },
+  LNMT3007: {
+    title: 'a metric has no scraper',
+    explanation:
+      'The Pods metric exists only when Prometheus scrapes the workload: without it the autoscaler reports FailedGetPodsMetric and stays where it is.',
+  },
+  LNMT3008: {
+    title: 'accelerator, image and execution provider do not match',
+    explanation:
+      'GPU execution providers need an accelerator and an image with GPU libraries; an accelerator that nothing uses is paid for in vain.',
+  },
+  LNMT3009: {
+    title: 'a secret needs a store',
+    explanation:
+      'A secret of the platform’s store becomes an ExternalSecret, which names the ClusterSecretStore and the key in it.',
+  },
+  LNMT3010: {
+    title: 'a reason is missing',
+    explanation: 'A security default may be relaxed only with a reason, which is printed and audited.',
+  },
+  LNMT3011: {
+    title: 'a label belongs to LNMT',
+    explanation:
+      'Selectors of Services, policies and spread constraints rest on these labels; another value would detach the pods from them.',
+  },
+} as const satisfies ErrorTable;
+
+/** The name is not a DNS label or too long. */
+export function illegalName(
+  scope: IConstruct | undefined,
+  property: string,
+  value: string,
+  maxLength: number,
+): LnmtError {
+  return new LnmtError('LNMT3000', scope, {
+    what: `${property} is not a Kubernetes name`,
+    got: JSON.stringify(value),
+    allowed: `at most ${maxLength} lower-case letters, digits and hyphens, beginning with a letter`,
+    remedy: `choose another ${property}`,
+  });
+}
+
+/** A metric was given to a fixed number of replicas. */
+export function fixedScalingHasNoMetrics(metric: string, replicas: number): LnmtError {
+  return new LnmtError('LNMT3001', undefined, {
+    what: `Scaling.fixed takes no ${metric}`,
+    got: `${replicas} replicas and ${metric}`,
+    allowed: 'metrics with Scaling.between(min, max)',
+    remedy: `use Scaling.between(min, max).${metric}(…), or drop ${metric}`,
+  });
+}
+
+/** Neither a spare nor a missing pod is allowed. */
+export function rolloutStuck(maxUnavailable: number | string, maxSurge: number | string): LnmtError {
+  return new LnmtError('LNMT3002', undefined, {
+    what: 'Rollout.rolling cannot replace any pod',
+    got: `maxUnavailable ${maxUnavailable} and maxSurge ${maxSurge}`,
+    allowed: 'whole numbers from 0 or percentages, at least one of the two above 0',
+    remedy: 'raise maxSurge to 1, or use Rollout.surge()',
+  });
+}
+
+/** The quantity cannot be read. */
+export function malformedQuantity(property: string, value: string): LnmtError {
+  return new LnmtError('LNMT3003', undefined, {
+    what: `${property} is not a quantity`,
+    got: JSON.stringify(value),
+    allowed: 'a positive number with an optional suffix, e.g. 500m, 2, 512Mi, 4Gi',
+    remedy: `write ${property} as Kubernetes quantities are written`,
+  });
+}
+
+/** The request is above the limit. */
+export function requestAboveLimit(property: string, request: string, limit: string): LnmtError {
+  return new LnmtError('LNMT3004', undefined, {
+    what: `${property} is above ${property}Limit`,
+    got: `${request} and ${limit}`,
+    allowed: `${property} at most ${property}Limit`,
+    remedy: `lower ${property} or raise ${property}Limit`,
+  });
+}
+
+/** A variable has two sources. */
+export function variableSetTwice(scope: IConstruct, property: string, name: string, owner: string): LnmtError {
+  return new LnmtError('LNMT3005', scope, {
+    what: `${property} sets ${name}, which ${owner} already sets`,
+    remedy: `remove ${name} from ${property}`,
+  });
+}
+
+/** A rule would open a port to everything. */
+export function ruleWithoutPeer(scope: IConstruct, property: string, description: string): LnmtError {
+  return new LnmtError('LNMT3006', scope, {
+    what: `${property} has a rule without a peer`,
+    got: JSON.stringify(description),
+    allowed: 'at least one range in cidrs, or a namespace',
+    remedy: 'name the peer; to open a port to everyone say so with cidrs 0.0.0.0/0 and ::/0',
+  });
+}
+
+/** The autoscaler would read a metric that nothing collects. */
+export function metricWithoutScraper(scope: IConstruct, metric: string): LnmtError {
+  return new LnmtError('LNMT3007', scope, {
+    what: `scaling by ${metric} needs scraperNamespace`,
+    got: 'no scraperNamespace',
+    allowed: 'the namespace of the Prometheus that feeds the metrics adapter',
+    remedy: 'set scraperNamespace, or scale by cpu only',
+  });
+}
+
+/** Accelerator, image flavour and execution provider contradict one another. */
+export function executionMismatch(
+  scope: IConstruct,
+  given: { readonly executionProvider: string; readonly imageFlavour: string; readonly accelerator: string },
+): LnmtError {
+  return new LnmtError('LNMT3008', scope, {
+    what: 'executionProvider, imageFlavour and accelerator do not match',
+    got: `executionProvider ${given.executionProvider}, imageFlavour ${given.imageFlavour}, accelerator ${given.accelerator}`,
+    allowed:
+      'cuda or tensorrt with imageFlavour cuda and an accelerator; cpu and webgpu without the cuda providers’ needs',
+    remedy: 'leave executionProvider and imageFlavour out: they follow from accelerator',
+  });
+}
+
+/** A secret of the platform's store was given, but no store. */
+export function secretStoreMissing(scope: IConstruct, secret: string): LnmtError {
+  return new LnmtError('LNMT3009', scope, {
+    what: `secret ${secret} comes from the secret store, and none is given`,
+    remedy: 'pass secretStore (a platform’s secretStore fits), or use SecretReference.fromKubernetes(name)',
+  });
+}
+
+/** A default was relaxed without saying why. */
+export function reasonMissing(scope: IConstruct | undefined, property: string): LnmtError {
+  return new LnmtError('LNMT3010', scope, {
+    what: `${property} needs a reason`,
+    got: 'an empty one',
+    remedy: `say in ${property} why this is safe here`,
+  });
+}
+
+/** A label of the user's would replace one of ours. */
+export function reservedLabel(scope: IConstruct, property: string, label: string): LnmtError {
+  return new LnmtError('LNMT3011', scope, {
+    what: `${property} sets ${label}, which selectors rest on`,
+    allowed: 'any label that LNMT does not write',
+    remedy: `remove ${label} from ${property}`,
+  });
+}

@@ -1,0 +1,61 @@
+import type { IConstruct } from 'constructs';
+import { INFERENCE_ENV, LABELS, PORTS, SHUTDOWN, VOLUMES, toEnv } from '../../runtime/contract';
+import { executionMismatch, variableSetTwice } from './errors';
+import type { ExecutionProvider, InferenceWorkloadProps } from './inference-workload-props';
+import { isLateBound, literalHash } from './opaque';
+
+/** The settings of the server that are not secret, as environment variables. @throws LNMT3005, LNMT3008 */
+export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps): Record<string, string> {
+  const own = toEnv(INFERENCE_ENV, {
+    modelName: props.model.name,
+    modelVersion: props.model.version,
+    modelUri: props.storeUri,
+    modelCacheDir: VOLUMES.modelCache,
+    bindAddress: '0.0.0.0',
+    httpPort: String(PORTS.http),
+    metricsPort: String(PORTS.metrics),
+    auth: props.auth.kind,
+    authNoneReason: props.auth.reason,
+    apiKeysDir: props.auth.secret ? VOLUMES.apiKeys : undefined,
+    executionProvider: executionProviderOf(scope, props),
+    drainDelay: String(SHUTDOWN.drainDelay),
+    grace: String(SHUTDOWN.grace),
+  });
+  const env = props.env ?? {};
+  for (const name of Object.keys(env)) {
+    if (name in own) throw variableSetTwice(scope, 'env', name, 'InferenceWorkload');
+  }
+  for (const name of Object.keys(props.secretEnv ?? {})) {
+    if (name in own) throw variableSetTwice(scope, 'secretEnv', name, 'InferenceWorkload');
+    if (name in env) throw variableSetTwice(scope, 'secretEnv', name, 'env');
+  }
+  return { ...own, ...env };
+}
+
+/** Annotations that make a changed configuration replace the pods, which read it only when they start. */
+export function configAnnotations(config: Readonly<Record<string, string>>): Record<string, string> {
+  const lateBound = Object.entries(config)
+    .filter(([, value]) => isLateBound(value))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${value}`);
+  return {
+    [LABELS.configHash]: literalHash(config),
+    ...(lateBound.length > 0 ? { [LABELS.lateBoundConfig]: lateBound.join('\n') } : {}),
+  };
+}
+
+function executionProviderOf(scope: IConstruct, props: InferenceWorkloadProps): ExecutionProvider {
+  const { accelerator } = props;
+  const provider = props.executionProvider ?? (accelerator ? 'cuda' : 'cpu');
+  const needsCuda = provider === 'cuda' || provider === 'tensorrt';
+  const flavour = props.imageFlavour ?? (needsCuda ? 'cuda' : 'cpu');
+  const idle = accelerator !== undefined && provider === 'cpu';
+  if (idle || (needsCuda && (flavour !== 'cuda' || accelerator === undefined))) {
+    throw executionMismatch(scope, {
+      executionProvider: provider,
+      imageFlavour: flavour,
+      accelerator: accelerator ? `${accelerator.count} x ${accelerator.resourceName}` : 'none',
+    });
+  }
+  return provider;
+}

@@ -1,0 +1,119 @@
+import {
+  API_KEYS_FILE,
+  COMPONENTS,
+  IMAGE_COMMANDS,
+  PATHS,
+  PORTS,
+  PORT_NAMES,
+  SHUTDOWN,
+  TERMINATION_GRACE_SECONDS,
+  VOLUMES,
+  VOLUME_NAMES,
+} from '../../runtime/contract';
+import type { InferenceWorkloadProps } from './inference-workload-props';
+import { CONTAINER_SECURITY, placementOf, restrictedPod, sizedEmptyDir } from './pod-defaults';
+import { PodResources } from './resources';
+import { spreadOf } from './spread';
+
+const STARTUP_PERIOD_SECONDS = 5;
+
+/** What the pod template needs beside the props. */
+export interface InferencePodParts {
+  readonly serviceAccountName: string;
+  readonly selector: Readonly<Record<string, string>>;
+  /** Name of the ConfigMap with the settings. */
+  readonly configMapName: string;
+  /** Name of the Secret with the API keys. @default - none */
+  readonly apiKeysSecret?: string;
+}
+
+/** The pod specification of an inference server. */
+export function inferencePod(props: InferenceWorkloadProps, parts: InferencePodParts): object {
+  return {
+    ...restrictedPod(parts.serviceAccountName),
+    ...placementOf(props.placement, props.accelerator !== undefined),
+    ...spreadOf(props.spread ?? 'preferred', parts.selector),
+    priorityClassName: props.priorityClassName,
+    terminationGracePeriodSeconds: TERMINATION_GRACE_SECONDS,
+    containers: [inferenceContainer(props, parts)],
+    volumes: [
+      sizedEmptyDir(VOLUME_NAMES.tmp, '1Gi'),
+      sizedEmptyDir(VOLUME_NAMES.modelCache, `${props.modelCacheGiB ?? 10}Gi`),
+      ...(parts.apiKeysSecret === undefined ? [] : [apiKeysVolume(parts.apiKeysSecret)]),
+    ],
+  };
+}
+
+/** Seconds that a start is allowed to take: twice what is expected. */
+export function startupBudget(props: InferenceWorkloadProps): number {
+  const expected = props.startupSeconds ?? (props.accelerator ? 300 : 60);
+  return Math.ceil((2 * expected) / STARTUP_PERIOD_SECONDS) * STARTUP_PERIOD_SECONDS;
+}
+
+function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodParts): object {
+  const { accelerator } = props;
+  const resources = props.resources ?? PodResources.of({ cpu: '1', memory: '2Gi' });
+  return {
+    name: COMPONENTS.inference,
+    image: props.image,
+    imagePullPolicy: 'IfNotPresent',
+    command: IMAGE_COMMANDS.inference,
+    envFrom: [{ configMapRef: { name: parts.configMapName } }],
+    env: secretVariables(props),
+    ports: [
+      { name: PORT_NAMES.http, containerPort: PORTS.http, protocol: 'TCP' },
+      ...(props.grpc ? [{ name: PORT_NAMES.grpc, containerPort: PORTS.grpc, protocol: 'TCP' }] : []),
+      { name: PORT_NAMES.metrics, containerPort: PORTS.metrics, protocol: 'TCP' },
+    ],
+    resources: resources.render(accelerator ? { [accelerator.resourceName]: String(accelerator.count) } : {}),
+    securityContext: CONTAINER_SECURITY,
+    ...probes(props),
+    // The kubelet sleeps, so that the image needs no shell: endpoints are withdrawn while the server still answers.
+    lifecycle: { preStop: { sleep: { seconds: SHUTDOWN.preStopSleep } } },
+    volumeMounts: [
+      { name: VOLUME_NAMES.tmp, mountPath: VOLUMES.tmp },
+      { name: VOLUME_NAMES.modelCache, mountPath: VOLUMES.modelCache },
+      ...(parts.apiKeysSecret === undefined
+        ? []
+        : [{ name: VOLUME_NAMES.apiKeys, mountPath: VOLUMES.apiKeys, readOnly: true }]),
+    ],
+  };
+}
+
+function secretVariables({ secretEnv }: InferenceWorkloadProps): object[] | undefined {
+  const entries = Object.entries(secretEnv ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (entries.length === 0) return undefined;
+  return entries.map(([name, { secret, key }]) => ({ name, valueFrom: { secretKeyRef: { name: secret, key } } }));
+}
+
+function probes(props: InferenceWorkloadProps): object {
+  const ask = (path: string): object => ({ httpGet: { path, port: PORT_NAMES.http, scheme: 'HTTP' } });
+  return {
+    startupProbe: {
+      ...ask(PATHS.startup),
+      periodSeconds: STARTUP_PERIOD_SECONDS,
+      timeoutSeconds: 3,
+      failureThreshold: startupBudget(props) / STARTUP_PERIOD_SECONDS,
+    },
+    livenessProbe: {
+      ...ask(PATHS.live),
+      periodSeconds: props.probes?.livenessPeriodSeconds ?? 10,
+      timeoutSeconds: 5,
+      failureThreshold: 3,
+    },
+    readinessProbe: {
+      ...ask(PATHS.ready),
+      periodSeconds: props.probes?.readinessPeriodSeconds ?? 5,
+      timeoutSeconds: 3,
+      failureThreshold: 2,
+    },
+  };
+}
+
+// A mounted folder, not a subPath: only a folder is updated when the keys change. The group reads, nobody writes.
+function apiKeysVolume(secretName: string): object {
+  return {
+    name: VOLUME_NAMES.apiKeys,
+    secret: { secretName, defaultMode: 0o440, items: [{ key: API_KEYS_FILE, path: API_KEYS_FILE }] },
+  };
+}

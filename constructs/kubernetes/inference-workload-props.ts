@@ -1,0 +1,96 @@
+import type { EgressRule } from '../cloud/egress';
+import type { Placement } from '../scheduling';
+import type { ImageFlavour } from '../../runtime/contract';
+import type { Auth } from './auth';
+import type { IngressRule } from './network-policy';
+import type { PodResources } from './resources';
+import type { Rollout } from './rollout';
+import type { Scaling } from './scaling';
+import type { SecretStoreReference } from './secret-reference';
+import type { Spread } from './spread';
+
+/** An extended resource of a container. */
+export interface AcceleratorRequest {
+  /** Name of the extended resource, e.g. `nvidia.com/gpu`. */
+  readonly resourceName: string;
+  /** Devices of one pod. */
+  readonly count: number;
+}
+
+/** ONNX Runtime execution providers that the server can be asked for. */
+export type ExecutionProvider = 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
+
+/** How often probes ask. What they ask, and the time for starting, is derived. */
+export interface ProbeIntervals {
+  /** Seconds between readiness probes. @default 5 */
+  readonly readinessPeriodSeconds?: number;
+  /** Seconds between liveness probes. @default 10 */
+  readonly livenessPeriodSeconds?: number;
+}
+
+/**
+ * Props of an {@link InferenceWorkload}. Strings may be late-bound, except names and whatever becomes a label or a map
+ * key.
+ */
+export interface InferenceWorkloadProps {
+  /** Name of the endpoint; all its objects are named after it. A DNS label of at most 52 characters. */
+  readonly name: string;
+  /** Namespace of all its objects. It has to exist. */
+  readonly namespace: string;
+  /** Image of the inference server, by digest. */
+  readonly image: string;
+  /** Whether the image carries GPU libraries. @default - 'cuda' for a GPU execution provider, else 'cpu' */
+  readonly imageFlavour?: ImageFlavour;
+  /** Model that is served. */
+  readonly model: { readonly name: string; readonly version: string };
+  /** Root URI of the model store, e.g. `s3://bucket`. */
+  readonly storeUri: string;
+  /** Further environment variables that are not secret. @default {} */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Environment variables from Kubernetes Secrets of the namespace, by variable name. @default {} */
+  readonly secretEnv?: Readonly<Record<string, { readonly secret: string; readonly key: string }>>;
+  /** Service account, which this construct creates. @default - named like the endpoint, without annotations */
+  readonly serviceAccount?: { readonly name?: string; readonly annotations?: Readonly<Record<string, string>> };
+  /** Further labels of the pods, e.g. those of a workload identity. @default {} */
+  readonly podLabels?: Readonly<Record<string, string>>;
+  /** Number of replicas. @default Scaling.between(2, 10).cpu(70) */
+  readonly scaling?: Scaling;
+  /** Requests and limits, accelerators apart. @default - 1 CPU without limit, 2Gi memory */
+  readonly resources?: PodResources;
+  /** Accelerators of each pod. @default - none */
+  readonly accelerator?: AcceleratorRequest;
+  /** Node pool. @default - any node */
+  readonly placement?: Placement;
+  /** `strict` needs one node a replica: the pool must hold `maxReplicas` nodes. @default 'preferred' */
+  readonly spread?: Spread;
+  /** How pods are replaced. @default Rollout.surge() */
+  readonly rollout?: Rollout;
+  /** How callers prove who they are. */
+  readonly auth: Auth;
+  /** Store of secrets that `auth` takes from one. @default - none */
+  readonly secretStore?: SecretStoreReference;
+  /** Where the pods may connect to, DNS apart: at least the model store and credential endpoints. @default [] */
+  readonly egress?: readonly EgressRule[];
+  /** Who may call the endpoint. @default - nobody: a port-forward still reaches it */
+  readonly ingressFrom?: readonly IngressRule[];
+  /** Namespace of the Prometheus that scrapes the metrics port. @default - no ServiceMonitor, metrics closed */
+  readonly scraperNamespace?: string;
+  /**
+   * Seconds that a start with an empty model cache is expected to take; twice as long is allowed.
+   *
+   * @default 60, with an accelerator 300
+   */
+  readonly startupSeconds?: number;
+  /** Room for model files on the node's disk in GiB. @default 10 */
+  readonly modelCacheGiB?: number;
+  /** @default - 'cuda' with an accelerator, else 'cpu' */
+  readonly executionProvider?: ExecutionProvider;
+  /** Serves gRPC beside HTTP. @default false */
+  readonly grpc?: boolean;
+  /** How often probes ask. @default - see {@link ProbeIntervals} */
+  readonly probes?: ProbeIntervals;
+  /** PriorityClass of the pods. @default - the cluster's default */
+  readonly priorityClassName?: string;
+  /** Platform that the endpoint belongs to, as a label of every object. @default - none */
+  readonly platform?: string;
+}

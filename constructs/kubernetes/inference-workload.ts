@@ -1,0 +1,230 @@
+import { ApiObject } from 'cdk8s';
+import { Construct } from 'constructs';
+import {
+  API_KEYS_FILE,
+  COMPONENTS,
+  LABELS,
+  MANAGED_BY,
+  METRICS,
+  PATHS,
+  PORTS,
+  PORT_NAMES,
+} from '../../runtime/contract';
+import { numberOutOfRange } from '../errors';
+import { autoscaler } from './autoscaler';
+import { metricWithoutScraper, reservedLabel } from './errors';
+import { configAnnotations, inferenceConfig } from './inference-config';
+import { inferencePod, startupBudget } from './inference-pod';
+import type { InferenceWorkloadProps } from './inference-workload-props';
+import { denyAllBut } from './network-policy';
+import { labelValue, objectName } from './object-names';
+import { Rollout } from './rollout';
+import { Scaling } from './scaling';
+import { materializeSecret } from './secret-reference';
+
+const APPLICATION = 'lnmt-inference';
+
+/**
+ * A model behind HTTP: Deployment, Service, autoscaler, disruption budget, network policy, service account, settings and
+ * scraping, from plain values.
+ *
+ * @throws LNMT1002 for a number out of range, LNMT3000 to LNMT3011 as their explanations say
+ */
+export class InferenceWorkload extends Construct {
+  /** The Deployment. */
+  readonly deployment: ApiObject;
+  /** Name of the Service in front of the pods. */
+  readonly serviceName: string;
+  /** Name of the service account of the pods. */
+  readonly serviceAccountName: string;
+  /** Labels that select the pods, e.g. for policies of their callers. */
+  readonly podSelector: Readonly<Record<string, string>>;
+  /** Replicas, as the autoscaler or the Deployment states them. */
+  readonly scaling: Scaling;
+
+  private readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Record<string, string>;
+  };
+
+  constructor(scope: Construct, id: string, props: InferenceWorkloadProps) {
+    super(scope, id);
+    this.serviceName = objectName(this, 'name', props.name);
+    this.serviceAccountName = objectName(this, 'serviceAccount.name', props.serviceAccount?.name ?? props.name, 63);
+    this.scaling = props.scaling ?? Scaling.between(2, 10).cpu(70);
+    this.podSelector = { [LABELS.name]: APPLICATION, [LABELS.instance]: props.name };
+    this.metadata = { name: props.name, namespace: props.namespace, labels: this.labels(props) };
+    this.check(props);
+
+    const config = inferenceConfig(this, props);
+    this.object('Config', 'v1', 'ConfigMap', 'config', { data: config });
+    const apiKeysSecret = props.auth.secret && this.apiKeys(props, props.auth.secret);
+    this.serviceAccount(props);
+    this.deployment = this.deploy(props, config, apiKeysSecret);
+    this.service(props);
+    if (!this.scaling.isFixed) {
+      const { name, namespace, labels } = this.metadata;
+      autoscaler(this, 'Autoscaler', {
+        name: `${name}-hpa`,
+        namespace,
+        labels,
+        deployment: name,
+        scaling: this.scaling,
+      });
+    }
+    this.disruptionBudget();
+    this.networkPolicy(props);
+    if (props.scraperNamespace !== undefined) this.scraping();
+  }
+
+  private labels(props: InferenceWorkloadProps): Record<string, string> {
+    return {
+      ...this.podSelector,
+      [LABELS.component]: COMPONENTS.inference,
+      [LABELS.partOf]: 'lnmt',
+      [LABELS.managedBy]: MANAGED_BY,
+      [LABELS.model]: labelValue(props.model.name),
+      [LABELS.modelVersion]: labelValue(props.model.version),
+      ...(props.platform === undefined ? {} : { [LABELS.platform]: labelValue(props.platform) }),
+    };
+  }
+
+  private check(props: InferenceWorkloadProps): void {
+    const whole: readonly (readonly [property: string, value: number | undefined, unit: string])[] = [
+      ['startupSeconds', props.startupSeconds, 's'],
+      ['modelCacheGiB', props.modelCacheGiB, 'GiB'],
+      ['accelerator.count', props.accelerator?.count, 'devices'],
+      ['probes.readinessPeriodSeconds', props.probes?.readinessPeriodSeconds, 's'],
+      ['probes.livenessPeriodSeconds', props.probes?.livenessPeriodSeconds, 's'],
+    ];
+    for (const [property, value, unit] of whole) {
+      if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
+        throw numberOutOfRange(this, property, value, { min: 1, unit });
+      }
+    }
+    for (const label of Object.keys(props.podLabels ?? {})) {
+      if (label in this.metadata.labels) throw reservedLabel(this, 'podLabels', label);
+    }
+    if (this.scaling.requestsPerSecondPerPod !== undefined && props.scraperNamespace === undefined) {
+      throw metricWithoutScraper(this, METRICS.inferenceRequests.derived.name);
+    }
+  }
+
+  private object(
+    id: string,
+    apiVersion: string,
+    kind: string,
+    suffix: string,
+    body: Record<string, unknown>,
+  ): ApiObject {
+    const name = suffix === '' ? this.metadata.name : `${this.metadata.name}-${suffix}`;
+    return new ApiObject(this, id, { apiVersion, kind, metadata: { ...this.metadata, name }, ...body });
+  }
+
+  private apiKeys(
+    props: InferenceWorkloadProps,
+    secret: NonNullable<InferenceWorkloadProps['auth']['secret']>,
+  ): string {
+    return materializeSecret(this, 'ApiKeys', {
+      secret,
+      store: props.secretStore,
+      namespace: props.namespace,
+      targetName: `${props.name}-api-keys`,
+      targetKey: API_KEYS_FILE,
+      labels: this.metadata.labels,
+    });
+  }
+
+  private serviceAccount(props: InferenceWorkloadProps): void {
+    const metadata = {
+      ...this.metadata,
+      name: this.serviceAccountName,
+      annotations: props.serviceAccount?.annotations,
+    };
+    const body = { metadata, automountServiceAccountToken: false };
+    new ApiObject(this, 'ServiceAccount', { apiVersion: 'v1', kind: 'ServiceAccount', ...body });
+  }
+
+  private deploy(
+    props: InferenceWorkloadProps,
+    config: Readonly<Record<string, string>>,
+    apiKeysSecret: string | undefined,
+  ): ApiObject {
+    const { maxUnavailable, maxSurge } = props.rollout ?? Rollout.surge();
+    const pod = {
+      serviceAccountName: this.serviceAccountName,
+      selector: this.podSelector,
+      configMapName: `${props.name}-config`,
+      apiKeysSecret,
+    };
+    return this.object('Resource', 'apps/v1', 'Deployment', '', {
+      spec: {
+        // With an autoscaler the number is its own: a written one would undo its work at every deployment.
+        replicas: this.scaling.isFixed ? this.scaling.minReplicas : undefined,
+        revisionHistoryLimit: 5,
+        progressDeadlineSeconds: Math.max(600, startupBudget(props) + 300),
+        strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable, maxSurge } },
+        selector: { matchLabels: this.podSelector },
+        template: {
+          metadata: {
+            labels: { ...props.podLabels, ...this.metadata.labels },
+            annotations: configAnnotations(config),
+          },
+          spec: inferencePod(props, pod),
+        },
+      },
+    });
+  }
+
+  private service(props: InferenceWorkloadProps): void {
+    const port = (name: 'http' | 'grpc', appProtocol: string): object => ({
+      name: PORT_NAMES[name],
+      port: PORTS[name],
+      targetPort: PORT_NAMES[name],
+      protocol: 'TCP',
+      appProtocol,
+    });
+    const ports = [port('http', 'http'), ...(props.grpc ? [port('grpc', 'kubernetes.io/h2c')] : [])];
+    this.object('Service', 'v1', 'Service', '', { spec: { type: 'ClusterIP', selector: this.podSelector, ports } });
+  }
+
+  private disruptionBudget(): void {
+    this.object('DisruptionBudget', 'policy/v1', 'PodDisruptionBudget', '', {
+      spec: {
+        maxUnavailable: 1,
+        selector: { matchLabels: this.podSelector },
+        // A pod that is not ready serves nobody, and would block the node's drain for ever.
+        unhealthyPodEvictionPolicy: 'AlwaysAllow',
+      },
+    });
+  }
+
+  private networkPolicy(props: InferenceWorkloadProps): void {
+    const serving = [PORTS.http, ...(props.grpc ? [PORTS.grpc] : [])];
+    const calls = (props.ingressFrom ?? []).map((rule) => ({ ...rule, ports: serving }));
+    const scraper = props.scraperNamespace;
+    denyAllBut(this, 'NetworkPolicy', {
+      ...this.metadata,
+      podSelector: this.podSelector,
+      ingress: scraper
+        ? [...calls, { description: 'metrics', namespace: { name: scraper }, ports: [PORTS.metrics] }]
+        : calls,
+      egress: props.egress ?? [],
+    });
+  }
+
+  // Metrics have a Service of their own, so that whatever routes to the endpoint cannot reach them.
+  private scraping(): void {
+    const ports = [{ name: PORT_NAMES.metrics, port: PORTS.metrics, targetPort: PORT_NAMES.metrics, protocol: 'TCP' }];
+    const spec = { clusterIP: 'None', selector: this.podSelector, ports };
+    this.object('MetricsService', 'v1', 'Service', 'metrics', { spec });
+    this.object('ServiceMonitor', 'monitoring.coreos.com/v1', 'ServiceMonitor', '', {
+      spec: {
+        selector: { matchLabels: this.podSelector },
+        // At least two samples in every rate window of the contract's metrics.
+        endpoints: [{ port: PORT_NAMES.metrics, path: PATHS.metrics, interval: '15s', scrapeTimeout: '10s' }],
+      },
+    });
+  }
+}

@@ -1,0 +1,41 @@
+import { rolloutStuck } from './errors';
+
+/** A number of pods, or a share of them. */
+export type PodCount = number | `${number}%`;
+
+/** Bounds of a rolling update. */
+export interface RollingBounds {
+  /** Pods that may be missing while the update runs. */
+  readonly maxUnavailable: PodCount;
+  /** Pods that may exist beyond the replicas while the update runs. */
+  readonly maxSurge: PodCount;
+}
+
+/** How pods are replaced when a workload changes. */
+export class Rollout {
+  /** One new pod has to be ready before an old one leaves: no request fails, and one spare place is needed. */
+  static surge(): Rollout {
+    return new Rollout(0, 1);
+  }
+
+  /** Other bounds. @throws LNMT3002 when both are 0, negative or malformed */
+  static rolling(bounds: RollingBounds): Rollout {
+    const { maxUnavailable, maxSurge } = bounds;
+    const shares = [maxUnavailable, maxSurge].map(share);
+    if (shares.includes(undefined) || shares.every((value) => value === 0))
+      throw rolloutStuck(maxUnavailable, maxSurge);
+    return new Rollout(maxUnavailable, maxSurge);
+  }
+
+  private constructor(
+    /** Pods that may be missing. */
+    readonly maxUnavailable: PodCount,
+    /** Pods beyond the replicas. */
+    readonly maxSurge: PodCount,
+  ) {}
+}
+
+function share(value: PodCount): number | undefined {
+  if (typeof value === 'string') return /^\d{1,3}%$/.test(value) ? Number.parseInt(value, 10) : undefined;
+  return Number.isInteger(value) && value >= 0 ? value : undefined;
+}
