@@ -1,0 +1,59 @@
+import { notReady } from '../shared/errors';
+import type { Backend, ModelSignature } from './backends/backend';
+import { unknownModel } from './errors';
+import type { RunQueue } from './run-queue';
+import { checkInputs, chooseOutputs } from './signature';
+import type { InferenceRequest } from './tensors/request';
+import type { Tensor } from './tensors/tensor';
+
+/** Which model a server serves. */
+export interface ModelIdentity {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Everything that the server does, without HTTP: REST today, other transports beside it. */
+export class DataPlane {
+  private signature: ModelSignature | undefined;
+
+  constructor(
+    /** The model that is served. */
+    readonly model: ModelIdentity,
+    private readonly backend: Backend,
+    private readonly queue: RunQueue,
+  ) {}
+
+  /** Loads the model from its verified file. */
+  async load(file: string): Promise<void> {
+    this.signature = await this.backend.load(file);
+  }
+
+  /** True while a run would be taken now. */
+  get ready(): boolean {
+    return this.signature !== undefined && this.backend.healthy();
+  }
+
+  /** @throws RequestError unless this is the served model; without a version any is meant */
+  identify(name: string, version: string | undefined): void {
+    const { model } = this;
+    if (name !== model.name || (version !== undefined && version !== model.version)) throw unknownModel();
+  }
+
+  /** What the model takes and gives. */
+  describe(): ModelSignature {
+    if (this.signature === undefined) throw notReady('starting');
+    return this.signature;
+  }
+
+  /**
+   * Answers one request.
+   *
+   * @throws RequestError
+   */
+  async infer(request: InferenceRequest, signal: AbortSignal): Promise<readonly Tensor[]> {
+    const signature = this.describe();
+    checkInputs(request.inputs, signature);
+    const outputs = chooseOutputs(request.outputs, signature);
+    return this.queue.submit(() => this.backend.run(request.inputs, outputs), signal);
+  }
+}

@@ -1,0 +1,115 @@
+import { RequestError } from '../shared/errors';
+import type { RequestErrorOptions, RequestErrorTable } from '../shared/errors';
+
+/** Codes of inference requests. */
+export const INFERENCE_ERRORS = {
+  LNMT8201: {
+    status: 400,
+    title: 'the inference request is not well formed',
+    explanation: 'The message names the member of the Open Inference Protocol request that is missing or wrong.',
+  },
+  LNMT8202: {
+    status: 404,
+    title: 'the model or version is not served here',
+    explanation: 'A server serves one version of one model; `GET /v2/models/NAME` describes it.',
+  },
+  LNMT8203: {
+    status: 400,
+    title: 'the tensors do not fit the model',
+    explanation: 'Names, datatypes and shapes are those of the model’s metadata; -1 there stands for any size.',
+  },
+  LNMT8204: {
+    status: 422,
+    title: 'the model refused the input',
+    explanation: 'The tensors fit the signature, but running the graph on these values failed.',
+  },
+  LNMT8205: {
+    status: 504,
+    title: 'the model ran longer than allowed',
+    explanation: 'A run beyond LNMT_RUN_TIMEOUT_SECONDS is ended together with its process, which is replaced.',
+  },
+  LNMT8206: {
+    status: 503,
+    title: 'the model process ended during the run',
+    explanation: 'It is started again at once; the request may be repeated.',
+  },
+  LNMT8207: {
+    status: 499,
+    title: 'the client left before its answer',
+    explanation: 'Nobody receives this; it is counted.',
+  },
+} as const satisfies RequestErrorTable;
+
+function raise(code: keyof typeof INFERENCE_ERRORS, message: string, options?: RequestErrorOptions): RequestError {
+  return new RequestError(code, INFERENCE_ERRORS[code], message, options);
+}
+
+/** 400: a member of the request is missing or wrong. */
+export const invalidRequest = (what: string): RequestError => raise('LNMT8201', what);
+
+/** 404: another model or version. */
+export const unknownModel = (): RequestError => raise('LNMT8202', 'the model or version is not served here');
+
+/** 400: tensors that the signature does not admit. */
+export const signatureMismatch = (what: string): RequestError => raise('LNMT8203', what);
+
+/** 422: the run failed on these values. */
+export const modelRefused = (cause: unknown): RequestError =>
+  raise('LNMT8204', 'the model cannot be run on this input', { cause });
+
+/** 504: the run was ended. */
+export const runTimedOut = (seconds: number): RequestError =>
+  raise('LNMT8205', `the model ran longer than ${seconds} s`, { retryAfter: 1 });
+
+/** 503: the process of the model ended. */
+export const modelProcessLost = (): RequestError =>
+  raise('LNMT8206', 'the model process ended during the run; repeat later', { retryAfter: 1 });
+
+/** 499: nobody waits any more. */
+export const clientGone = (): RequestError => raise('LNMT8207', 'the client left');
+
+/** Codes of what keeps a model from being served; they appear in the server’s log. */
+export const MODEL_ERRORS = {
+  LNMT8301: {
+    title: 'the model is not in the store',
+    explanation: 'A version exists once its manifest.json does. Push it with `lnmt model push NAME FILE`.',
+  },
+  LNMT8302: {
+    title: 'the manifest of the model is not valid',
+    explanation: 'It lists plain relative paths with SHA-256 and size, model.onnx among them. Push the model again.',
+  },
+  LNMT8303: {
+    title: 'a file of the model differs from its manifest',
+    explanation: 'The file was changed or cut after it was pushed. It is never served; push the model again.',
+  },
+  LNMT8304: {
+    title: 'the model store cannot be reached',
+    explanation: 'Network, permissions or the store itself. The server tries again.',
+  },
+  LNMT8305: {
+    title: 'the S3 client is not installed',
+    explanation: 'It is an optional dependency: `npm install @aws-sdk/client-s3` beside @lnmt/inference.',
+  },
+  LNMT8306: {
+    title: 'the model cannot be loaded',
+    explanation: 'onnxruntime refuses the file, the execution provider is absent, or an input is not a tensor.',
+  },
+  LNMT8307: {
+    title: 'the store URI is not supported',
+    explanation: 'LNMT_MODEL_URI is `file:///dir` or `s3://bucket/prefix`, without credentials.',
+  },
+} as const;
+
+/** A model that cannot be served. For operators: the message may name paths. */
+export class ModelError extends Error {
+  constructor(
+    readonly code: keyof typeof MODEL_ERRORS,
+    what: string,
+    /** True when a later try may succeed unchanged. */
+    readonly retryable = false,
+    cause?: unknown,
+  ) {
+    super(`${code}: ${MODEL_ERRORS[code].title}: ${what}`, { cause });
+    this.name = 'ModelError';
+  }
+}

@@ -1,0 +1,23 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { HostCommand } from './process';
+
+/** Variables that native libraries read. Everything else, credentials above all, stays with the front. */
+const PASSED_ON = /^(PATH|LD_LIBRARY_PATH|TZ|LANG|LC_[A-Z]+|TMPDIR|HOME|(CUDA|NVIDIA|ORT|OMP|VK|MESA)_[A-Z0-9_]+)$/;
+
+function hostEnv(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const passed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && PASSED_ON.test(name)) passed[name] = value;
+  }
+  return passed;
+}
+
+/** How to start a model host with the same Node.js, from sources as from compiled files. */
+export function hostCommand(node: string, env: Readonly<Record<string, string | undefined>>): HostCommand {
+  const entry = path.join(__dirname, 'main');
+  // Run from TypeScript sources, the host needs the loader that this process was started with.
+  const fromSource = __filename.endsWith('.ts');
+  const loader = fromSource ? ['--require', createRequire(__filename).resolve('tsx/cjs')] : [];
+  return { command: node, args: [...loader, fromSource ? `${entry}.ts` : `${entry}.js`], env: hostEnv(env) };
+}

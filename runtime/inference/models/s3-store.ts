@@ -1,0 +1,72 @@
+import type { Readable } from 'node:stream';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { ModelError } from '../errors';
+import type { ModelStore } from './store';
+
+/** Which bucket, and how it is reached. Credentials come from the default chain: the pod's identity, or variables. */
+export interface S3StoreOptions {
+  readonly bucket: string;
+  /** Folder inside the bucket; empty for its root. */
+  readonly prefix: string;
+  /** URL of a store other than AWS; its buckets are addressed by path. */
+  readonly endpoint: string | undefined;
+  readonly region: string | undefined;
+}
+
+type Sdk = typeof import('@aws-sdk/client-s3');
+
+const CONNECT_MS = 5_000;
+const SILENCE_MS = 30_000;
+const ATTEMPTS = 4;
+/** Region that S3-compatible stores accept when they have none. */
+const ANY_REGION = 'us-east-1';
+
+async function importSdk(): Promise<Sdk> {
+  try {
+    return await import('@aws-sdk/client-s3');
+  } catch (error) {
+    throw new ModelError('LNMT8305', 'the store is s3://', false, error);
+  }
+}
+
+function translate(error: unknown, key: string): ModelError {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  if (name === 'NoSuchKey' || name === 'NotFound') return new ModelError('LNMT8301', `no object ${key}`, false, error);
+  if (name === 'NoSuchBucket') return new ModelError('LNMT8301', `no bucket for ${key}`, false, error);
+  return new ModelError('LNMT8304', `${key}: ${name}: ${message}`, true, error);
+}
+
+/** A store in a bucket of S3 or of a store that speaks its API. */
+export class S3Store implements ModelStore {
+  private client: S3Client | undefined;
+
+  /** @param load imports the S3 client, which is an optional dependency */
+  constructor(
+    private readonly options: S3StoreOptions,
+    private readonly load: () => Promise<Sdk> = importSdk,
+  ) {}
+
+  async open(file: string): Promise<Readable> {
+    const { bucket, prefix } = this.options;
+    const key = prefix === '' ? file : `${prefix}/${file}`;
+    const sdk = await this.load();
+    this.client ??= this.connect(sdk);
+    try {
+      const { Body } = await this.client.send(new sdk.GetObjectCommand({ Bucket: bucket, Key: key }));
+      if (Body === undefined) throw new Error('empty answer');
+      return Body as Readable;
+    } catch (error) {
+      throw translate(error, key);
+    }
+  }
+
+  private connect({ S3Client: Client }: Sdk): S3Client {
+    const { endpoint, region } = this.options;
+    return new Client({
+      maxAttempts: ATTEMPTS,
+      requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: SILENCE_MS },
+      ...(region ? { region } : {}),
+      ...(endpoint ? { endpoint, forcePathStyle: true, region: region ?? ANY_REGION } : {}),
+    });
+  }
+}

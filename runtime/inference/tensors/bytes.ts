@@ -1,0 +1,25 @@
+const LENGTH_BYTES = 4;
+
+/** Writes texts as a BYTES tensor. */
+export function packStrings(values: readonly string[]): Uint8Array {
+  const parts: Buffer[] = [];
+  for (const value of values) {
+    const text = Buffer.from(value, 'utf8');
+    const length = Buffer.alloc(LENGTH_BYTES);
+    length.writeUInt32LE(text.length);
+    parts.push(length, text);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Reads a BYTES tensor that this server wrote. */
+export function unpackStrings(data: Uint8Array): string[] {
+  const buffer = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const values: string[] = [];
+  for (let offset = 0; offset < buffer.length;) {
+    const start = offset + LENGTH_BYTES;
+    offset = start + buffer.readUInt32LE(offset);
+    values.push(buffer.toString('utf8', start, offset));
+  }
+  return values;
+}

@@ -1,0 +1,31 @@
+import { finished } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { notReady, tooBusy } from './errors';
+import type { HealthState } from './health';
+
+/** Takes requests in up to a limit and refuses the others at once: nothing waits without bound. */
+export class Admission {
+  private admitted = 0;
+
+  constructor(
+    private readonly limit: number,
+    private readonly health: HealthState,
+  ) {}
+
+  /** Requests that were taken in and are not answered yet. */
+  get inFlight(): number {
+    return this.admitted;
+  }
+
+  /** A hook for the routes that it guards. The place is held until the answer is sent or its client is gone. */
+  readonly hook = async (_request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (!this.health.started) throw notReady('starting');
+    // A draining server still accepts: load balancers send here until they have noticed.
+    if (this.health.phase === 'running' && !this.health.ready) throw notReady('recovering');
+    if (this.admitted >= this.limit) throw tooBusy(this.limit);
+    this.admitted += 1;
+    finished(reply.raw, () => {
+      this.admitted -= 1;
+    });
+  };
+}

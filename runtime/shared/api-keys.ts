@@ -1,0 +1,103 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+/** What a key may be used for. */
+export const SCOPES = ['infer', 'read', 'manage'] as const;
+
+/** One of {@link SCOPES}. */
+export type Scope = (typeof SCOPES)[number];
+
+/** Who a request comes from. */
+export interface Principal {
+  /** Id of the key; safe to log. */
+  readonly id: string;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+interface ApiKey extends Principal {
+  readonly digest: Buffer;
+  /** Milliseconds since the epoch from which the key is void. */
+  readonly expires: number;
+}
+
+/** A key file that cannot be used. The message names the entry, never a digest. */
+export class KeyFileError extends Error {
+  constructor(what: string) {
+    super(`the API-key file cannot be used: ${what}`);
+    this.name = 'KeyFileError';
+  }
+}
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const DIGEST = /^[0-9a-f]{64}$/i;
+
+const isScope = (value: unknown): value is Scope => SCOPES.some((scope) => scope === value);
+
+function asRecord(value: unknown, where: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  throw new KeyFileError(`${where} is not an object`);
+}
+
+function parseExpiry(value: unknown, where: string): number {
+  if (value === undefined) return Number.POSITIVE_INFINITY;
+  const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(time)) throw new KeyFileError(`${where}.expires is not an ISO 8601 time`);
+  return time;
+}
+
+function parseKey(value: unknown, index: number): ApiKey {
+  const where = `keys[${index}]`;
+  const { id, sha256, scopes, expires } = asRecord(value, where);
+  if (typeof id !== 'string' || !ID.test(id)) throw new KeyFileError(`${where}.id does not match ${ID.source}`);
+  if (typeof sha256 !== 'string' || !DIGEST.test(sha256)) {
+    throw new KeyFileError(`${where}.sha256 is not a SHA-256 in hexadecimal`);
+  }
+  if (!Array.isArray(scopes) || scopes.length === 0 || !scopes.every(isScope)) {
+    throw new KeyFileError(`${where}.scopes is not a list of ${SCOPES.join(', ')}`);
+  }
+  const digest = Buffer.from(sha256, 'hex');
+  return { id, digest, scopes: new Set(scopes), expires: parseExpiry(expires, where) };
+}
+
+/** An immutable set of API keys. Only digests are held; a key itself is seen in requests alone. */
+export class ApiKeySet {
+  /**
+   * Reads a key file: `{"keys": [{"id", "sha256", "scopes": ["infer"], "expires"?}]}`.
+   *
+   * @throws KeyFileError
+   */
+  static parse(text: string): ApiKeySet {
+    let document: unknown;
+    try {
+      document = JSON.parse(text);
+    } catch {
+      throw new KeyFileError('it is not JSON');
+    }
+    const { keys } = asRecord(document, 'the document');
+    if (!Array.isArray(keys)) throw new KeyFileError('keys is not a list');
+    const parsed = keys.map(parseKey);
+    const ids = new Set(parsed.map(({ id }) => id));
+    if (ids.size < parsed.length) throw new KeyFileError('two entries have the same id');
+    return new ApiKeySet(parsed);
+  }
+
+  private constructor(private readonly keys: readonly ApiKey[]) {}
+
+  /** Ids of all keys. */
+  get ids(): readonly string[] {
+    return this.keys.map(({ id }) => id);
+  }
+
+  /**
+   * Whose key this is. Every entry is compared, whatever the outcome, so that the time tells nothing.
+   *
+   * @param now milliseconds since the epoch
+   */
+  find(presented: string, now: number): Principal | undefined {
+    const digest = createHash('sha256').update(presented).digest();
+    let found: ApiKey | undefined;
+    for (const key of this.keys) {
+      if (timingSafeEqual(key.digest, digest) && now < key.expires) found = key;
+    }
+    return found;
+  }
+}

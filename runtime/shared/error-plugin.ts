@@ -1,0 +1,48 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { badRequest, bodyTooLarge, internalError, notFound, RequestError, unsupportedMediaType } from './errors';
+
+/** Header that carries the stable code of an error; the body is the protocol's own form. */
+export const ERROR_CODE_HEADER = 'x-error-code';
+
+/** Turns whatever was thrown into an answer that tells a client no more than it needs. */
+export function toRequestError(error: unknown, maxRequestBytes: number): RequestError {
+  if (error instanceof RequestError) return error;
+  const { code, statusCode } = error as Partial<FastifyError>;
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return bodyTooLarge(maxRequestBytes);
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unsupportedMediaType('this media type');
+  if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH')
+    return badRequest('the body is not as long as Content-Length says');
+  if (code?.startsWith('FST_ERR_CTP') || (code?.startsWith('FST_ERR') && statusCode === 400)) {
+    return badRequest('the request cannot be read');
+  }
+  return internalError(error);
+}
+
+/** Sends an error in the one form that every route has. */
+export function sendError(reply: FastifyReply, error: RequestError): FastifyReply {
+  if (error.retryAfter !== undefined) void reply.header('retry-after', String(error.retryAfter));
+  if (error.status === 401) void reply.header('www-authenticate', 'Bearer');
+  return reply.code(error.status).header(ERROR_CODE_HEADER, error.code).send({ error: error.message });
+}
+
+/** Options of {@link errorPlugin}. */
+export interface ErrorPluginOptions {
+  /** Limit that a 413 answer names, in bytes. */
+  readonly maxRequestBytes: number;
+}
+
+/** One form of error answer for every route: `{"error": "…"}` as the Open Inference Protocol has it. */
+export const errorPlugin = fp<ErrorPluginOptions>(
+  async (app, options) => {
+    app.setErrorHandler((thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      const error = toRequestError(thrown, options.maxRequestBytes);
+      if (error.status >= 500 && error.cause !== undefined) {
+        request.log.error({ err: error.cause, code: error.code }, error.message);
+      }
+      return sendError(reply, error);
+    });
+    app.setNotFoundHandler((_request, reply) => sendError(reply, notFound()));
+  },
+  { name: 'lnmt-errors', fastify: '5.x' },
+);

@@ -1,0 +1,37 @@
+/** Phases of a server's life; each is entered once, in this order. */
+export type Phase = 'starting' | 'running' | 'draining';
+
+/** Health as three truths. Readiness is computed when asked, never stored. */
+export class HealthState {
+  private current: Phase = 'starting';
+  private loaded = false;
+
+  /** @param canServe whether a request would be answered now, as far as what lies behind the server is concerned */
+  constructor(private readonly canServe: () => boolean) {}
+
+  /** The phase that the server is in. */
+  get phase(): Phase {
+    return this.current;
+  }
+
+  /** True once everything required was loaded for the first time; stays true. */
+  get started(): boolean {
+    return this.loaded;
+  }
+
+  /** True while an inference request would be answered now. */
+  get ready(): boolean {
+    return this.current === 'running' && this.canServe();
+  }
+
+  /** Everything required is loaded. */
+  markStarted(): void {
+    this.loaded = true;
+    if (this.current === 'starting') this.current = 'running';
+  }
+
+  /** The server is about to end: not ready any more, whatever else happens. */
+  markDraining(): void {
+    this.current = 'draining';
+  }
+}

@@ -1,0 +1,25 @@
+import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import type { Registry } from 'prom-client';
+import { PATHS } from '../contract';
+import { errorPlugin } from './error-plugin';
+import { hardenedOptions, limitsPlugin } from './limits';
+
+const MAX_BODY_BYTES = 1024;
+
+/**
+ * The metrics listener: a port of its own, so that a NetworkPolicy can keep it inside the cluster.
+ *
+ * @param refresh sets the gauges that are computed when asked for
+ */
+export async function buildMetricsServer(registry: Registry, refresh: () => void): Promise<FastifyInstance> {
+  const app = fastify(hardenedOptions(MAX_BODY_BYTES));
+  await app.register(errorPlugin, { maxRequestBytes: MAX_BODY_BYTES });
+  await app.register(limitsPlugin);
+  app.get(PATHS.metrics, async (_request, reply) => {
+    refresh();
+    void reply.type(registry.contentType);
+    return registry.metrics();
+  });
+  return app;
+}
