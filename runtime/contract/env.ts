@@ -37,7 +37,14 @@ export const INFERENCE_ENV = {
   },
   bindAddress: { name: 'LNMT_BIND_ADDRESS', kind: 'string', doc: 'Address to listen on.', default: '127.0.0.1' },
   httpPort: { name: 'LNMT_HTTP_PORT', kind: 'integer', doc: 'HTTP port.', default: '8080', min: 0, max: 65535 },
-  metricsPort: { name: 'LNMT_METRICS_PORT', kind: 'integer', doc: 'Metrics port.', default: '9090', min: 0, max: 65535 },
+  metricsPort: {
+    name: 'LNMT_METRICS_PORT',
+    kind: 'integer',
+    doc: 'Metrics port.',
+    default: '9090',
+    min: 0,
+    max: 65535,
+  },
   auth: {
     name: 'LNMT_AUTH',
     kind: 'enum',
@@ -72,6 +79,14 @@ export const INFERENCE_ENV = {
     default: '1000',
     min: 1,
     max: 100000,
+  },
+  runTimeout: {
+    name: 'LNMT_RUN_TIMEOUT_SECONDS',
+    kind: 'duration',
+    doc: 'Seconds that one model run may take; a longer one is answered with 504 and its process is replaced.',
+    default: '30',
+    min: 0.1,
+    max: 3600,
   },
   threads: {
     name: 'LNMT_INTRA_OP_THREADS',
@@ -157,7 +172,10 @@ export type InferenceSetting = keyof typeof INFERENCE_ENV;
 export type EnvSettings<T extends Record<string, EnvVariable>> = { readonly [K in keyof T]?: string };
 
 /** Turns settings into environment variables, in the order of the table. */
-export function toEnv<T extends Record<string, EnvVariable>>(table: T, settings: EnvSettings<T>): Record<string, string> {
+export function toEnv<T extends Record<string, EnvVariable>>(
+  table: T,
+  settings: EnvSettings<T>,
+): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [key, row] of Object.entries(table)) {
     const value = settings[key];

@@ -3,6 +3,7 @@ export * from './exit-codes';
 export * from './images';
 export * from './labels';
 export * from './metrics';
+export * from './model-store';
 export * from './paths';
 export * from './ports';
 export * from './shutdown';

@@ -16,5 +16,4 @@ export const SHUTDOWN = {
 } as const;
 
 /** `terminationGracePeriodSeconds` that covers the whole sequence. */
-export const TERMINATION_GRACE_SECONDS =
-  SHUTDOWN.preStopSleep + SHUTDOWN.drainDelay + SHUTDOWN.grace + SHUTDOWN.margin;
+export const TERMINATION_GRACE_SECONDS = SHUTDOWN.preStopSleep + SHUTDOWN.drainDelay + SHUTDOWN.grace + SHUTDOWN.margin;

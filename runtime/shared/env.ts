@@ -90,8 +90,8 @@ export function readEnv<const T extends EnvTable>(
 export function formatSettings<const T extends EnvTable>(table: T, values: Partial<EnvValues<T>>): EnvSettings<T> {
   const settings: Record<string, string> = {};
   for (const key of Object.keys(table)) {
-    const value = values[key] as Value | undefined;
+    const value = values[key];
     if (value !== undefined) settings[key] = typeof value === 'object' ? value.join(',') : String(value);
   }
-  return settings as EnvSettings<T>;
+  return settings;
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { S3Client } from '@aws-sdk/client-s3';
+import type * as Sdk from '@aws-sdk/client-s3';
 import { ModelError } from '../errors';
 import type { ModelStore } from './store';
 
@@ -13,7 +13,8 @@ export interface S3StoreOptions {
   readonly region: string | undefined;
 }
 
-type Sdk = typeof import('@aws-sdk/client-s3');
+/** The S3 client as far as it is used; tests give another. */
+export type S3Sdk = Pick<typeof Sdk, 'S3Client' | 'GetObjectCommand'>;
 
 const CONNECT_MS = 5_000;
 const SILENCE_MS = 30_000;
@@ -21,7 +22,7 @@ const ATTEMPTS = 4;
 /** Region that S3-compatible stores accept when they have none. */
 const ANY_REGION = 'us-east-1';
 
-async function importSdk(): Promise<Sdk> {
+async function importSdk(): Promise<S3Sdk> {
   try {
     return await import('@aws-sdk/client-s3');
   } catch (error) {
@@ -38,12 +39,12 @@ function translate(error: unknown, key: string): ModelError {
 
 /** A store in a bucket of S3 or of a store that speaks its API. */
 export class S3Store implements ModelStore {
-  private client: S3Client | undefined;
+  private client: Sdk.S3Client | undefined;
 
   /** @param load imports the S3 client, which is an optional dependency */
   constructor(
     private readonly options: S3StoreOptions,
-    private readonly load: () => Promise<Sdk> = importSdk,
+    private readonly load: () => Promise<S3Sdk> = importSdk,
   ) {}
 
   async open(file: string): Promise<Readable> {
@@ -60,7 +61,7 @@ export class S3Store implements ModelStore {
     }
   }
 
-  private connect({ S3Client: Client }: Sdk): S3Client {
+  private connect({ S3Client: Client }: S3Sdk): Sdk.S3Client {
     const { endpoint, region } = this.options;
     return new Client({
       maxAttempts: ATTEMPTS,
