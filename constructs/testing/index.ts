@@ -1,3 +1,4 @@
+export * from './conformance';
 export * from './fake-cloud';
 export { FAKE_SHAPES } from './fake-shapes';
 export { FakeResource } from './fake-resource';

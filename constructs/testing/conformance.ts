@@ -1,0 +1,23 @@
+import { partsChecks } from './conformance-parts';
+import { refusalChecks } from './conformance-refusals';
+import { stateChecks } from './conformance-state';
+import type { ConformanceCheck, MakeCloud } from './conformance-support';
+import { treeChecks } from './conformance-tree';
+
+export type { ConformanceCheck, MakeCloud } from './conformance-support';
+
+/**
+ * What holds for every cloud, as named checks for any test runner.
+ *
+ * The cloud has to offer a node shape with an accelerator; pools of one node with a single vCPU are asked for.
+ *
+ * @param make makes the cloud, with the same props at each call
+ *
+ * @example
+ * describe('my cloud', () => {
+ *   for (const check of conformance(() => new MyCloud())) it(check.name, check.run);
+ * });
+ */
+export function conformance(make: MakeCloud): readonly ConformanceCheck[] {
+  return [...treeChecks(make), ...stateChecks(make), ...partsChecks(make), ...refusalChecks(make)];
+}
