@@ -66,6 +66,7 @@ describe('the template renderer', () => {
     ['{{ .Values.number }}{{/* nothing */}}', '3'],
     ['{{ .Values.none | default "d" | quote }}', '"d"'],
     ['{{ .Values.number | toString | b64enc | squote }}', "'Mw=='"],
+    ['{{ print "a|b (" (toString .Values.number) ") c" | toJson }}', '"a|b (3) c"'],
     ['a:{{ .Values.number | nindent 2 }}', 'a:\n  3'],
   ])('renders %s', (template, rendered) => {
     expect(renderTemplate(template, values)).toBe(rendered);

@@ -54,12 +54,12 @@ export function sampleValues(chart: Chart, overrides: JsonObject = {}): JsonObje
 /** Every value that the templates of a chart read, as a list of keys. */
 export function referencedValues(chart: Chart): string[][] {
   const keys = new Map<string, string[]>();
+  const add = (path: string[]): unknown => keys.set(path.join('\0'), path);
   for (const { text } of templatesOf(chart)) {
     for (const [, action = ''] of text.matchAll(/\{\{-?(.*?)-?\}\}/gs)) {
-      const path =
-        /\.Values((?:\.\w+)+)/.exec(action)?.[1]?.slice(1).split('.') ??
-        (/index\s+\.Values((?:\s+"[^"]*")+)/.exec(action)?.[1]?.match(/"[^"]*"/g) ?? []).map((key) => key.slice(1, -1));
-      if (path.length > 0) keys.set(path.join('\0'), path);
+      for (const [, dotted = ''] of action.matchAll(/\.Values((?:\.\w+)+)/g)) add(dotted.slice(1).split('.'));
+      for (const [, words = ''] of action.matchAll(/index\s+\.Values((?:\s+"[^"]*")+)/g))
+        add((words.match(/"[^"]*"/g) ?? []).map((word) => word.slice(1, -1)));
     }
   }
   return [...keys.values()];

@@ -2,8 +2,8 @@ import { isObject } from './terraform-json';
 import type { Json, JsonObject } from './terraform-json';
 
 /**
- * Renders the small part of Helm's template language that generated charts may use: values, string literals, `index`, and
- * the filters `toJson`, `quote`, `squote`, `toString`, `b64enc`, `indent` and `nindent`. Anything else is an error, so that a chart
+ * Renders the small part of Helm's template language that generated charts may use: values, string literals, parentheses, `index`,
+ * `print`, and the filters `toJson`, `quote`, `squote`, `toString`, `b64enc`, `indent` and `nindent`. Anything else is an error, so that a chart
  * which needs more is seen at once. The integration suite `helm` holds this against real Helm, byte for byte.
  */
 export function renderTemplate(text: string, values: JsonObject): string {
@@ -14,20 +14,21 @@ export function renderTemplate(text: string, values: JsonObject): string {
 }
 
 function evaluate(action: string, values: JsonObject): string {
-  if (action.startsWith('/*')) return '';
-  const stages = splitPipeline(action).map(wordsOf);
-  const [first = [], ...filters] = stages;
-  return display(
-    filters.reduce((value, words) => filter(words, value, action), term(first, values, action)),
-    action,
-  );
+  return action.startsWith('/*') ? '' : display(pipeline(action, values), action);
+}
+
+function pipeline(action: string, values: JsonObject): Json | undefined {
+  const [first = [], ...filters] = splitPipeline(action).map(wordsOf);
+  return filters.reduce((value, words) => filter(words, value, action), term(first, values, action));
 }
 
 function term(words: readonly string[], values: JsonObject, action: string): Json | undefined {
   const [head = '', ...rest] = words;
   if (head === 'index' && rest[0] === '.Values')
     return rest.slice(1).reduce<Json | undefined>((inner, key) => member(inner, literal(key, action)), values);
+  if (head === 'print') return rest.map((word) => display(term([word], values, action), action)).join('');
   if (rest.length > 0) return filter(words.slice(0, -1), term(words.slice(-1), values, action), action);
+  if (head.startsWith('(')) return pipeline(head.slice(1, -1).trim(), values);
   if (/^["`]/.test(head)) return literal(head, action);
   const path = /^\.Values((?:\.\w+)*)$/.exec(head)?.[1];
   if (path === undefined) throw new Error(`go-template: cannot evaluate {{ ${action} }}`);
@@ -97,10 +98,13 @@ function literal(word: string, action: string): string {
   throw new Error(`go-template: expected a literal in {{ ${action} }}, got ${word}`);
 }
 
+const STRING = '"(?:[^"\\\\]|\\\\.)*"|`[^`]*`';
+const GROUP = `\\((?:${STRING}|[^()"\`])*\\)`;
+
 function splitPipeline(action: string): string[] {
-  return (action.match(/(?:"(?:[^"\\]|\\.)*"|`[^`]*`|[^|"`])+/g) ?? []).map((stage) => stage.trim());
+  return (action.match(new RegExp(`(?:${STRING}|${GROUP}|[^|"\`(])+`, 'g')) ?? []).map((stage) => stage.trim());
 }
 
 function wordsOf(stage: string): string[] {
-  return stage.match(/"(?:[^"\\]|\\.)*"|`[^`]*`|[^\s"`]+/g) ?? [];
+  return stage.match(new RegExp(`${STRING}|${GROUP}|[^\\s"\`()]+`, 'g')) ?? [];
 }

@@ -7,23 +7,25 @@ set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${LNMT_TOOLS_DIR:-$HOME/.cache/lnmt-tools}
 export CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath ${LNMT_GO_BUILD_FLAGS:-}"
-kubernetes=1.36.3
+version_of() { awk -v tool="$1" '$1 == tool { print $2 }' "$here/versions"; }
 
-build_helm() { GOBIN=$1 go install helm.sh/helm/v3/cmd/helm@v3.21.4; }
+build_helm() { GOBIN=$1 go install helm.sh/helm/v3/cmd/helm@$(version_of helm); }
 
 build_control-plane() {
-  local stamp=k8s.io/component-base/version
+  local stamp=k8s.io/component-base/version version
+  version=$(version_of control-plane)
   (cd "$here/../integration/control-plane" &&
-    go build -ldflags "-s -w -X $stamp.gitVersion=v$kubernetes -X $stamp.gitMajor=1 -X $stamp.gitMinor=36" -o "$1/control-plane" .) || return
+    go build -ldflags "-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(cut -d. -f2 <<< "$version")" -o "$1/control-plane" .) || return
   local part
-  for part in etcd kube-apiserver kube-controller-manager kube-scheduler; do ln -s control-plane "$1/$part" || return; done
+  for part in etcd kube-apiserver kube-controller-manager kube-scheduler kubectl; do ln -s control-plane "$1/$part" || return; done
 }
 
 build_kwok() {
-  GOBIN=$1 go install sigs.k8s.io/kwok/cmd/kwok@v0.8.0 || return
+  local version stages
+  version=$(version_of kwok)
+  GOBIN=$1 go install "sigs.k8s.io/kwok/cmd/kwok@$version" || return
   # kwok does nothing without its life-cycle stages, which its module holds as files.
-  local stages
-  stages=$(GOBIN='' go env GOMODCACHE)/sigs.k8s.io/kwok@v0.8.0/kustomize/stage
+  stages=$(GOBIN='' go env GOMODCACHE)/sigs.k8s.io/kwok@$version/kustomize/stage
   awk 'FNR == 1 { print "---" } { print }' \
     "$stages"/node/fast/node-initialize.yaml "$stages"/node/heartbeat-with-lease/*.yaml "$stages"/pod/fast/pod-*.yaml |
     sed '/^# /d' > "$1/stages.yaml"
@@ -34,17 +36,9 @@ build_prometheus-adapter() {
   (cd "$here/prometheus-adapter" && go build -ldflags '-s -w' -o "$1/prometheus-adapter" sigs.k8s.io/prometheus-adapter/cmd/adapter)
 }
 
-version_of() {
-  case $1 in
-    helm) echo v3.21.4 ;;
-    control-plane) echo "v$kubernetes" ;;
-    kwok) echo v0.8.0 ;;
-    prometheus-adapter) echo v0.12.0 ;;
-  esac
-}
-
 failures=0
-[ $# -gt 0 ] || set -- helm control-plane kwok prometheus-adapter
+# shellcheck disable=SC2046 # one word a tool is what is wanted
+[ $# -gt 0 ] || set -- $(awk '{ print $1 }' "$here/versions")
 if ! command -v go > /dev/null; then
   echo "build-tools: no go on the PATH: nothing built" >&2
   exit $#

@@ -1,0 +1,47 @@
+"""moto_server on 127.0.0.1, with two defects of moto mended that stop the real AWS provider. Usage: moto_server.py PORT
+
+No interface is added that moto lacks.
+"""
+
+import os
+import sys
+import uuid
+
+# Read when moto's modules load: without it the policies that AWS manages do not exist.
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+
+from moto.core import responses  # noqa: E402
+from moto.rds import models as rds  # noqa: E402
+from moto.server import main  # noqa: E402
+
+
+def answer_501_when_unimplemented():
+    """The provider repeats a 500 up to 25 times and a 501 never: a missing action fails at once instead of after minutes."""
+    original = responses.BaseResponse.call_action
+
+    def call_action(self):
+        try:
+            return original(self)
+        except NotImplementedError as error:
+            headers = {"status": 501, "x-amzn-errortype": "NotImplemented"}
+            return 501, headers, '{"__type":"NotImplemented","message":"%s"}' % error
+
+    responses.BaseResponse.call_action = call_action
+
+
+def give_each_database_its_own_resource_id():
+    """moto gives all of them the same one, by which the provider looks a database up."""
+    original = rds.DBInstance.__init__
+
+    def init(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        name = str(self.db_instance_identifier)
+        self.dbi_resource_id = "db-" + uuid.uuid5(uuid.NAMESPACE_DNS, name).hex.upper()[:26]
+
+    rds.DBInstance.__init__ = init
+
+
+if __name__ == "__main__":
+    answer_501_when_unimplemented()
+    give_each_database_its_own_resource_id()
+    main(["-H", "127.0.0.1", "-p", sys.argv[1]])
