@@ -5,12 +5,7 @@ export type PodSecurityLevel = 'restricted' | 'baseline' | 'privileged';
 
 /** A JSON-like value of a chart. Strings may hold Terraform tokens; delivery binds them late. */
 export type HelmValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly HelmValue[]
-  | { readonly [key: string]: HelmValue | undefined };
+  string | number | boolean | null | readonly HelmValue[] | { readonly [key: string]: HelmValue | undefined };
 
 /** Values of a chart. */
 export type HelmValues = { readonly [key: string]: HelmValue | undefined };

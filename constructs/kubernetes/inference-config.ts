@@ -40,7 +40,7 @@ export function configAnnotations(config: Readonly<Record<string, string>>): Rec
     .map(([name, value]) => `${name}=${value}`);
   return {
     [LABELS.configHash]: literalHash(config),
-    ...(lateBound.length > 0 ? { [LABELS.lateBoundConfig]: lateBound.join('\n') } : {}),
+    ...(lateBound.length > 0 ? { [LABELS.lateBoundConfig]: lateBound.join('; ') } : {}),
   };
 }
 
