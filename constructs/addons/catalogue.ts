@@ -64,5 +64,5 @@ export const CATALOGUE = {
 /** Images that add-ons need beside those of their own charts, pinned in the same place. */
 export const ADDON_IMAGES = {
   /** Object-store plugin of Velero for S3 and S3-compatible stores; its minor follows Velero 1.18. */
-  veleroPluginForAws: 'docker.io/velero/velero-plugin-for-aws:v1.14.0',
+  veleroPluginForAws: 'docker.io/velero/velero-plugin-for-aws:v1.14.2',
 } as const;

@@ -25,8 +25,6 @@ export function prometheusAdapter({ prometheusUrl }: PrometheusAdapterOptions): 
       // With port 0 the chart appends nothing to the URL.
       prometheus: { url: prometheusUrl, port: 0 },
       rules: { default: false, custom: metricRules() },
-      // Found again twice in every scrape interval, or a new metric would wait for minutes.
-      metricsRelistInterval: '1m',
       replicas: 2,
       podDisruptionBudget: { enabled: true, maxUnavailable: 1, unhealthyPodEvictionPolicy: 'AlwaysAllow' },
       resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '256Mi' } },

@@ -31,9 +31,9 @@ export const KUBERNETES_ERRORS = {
       'Variables of the contract are derived from props; a second value for one of them would be ignored or win silently.',
   },
   LNMT3006: {
-    title: 'a network rule names no peer',
+    title: 'a network rule names no peer or no port',
     explanation:
-      'A NetworkPolicy rule without a peer opens the port to everything. Name address ranges or a namespace.',
+      'A NetworkPolicy rule without a peer opens its ports to everything, one without a port opens all of them. Name both.',
   },
   LNMT3007: {
     title: 'a metric has no scraper',
@@ -127,10 +127,10 @@ export function variableSetTwice(scope: IConstruct, property: string, name: stri
 /** A rule would open a port to everything. */
 export function ruleWithoutPeer(scope: IConstruct, property: string, description: string): LnmtError {
   return new LnmtError('LNMT3006', scope, {
-    what: `${property} has a rule without a peer`,
+    what: `${property} has a rule without a peer or without a port`,
     got: JSON.stringify(description),
-    allowed: 'at least one range in cidrs, or a namespace',
-    remedy: 'name the peer; to open a port to everyone say so with cidrs 0.0.0.0/0 and ::/0',
+    allowed: 'at least one range in cidrs or a namespace, and at least one port',
+    remedy: 'name peer and port; to open a port to everyone say so with cidrs 0.0.0.0/0 and ::/0',
   });
 }
 

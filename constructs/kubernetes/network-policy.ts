@@ -26,7 +26,10 @@ export interface DenyAllButProps {
   readonly podSelector?: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly ingress: readonly PortIngressRule[];
-  readonly egress: readonly EgressRule[];
+  /** Where the pods may connect to, DNS apart. @default - anywhere: for pods that have to reach the API server */
+  readonly egress?: readonly EgressRule[];
+  /** Lets the selected pods talk to one another on any port, as collective communication needs. @default false */
+  readonly amongThemselves?: boolean;
 }
 
 /** The cluster's DNS: its pods by the label that every distribution keeps, and the node-local cache. */
@@ -40,14 +43,19 @@ export const DNS_EGRESS: readonly EgressRule[] = [
 ];
 
 /**
- * A NetworkPolicy that denies everything, both ways, but DNS and the given rules.
+ * A NetworkPolicy that denies everything but DNS and the given rules.
  *
  * @see https://kubernetes.io/docs/concepts/services-networking/network-policies/
- * @throws LNMT3006 for a rule that names no peer
+ * @throws LNMT3006 for a rule that names no peer or no port
  */
 export function denyAllBut(scope: Construct, id: string, props: DenyAllButProps): ApiObject {
-  const egress = [...DNS_EGRESS, ...props.egress];
-  const reasons = [...props.ingress.map(from), ...egress.map(to)];
+  const { ingress, podSelector } = props;
+  const egress = props.egress && [...DNS_EGRESS, ...props.egress];
+  const one = props.amongThemselves && podSelector ? [{ podSelector: { matchLabels: podSelector } }] : [];
+  const reasons = [
+    ...ingress.map((rule) => `in: ${rule.description}`),
+    ...(egress ?? []).map((rule) => `out: ${rule.description}`),
+  ];
   return new ApiObject(scope, id, {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -58,16 +66,32 @@ export function denyAllBut(scope: Construct, id: string, props: DenyAllButProps)
       annotations: { 'kubernetes.io/description': reasons.join('; ') },
     },
     spec: {
-      podSelector: props.podSelector ? { matchLabels: props.podSelector } : {},
-      policyTypes: ['Ingress', 'Egress'],
-      ingress: props.ingress.map((rule) => ({
-        from: peers(scope, 'ingressFrom', rule),
-        ports: rule.ports.map((port) => ({ port, protocol: 'TCP' })),
-      })),
-      egress: egress.map((rule) => ({
-        to: peers(scope, 'egress', rule),
-        ports: rule.ports.map(({ port, protocol }) => ({ port, protocol })),
-      })),
+      podSelector: podSelector ? { matchLabels: podSelector } : {},
+      policyTypes: egress ? ['Ingress', 'Egress'] : ['Ingress'],
+      ingress: [
+        ...one.map((pods) => ({ from: [pods] })),
+        ...ingress.map((rule) => ({
+          from: peers(scope, 'ingressFrom', rule),
+          ports: ports(
+            scope,
+            'ingressFrom',
+            rule,
+            rule.ports.map((port) => ({ port, protocol: 'TCP' })),
+          ),
+        })),
+      ],
+      egress: egress && [
+        ...one.map((pods) => ({ to: [pods] })),
+        ...egress.map((rule) => ({
+          to: peers(scope, 'egress', rule),
+          ports: ports(
+            scope,
+            'egress',
+            rule,
+            rule.ports.map(({ port, protocol }) => ({ port, protocol })),
+          ),
+        })),
+      ],
     },
   });
 }
@@ -92,12 +116,14 @@ function peers(scope: Construct, property: string, rule: IngressRule): Peer[] {
   return [...ranges, inNamespace];
 }
 
+function ports<T>(scope: Construct, property: string, rule: IngressRule, given: readonly T[]): readonly T[] {
+  if (given.length === 0) throw ruleWithoutPeer(scope, property, rule.description);
+  return given;
+}
+
 function dnsPorts(): EgressRule['ports'] {
   return [
     { port: 53, protocol: 'UDP' },
     { port: 53, protocol: 'TCP' },
   ];
 }
-
-const from = (rule: PortIngressRule): string => `in: ${rule.description}`;
-const to = (rule: EgressRule): string => `out: ${rule.description}`;

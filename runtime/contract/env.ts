@@ -163,6 +163,12 @@ export const TRAINING_ENV = {
   scratchDir: { name: 'LNMT_SCRATCH_DIR', kind: 'string', doc: 'Parallel scratch.', optional: true },
   gpusPerNode: { name: 'LNMT_GPUS_PER_NODE', kind: 'integer', doc: 'GPUs of each rank’s node.', min: 0, max: 64 },
   nodes: { name: 'LNMT_NODES', kind: 'integer', doc: 'Nodes of the job.', min: 1, max: 4096 },
+  coordinator: {
+    name: 'LNMT_COORDINATOR',
+    kind: 'string',
+    doc: 'DNS name of rank 0, where the ranks meet. The rank itself is JOB_COMPLETION_INDEX, which Kubernetes sets.',
+    optional: true,
+  },
 } as const satisfies Record<string, EnvVariable>;
 
 /** Key of {@link INFERENCE_ENV}. */
