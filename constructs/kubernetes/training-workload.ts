@@ -98,7 +98,7 @@ export class TrainingWorkload extends Construct {
 
   private submit(props: TrainingWorkloadProps): ApiObject {
     const nodes = props.nodes ?? 1;
-    const queue = props.queue === undefined ? {} : { [QUEUE_LABEL]: props.queue };
+    const queue: Record<string, string> = props.queue === undefined ? {} : { [QUEUE_LABEL]: props.queue };
     const { labels } = this.metadata;
     return new ApiObject(this, 'Resource', {
       apiVersion: 'batch/v1',

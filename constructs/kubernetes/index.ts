@@ -1,0 +1,17 @@
+export * from './auth';
+export * from './inference-workload';
+export * from './inference-workload-props';
+export * from './metric-rules';
+export type { IngressRule } from './network-policy';
+export * from './platform-namespace';
+export { CONTAINER_SECURITY, podSecurity, restrictedPod } from './pod-defaults';
+export type { PodSecurityContext, RestrictedPod } from './pod-defaults';
+export * from './resources';
+export * from './rollout';
+export * from './scaling';
+export { SecretReference } from './secret-reference';
+export type { SecretStoreReference } from './secret-reference';
+export type { Spread } from './spread';
+export * from './training-queue';
+export * from './training-workload';
+export * from './training-workload-props';
