@@ -98,6 +98,8 @@ export class OnnxBackend implements Backend {
     try {
       this.session = await InferenceSession.create(file, {
         executionProviders: [executionProvider],
+        // Its own lines hold values of requests; what matters comes back as an error.
+        logSeverityLevel: 4,
         ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
         // Otherwise onnxruntime runs on the CPU what the provider cannot, without a word.
         ...(onGpu ? { extra: { session: { disable_cpu_ep_fallback: '1' } } } : {}),

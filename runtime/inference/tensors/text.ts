@@ -10,10 +10,12 @@ function numberText(value: number): string {
 }
 
 const FLOAT32_DIGITS = [7, 8] as const;
+const EXACT_FLOAT32 = 2 ** 24;
 
-/** The shortest decimal that reads back as the same 32-bit float; the 64-bit form is up to twice as long. */
+/** The value in at most 9 digits, which read back as the same 32-bit float; the 64-bit form has up to 17. */
 function float32Text(value: number): string {
-  if (Number.isInteger(value) || !Number.isFinite(value)) return numberText(value);
+  const whole = Number.isInteger(value) && Math.abs(value) < EXACT_FLOAT32;
+  if (whole || !Number.isFinite(value)) return numberText(value);
   for (const digits of FLOAT32_DIGITS) {
     const short = Number(value.toPrecision(digits));
     if (Math.fround(short) === value) return String(short);

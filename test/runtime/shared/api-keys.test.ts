@@ -1,0 +1,89 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { API_KEYS_FILE } from '../../../runtime/contract';
+import { ApiKeyFile } from '../../../runtime/shared/api-key-file';
+import { ApiKeySet } from '../../../runtime/shared/api-keys';
+import { keyFile, mountKeys, sha256, temporaryFolder } from '../support/temporary';
+
+const NOW = Date.parse('2026-06-01T00:00:00Z');
+const entry = { id: 'a', sha256: sha256('secret'), scopes: ['infer'] };
+
+describe('a set of API keys', () => {
+  it('knows the holder of a key and nobody else', () => {
+    const keys = ApiKeySet.parse(
+      keyFile([
+        { id: 'a', key: 'one', scopes: ['infer'] },
+        { id: 'b', key: 'two', scopes: ['read', 'manage'] },
+      ]),
+    );
+    expect(keys.find('one', NOW)?.id).toBe('a');
+    expect([...(keys.find('two', NOW)?.scopes ?? [])]).toEqual(['read', 'manage']);
+    expect(keys.find('three', NOW)).toBeUndefined();
+    expect(keys.find(sha256('one'), NOW)).toBeUndefined();
+  });
+
+  it('lets a key pass until the moment at which it expires', () => {
+    const expires = '2026-06-01T00:00:00Z';
+    const keys = ApiKeySet.parse(keyFile([{ id: 'a', key: 'one', scopes: ['infer'], expires }]));
+    expect(keys.find('one', NOW - 1)?.id).toBe('a');
+    expect(keys.find('one', NOW)).toBeUndefined();
+  });
+
+  it.each([
+    ['text that is not JSON', '{', 'it is not JSON'],
+    ['a document that is not an object', '[]', 'the document is not an object'],
+    ['a document without keys', '{}', 'keys is not a list'],
+    ['an entry that is not an object', '{"keys":[1]}', 'keys[0] is not an object'],
+    ['an odd id', JSON.stringify({ keys: [{ ...entry, id: 'a b' }] }), 'keys[0].id does not match'],
+    [
+      'a digest that is none',
+      JSON.stringify({ keys: [{ ...entry, sha256: 'abc' }] }),
+      'keys[0].sha256 is not a SHA-256',
+    ],
+    ['an unknown scope', JSON.stringify({ keys: [{ ...entry, scopes: ['root'] }] }), 'scopes is not a list of infer'],
+    ['an entry without scopes', JSON.stringify({ keys: [{ ...entry, scopes: [] }] }), 'scopes is not a list of infer'],
+    ['an odd expiry', JSON.stringify({ keys: [{ ...entry, expires: 'soon' }] }), 'expires is not an ISO 8601 time'],
+    ['two entries of one id', JSON.stringify({ keys: [entry, entry] }), 'two entries have the same id'],
+  ])('refuses %s, naming the place and no digest', (_title, text, message) => {
+    expect(() => ApiKeySet.parse(text)).toThrow(message);
+    expect(() => ApiKeySet.parse(text)).not.toThrow(entry.sha256);
+  });
+});
+
+describe('a mounted key file', () => {
+  const log = { info: vi.fn(), error: vi.fn() };
+  let dir: string;
+  let keys: ApiKeyFile | undefined;
+
+  beforeEach(() => {
+    dir = temporaryFolder();
+    mountKeys(dir, keyFile([{ id: 'a', key: 'one', scopes: ['infer'] }]), 1);
+    keys = new ApiKeyFile(dir, log);
+  });
+
+  afterEach(() => {
+    keys?.close();
+    fs.rmSync(dir, { recursive: true });
+  });
+
+  it('is followed when Kubernetes swaps the folder behind its link', async () => {
+    expect(keys?.find('one', NOW)?.id).toBe('a');
+    mountKeys(dir, keyFile([{ id: 'b', key: 'two', scopes: ['infer'] }]), 2);
+    await vi.waitFor(() => expect(keys?.find('two', NOW)?.id).toBe('b'), { timeout: 10_000 });
+    expect(keys?.find('one', NOW)).toBeUndefined();
+  });
+
+  it('keeps the last good keys while the file is broken or gone, and says so', async () => {
+    mountKeys(dir, '{"keys": [', 2);
+    await vi.waitFor(() => expect(log.error).toHaveBeenCalled(), { timeout: 10_000 });
+    expect(keys?.find('one', NOW)?.id).toBe('a');
+    fs.rmSync(path.join(dir, API_KEYS_FILE));
+    await vi.waitFor(() => expect(log.error.mock.calls.length).toBeGreaterThan(1), { timeout: 10_000 });
+    expect(keys?.find('one', NOW)?.id).toBe('a');
+  });
+
+  it('refuses to begin without a file', () => {
+    expect(() => new ApiKeyFile(path.join(dir, 'nowhere'), log)).toThrow('keys.json cannot be read (ENOENT)');
+  });
+});

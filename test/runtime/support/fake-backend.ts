@@ -1,0 +1,36 @@
+import type { Backend, ModelSignature } from '../../../runtime/inference/backends/backend';
+import { ModelError, modelRefused } from '../../../runtime/inference/errors';
+import type { Tensor } from '../../../runtime/inference/tensors/tensor';
+
+/** A model in memory that gives its input `x` (FP32, `[-1, 2]`) back as `y`. */
+export class FakeBackend implements Backend {
+  /** What a run waits for; a test replaces it to hold runs back. */
+  gate: Promise<void> = Promise.resolve();
+  runs = 0;
+  up = false;
+
+  async load(file: string): Promise<ModelSignature> {
+    if (file.endsWith('missing.onnx')) throw new ModelError('LNMT8306', 'no such file');
+    this.up = true;
+    return {
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
+      outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
+    };
+  }
+
+  async run(inputs: readonly Tensor[], outputs: readonly string[]): Promise<readonly Tensor[]> {
+    this.runs += 1;
+    await this.gate;
+    const [input] = inputs;
+    if (input === undefined) throw modelRefused(new Error('no input'));
+    return outputs.map((name) => ({ ...input, name }));
+  }
+
+  healthy(): boolean {
+    return this.up;
+  }
+
+  async close(): Promise<void> {
+    this.up = false;
+  }
+}
