@@ -12,6 +12,8 @@ export const AWS = 'aws';
 export interface AwsContext {
   /** Region that the block lives in, e.g. `eu-west-1`. */
   readonly region: string;
+  /** Tags of what no provider default reaches: machines that node groups and Karpenter launch. @default - none */
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 /** Partition of a region: the second part of every ARN. @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html */

@@ -37,6 +37,26 @@ export const AWS_ERRORS = {
     title: 'a list is empty',
     explanation: 'The property needs at least one entry.',
   },
+  LNMT2008: {
+    title: 'a reservation id is malformed',
+    explanation:
+      'Capacity reservations and Capacity Blocks have ids such as cr-0123456789abcdef0; `aws ec2 describe-capacity-reservations` lists them.',
+  },
+  LNMT2009: {
+    title: 'fixed nodes cannot be made as asked',
+    explanation:
+      'minNodes and Capacity Blocks are managed node groups of EKS, because Karpenter has no minimum. A managed node group takes a reservation by its id, and an image of Amazon.',
+  },
+  LNMT2010: {
+    title: 'a bastion has no open port',
+    explanation:
+      'People reach a bastion through Session Manager, which needs no inbound port. Only an edge gateway takes HTTPS.',
+  },
+  LNMT2011: {
+    title: 'the zones cannot be used',
+    explanation:
+      'AwsCloud takes two or more different zones of its region by name. EKS needs two, and a platform three to survive the loss of one.',
+  },
 } as const satisfies ErrorTable;
 
 /** The region is malformed. */
@@ -114,5 +134,42 @@ export function emptyList(scope: IConstruct | undefined, property: string): Lnmt
     what: `${property} is empty`,
     allowed: 'one entry or more',
     remedy: `give ${property} at least one entry`,
+  });
+}
+
+/** The id is not one of a capacity reservation. */
+export function unusableReservation(scope: IConstruct | undefined, id: string): LnmtError {
+  return new LnmtError('LNMT2008', scope, {
+    what: 'capacity names a reservation that cannot exist',
+    got: JSON.stringify(id),
+    allowed: 'cr- followed by lower-case letters and digits',
+    remedy: 'copy the id from `aws ec2 describe-capacity-reservations`',
+  });
+}
+
+/** Why a managed node group cannot hold the minimum or the block. */
+export function noManagedGroup(scope: IConstruct | undefined, reason: string, remedy: string): LnmtError {
+  return new LnmtError('LNMT2009', scope, {
+    what: `minNodes or a Capacity Block needs a managed node group, ${reason}`,
+    remedy,
+  });
+}
+
+/** Ranges are given for a machine that takes no traffic. */
+export function bastionHasNoPort(scope: IConstruct | undefined): LnmtError {
+  return new LnmtError('LNMT2010', scope, {
+    what: 'ingressCidrs is given for a bastion',
+    allowed: "ingressCidrs with purpose 'edge-gateway' only",
+    remedy: 'drop ingressCidrs and use the connectCommand, or change purpose',
+  });
+}
+
+/** The zones are too few, repeated, or not of the region. */
+export function unusableZones(zones: readonly string[], region: string): LnmtError {
+  return new LnmtError('LNMT2011', undefined, {
+    what: 'zones cannot be used',
+    got: JSON.stringify(zones),
+    allowed: `two or more different zones of ${region}, such as ${region}a`,
+    remedy: 'choose zones that `aws ec2 describe-availability-zones` lists, or leave zones out',
   });
 }

@@ -42,6 +42,8 @@ export function policyDocument(statements: readonly PolicyStatement[]): string {
 export interface ServiceRoleProps {
   /** Parts of the role's name. */
   readonly naming: readonly string[];
+  /** Part of the name too: roles are global, so that the same platform in two regions needs two. */
+  readonly region: string;
   /** Service principals, e.g. `eks.amazonaws.com`. */
   readonly services: readonly string[];
   readonly description: string;
@@ -54,7 +56,7 @@ export interface ServiceRoleProps {
 /** Creates a role that only the given services can take. It has no permission until one is attached. */
 export function serviceRole(scope: Construct, id: string, props: ServiceRoleProps): IamRole {
   return new IamRole(scope, id, {
-    name: legalName(AWS_NAMES.role, props.naming, scope),
+    name: legalName(AWS_NAMES.role, [...props.naming, props.region], scope),
     description: props.description,
     assumeRolePolicy: policyDocument([
       {

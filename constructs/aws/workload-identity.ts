@@ -8,8 +8,9 @@ import type { IWorkloadIdentity, WorkloadIdentityProps } from '../cloud/workload
 import { EksCluster } from './cluster';
 import { AWS, brand, expectBrand } from './context';
 import type { AwsContext } from './context';
-import { policyDocument, serviceRole } from './iam';
+import { policyDocument } from './iam';
 import type { PolicyStatement } from './iam';
+import { podIdentityRole } from './pod-identity-role';
 
 const BRAND = Symbol.for('lnmt/aws/workload-identity');
 
@@ -44,6 +45,7 @@ export class AwsWorkloadIdentity extends Construct implements IWorkloadIdentity 
     this.serviceAccountName = props.serviceAccountName;
     this.role = podIdentityRole(this, 'Role', {
       naming: props.naming,
+      region: props.region,
       cluster,
       namespace: props.namespace,
       serviceAccountName: props.serviceAccountName,
@@ -68,34 +70,4 @@ export class AwsWorkloadIdentity extends Construct implements IWorkloadIdentity 
       policy: policyDocument(statements),
     });
   }
-}
-
-/** What the trust policy of a pod's role names. */
-export interface PodIdentityRoleProps {
-  readonly naming: readonly string[];
-  readonly cluster: { readonly clusterArn: string };
-  readonly namespace: string;
-  readonly serviceAccountName: string;
-}
-
-/**
- * A role that only the named service account of the named cluster can take. Pod Identity tags every session with them,
- * so that an association made for another account cannot borrow the role.
- *
- * @see https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
- */
-export function podIdentityRole(scope: Construct, id: string, props: PodIdentityRoleProps): IamRole {
-  return serviceRole(scope, id, {
-    naming: props.naming,
-    services: ['pods.eks.amazonaws.com'],
-    description: `Service account ${props.serviceAccountName} of namespace ${props.namespace}`,
-    actions: ['sts:AssumeRole', 'sts:TagSession'],
-    conditions: {
-      StringEquals: {
-        'aws:RequestTag/eks-cluster-arn': props.cluster.clusterArn,
-        'aws:RequestTag/kubernetes-namespace': props.namespace,
-        'aws:RequestTag/kubernetes-service-account': props.serviceAccountName,
-      },
-    },
-  });
 }

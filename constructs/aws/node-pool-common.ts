@@ -1,0 +1,65 @@
+import { Token } from 'cdktf';
+import type { IConstruct } from 'constructs';
+import { Capacity } from '../capacity';
+import { ordered, wholeNumber } from '../checks';
+import { KUBERNETES_NAMES, legalName } from '../names';
+import type { IEksCluster } from './cluster-types';
+import { adoptedClusterLacks, blockSharesLadder, emptyList, unusableReservation } from './errors';
+
+/** What pools with and without GPUs are asked for alike. */
+export interface PoolRequest {
+  readonly name: string;
+  readonly minNodes?: number;
+  readonly maxNodes: number;
+  readonly capacity?: readonly Capacity[];
+}
+
+/** A checked request. */
+export interface PoolPlan {
+  /** Legal as a name of objects and as a label. */
+  readonly poolName: string;
+  readonly minNodes: number;
+  readonly maxNodes: number;
+  readonly capacity: readonly Capacity[];
+  /** The Capacity Block, when the pool is made of one. @default - Karpenter provides the pool */
+  readonly block?: Capacity;
+}
+
+/**
+ * Checks what a pool is asked for.
+ *
+ * @throws LNMT1002 or LNMT1003 for numbers of nodes, LNMT2005 for a Capacity Block beside other rungs, LNMT2007 for an empty
+ * ladder, LNMT2008 for a malformed reservation id
+ */
+export function planPool(scope: IConstruct, request: PoolRequest): PoolPlan {
+  const minNodes = wholeNumber(scope, 'minNodes', request.minNodes ?? 0, { min: 0, unit: 'nodes' });
+  const maxNodes = wholeNumber(scope, 'maxNodes', request.maxNodes, { min: 1, unit: 'nodes' });
+  ordered(scope, ['minNodes', minNodes], ['maxNodes', maxNodes]);
+  const capacity = request.capacity ?? [Capacity.onDemand()];
+  if (capacity.length === 0) throw emptyList(scope, 'capacity');
+  const block = capacity.find((rung) => rung.isBlock);
+  if (block !== undefined && capacity.length > 1) {
+    throw blockSharesLadder(
+      scope,
+      capacity.map((rung) => (rung.isBlock ? 'block' : rung.kind)),
+    );
+  }
+  for (const { reservation } of capacity) {
+    const id = reservation?.id;
+    if (id !== undefined && !Token.isUnresolved(id) && !/^cr-[0-9a-z]+$/.test(id)) {
+      throw unusableReservation(scope, id);
+    }
+  }
+  return { poolName: legalName(KUBERNETES_NAMES.label, [request.name], scope), minNodes, maxNodes, capacity, block };
+}
+
+/** A role that the cluster must have. @throws LNMT2006 when the adopted cluster was imported without it */
+export function roleOf(
+  scope: IConstruct,
+  cluster: IEksCluster,
+  property: 'karpenterRoleName' | 'managedRoleArn',
+): string {
+  const role = cluster.nodes[property];
+  if (role === undefined) throw adoptedClusterLacks(scope, property, 'the node pool');
+  return role;
+}

@@ -1,0 +1,35 @@
+import type { IamRole } from '@cdktf/provider-aws/lib/iam-role';
+import type { Construct } from 'constructs';
+import { serviceRole } from './iam';
+
+/** What the trust policy of a pod's role names. */
+export interface PodIdentityRoleProps {
+  readonly naming: readonly string[];
+  readonly region: string;
+  readonly cluster: { readonly clusterArn: string };
+  readonly namespace: string;
+  readonly serviceAccountName: string;
+}
+
+/**
+ * A role that only the named service account of the named cluster can take. Pod Identity tags every session with them,
+ * so that an association made for another account cannot borrow the role.
+ *
+ * @see https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
+ */
+export function podIdentityRole(scope: Construct, id: string, props: PodIdentityRoleProps): IamRole {
+  return serviceRole(scope, id, {
+    naming: props.naming,
+    region: props.region,
+    services: ['pods.eks.amazonaws.com'],
+    description: `Service account ${props.serviceAccountName} of namespace ${props.namespace}`,
+    actions: ['sts:AssumeRole', 'sts:TagSession'],
+    conditions: {
+      StringEquals: {
+        'aws:RequestTag/eks-cluster-arn': props.cluster.clusterArn,
+        'aws:RequestTag/kubernetes-namespace': props.namespace,
+        'aws:RequestTag/kubernetes-service-account': props.serviceAccountName,
+      },
+    },
+  });
+}
