@@ -9,7 +9,7 @@ import { renderTemplate } from './go-template';
 
 /** A chart that LNMT generated. */
 export interface Chart {
-  /** The stack that installs it, or the GitOps tree that holds it. */
+  /** The stack that installs it, or the GitOps tree or export that holds it: the second part of its path. */
   readonly owner: string;
   /** The release: the folder's name without its content hash. */
   readonly release: string;
@@ -36,8 +36,7 @@ export function chartsOf(outdir: string): Chart[] {
     .filter((file) => path.basename(file) === 'Chart.yaml')
     .map((file) => {
       const folder = path.dirname(file);
-      const [kind, owner] = folder.split(path.sep);
-      return chartAt(path.join(outdir, folder), kind === 'stacks' || kind === 'gitops' ? (owner ?? '') : (kind ?? ''));
+      return chartAt(path.join(outdir, folder), folder.split(path.sep)[1] ?? '');
     });
 }
 

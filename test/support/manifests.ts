@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { isObject } from './terraform-json';
+import { isObject, textOf } from './terraform-json';
 import type { Json, JsonObject } from './terraform-json';
 
 /** A Kubernetes object and where it was found. */
@@ -63,5 +63,3 @@ export function filesBelow(folder: string, ends: readonly string[] = ['']): stri
     .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
     .sort();
 }
-
-const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '');

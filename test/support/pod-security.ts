@@ -1,6 +1,6 @@
 import { describeManifest } from './manifests';
 import type { Manifest } from './manifests';
-import { isObject } from './terraform-json';
+import { isObject, listOf as list, objectOf as object } from './terraform-json';
 import type { Json, JsonObject } from './terraform-json';
 
 /**
@@ -253,8 +253,6 @@ function each(parts: readonly Part[], fault: (part: Part) => string | false): st
   });
 }
 
-const object = (value: Json | undefined): JsonObject => (isObject(value) ? value : {});
-const list = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? (value as readonly Json[]) : []);
 const strings = (value: Json | undefined): string[] => list(value).map(text);
 const text = (value: Json | undefined): string => (typeof value === 'string' ? value : JSON.stringify(value ?? ''));
 const at = (value: JsonObject, ...keys: string[]): Json | undefined =>

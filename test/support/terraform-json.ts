@@ -82,3 +82,18 @@ export function stacksOf(outdir: string): StackFolder[] {
     .map((name) => ({ name, folder: path.join(stacks, name), file: path.join(stacks, name, 'cdk.tf.json') }))
     .filter((stack) => fs.existsSync(stack.file));
 }
+
+/** A value as an object; `{}` when it is none. */
+export function objectOf(value: Json | undefined): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+/** A value as a list; empty when it is none. */
+export function listOf(value: Json | undefined): readonly Json[] {
+  return Array.isArray(value) ? (value as readonly Json[]) : [];
+}
+
+/** A scalar as text; empty for everything else. */
+export function textOf(value: Json | undefined): string {
+  return typeof value === 'object' || value === undefined ? '' : String(value);
+}

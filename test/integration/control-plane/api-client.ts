@@ -1,6 +1,8 @@
 import https from 'node:https';
 import type { JsonObject } from '../../support/terraform-json';
 
+type Headers = Readonly<Record<string, string | string[]>>;
+
 /** An answer of the API server. */
 export interface ApiAnswer {
   readonly status: number;
@@ -35,12 +37,7 @@ export class ApiClient {
   }
 
   /** Sends a request; a refusal is an answer, not an error. */
-  request(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<ApiAnswer> {
+  request(method: string, path: string, body?: unknown, headers: Headers = {}): Promise<ApiAnswer> {
     return new Promise((resolve, reject) => {
       const contentType = { PATCH: 'application/strategic-merge-patch+json' }[method] ?? 'application/json';
       const request = https.request(
@@ -83,12 +80,7 @@ export class ApiClient {
   }
 
   /** A request that must be granted. */
-  async must(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Readonly<Record<string, string>>,
-  ): Promise<JsonObject> {
+  async must(method: string, path: string, body?: unknown, headers?: Headers): Promise<JsonObject> {
     const answer = await this.request(method, path, body, headers);
     if (answer.status >= 300)
       throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body['message'] ?? answer.body)}`);

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { ApiClient } from './api-client';
+import type { JsonObject } from '../../support/terraform-json';
 import { findProgram, freePort, run, runOk, start, waitFor } from '../processes';
 import type { Daemon, RunResult } from '../processes';
 import { Skip } from '../suite';
@@ -73,6 +74,21 @@ export class Cluster {
   /** Runs Helm against this cluster. */
   helm(args: readonly string[], timeoutMs = 300_000): Promise<RunResult> {
     return run(path.join(toolFolder('helm'), 'helm'), args, { env: this.env, timeoutMs });
+  }
+
+  /** Registers nodes and waits until pods can be placed on all of them. */
+  async addNodes(nodes: readonly JsonObject[]): Promise<void> {
+    await this.kubectlOk(
+      ['apply', '--server-side', '-f', '-'],
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: nodes }),
+    );
+    await waitFor('the nodes to be ready', 60_000, async () => {
+      const known = await this.api.list('/api/v1/nodes');
+      return (
+        known.length >= nodes.length &&
+        known.every(({ spec }) => !JSON.stringify(spec?.['taints'] ?? []).includes('not-ready'))
+      );
+    });
   }
 
   /** Starts a program beside the cluster; it is stopped before the cluster is. */
