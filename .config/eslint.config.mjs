@@ -14,7 +14,11 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       'no-restricted-imports': [
         'error',
-        { patterns: [{ regex: '^@cdktf/provider-[a-z]+$', message: 'import @cdktf/provider-x/lib/<resource>, never the barrel' }] },
+        {
+          patterns: [
+            { regex: '^@cdktf/provider-[a-z]+$', message: 'import @cdktf/provider-x/lib/<resource>, never the barrel' },
+          ],
+        },
       ],
     },
   },

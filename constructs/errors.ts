@@ -125,6 +125,11 @@ export const DESCRIPTION_ERRORS = {
     title: 'a choice is not offered',
     explanation: 'The property takes one of the values that the message lists.',
   },
+  LNMT1017: {
+    title: 'a model is not in its store',
+    explanation:
+      'Terraform looks for the model before it installs anything. Push it with `lnmt model push`, which writes its manifest last, and apply again.',
+  },
 } as const satisfies ErrorTable;
 
 /** The name holds no letter or digit, or is empty. */
@@ -147,7 +152,10 @@ export function numberOutOfRange(
   return new LnmtError('LNMT1002', scope, {
     what: `${property} is out of range`,
     got: `${value}${unit}`,
-    allowed: range.max === undefined ? `whole numbers from ${range.min}${unit}` : `whole numbers from ${range.min} to ${range.max}${unit}`,
+    allowed:
+      range.max === undefined
+        ? `whole numbers from ${range.min}${unit}`
+        : `whole numbers from ${range.min} to ${range.max}${unit}`,
     remedy: `set ${property} inside that range`,
   });
 }
@@ -326,5 +334,13 @@ export function notOffered(
     got: JSON.stringify(value),
     allowed: choices.join(', '),
     remedy: `set ${property} to one of these`,
+  });
+}
+
+/** Message of the check that a model is in its store: raised by Terraform, not at synthesis. */
+export function modelMissing(scope: IConstruct, name: string, version: string): LnmtError {
+  return new LnmtError('LNMT1017', scope, {
+    what: `model ${name} version ${version} is not in the store`,
+    remedy: `run \`lnmt model push ${name} FILE --version ${version}\` before the workloads`,
   });
 }

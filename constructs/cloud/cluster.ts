@@ -12,7 +12,8 @@ export class ClusterAccess {
    * @throws LNMT1014 for no range, a malformed one, or one that lets everybody in
    */
   static publicFrom(...cidrs: readonly string[]): ClusterAccess {
-    const bad = cidrs.length === 0 ? '' : cidrs.find((cidr) => !/^\d{1,3}(\.\d{1,3}){3}\/([89]|[12]\d|3[0-2])$/.test(cidr));
+    const bad =
+      cidrs.length === 0 ? '' : cidrs.find((cidr) => !/^\d{1,3}(\.\d{1,3}){3}\/([89]|[12]\d|3[0-2])$/.test(cidr));
     if (bad !== undefined) {
       throw new LnmtError('LNMT1014', undefined, {
         what: 'ClusterAccess.publicFrom cannot be used',

@@ -47,7 +47,13 @@ export function writeArgocd(input: DeliveryInput): DeliveryOutput {
     put(`apps/templates/${planned.name}.yaml`, objectText(workloads, application, binding, HELM_DIALECT).text);
   });
   put('apps/Chart.yaml', chartYaml(`${workloads.stack.node.id}-apps`));
-  put('apps/values.yaml', [...used].sort().map((name) => `${name}: ""\n`).join('') || '{}\n');
+  put(
+    'apps/values.yaml',
+    [...used]
+      .sort()
+      .map((name) => `${name}: ""\n`)
+      .join('') || '{}\n',
+  );
   const root = rootObjects(input, git, controller.namespace, [...used].sort());
   const { stackFiles } = bootstrap(input, controller, root);
   return { stackFiles: new Map([...stackFiles, indexFile(input, entries, charts)]), sharedFiles };
@@ -146,7 +152,11 @@ function rootObjects(
   const root: ManifestObject = {
     apiVersion: API,
     kind: 'Application',
-    metadata: { name: input.workloads.stack.node.id, namespace, finalizers: ['resources-finalizer.argocd.argoproj.io'] },
+    metadata: {
+      name: input.workloads.stack.node.id,
+      namespace,
+      finalizers: ['resources-finalizer.argocd.argoproj.io'],
+    },
     spec: {
       project: projectName(input),
       destination: { server: 'https://kubernetes.default.svc', namespace },

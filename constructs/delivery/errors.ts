@@ -21,7 +21,8 @@ export const DELIVERY_ERRORS = {
   },
   LNMT4004: {
     title: 'a release is too large',
-    explanation: 'Helm keeps a release in one Secret, which Kubernetes limits to 1 MiB. Split the objects over several parts.',
+    explanation:
+      'Helm keeps a release in one Secret, which Kubernetes limits to 1 MiB. Split the objects over several parts.',
   },
   LNMT4005: {
     title: 'two objects have the same identity',

@@ -53,7 +53,13 @@ function defineOutput(input: DeliveryInput, charts: readonly GeneratedChart[]): 
 /** The values of a chart of others, as a file with the same late-bound expressions that generated charts hold. */
 function addonValues(input: DeliveryInput, planned: Extract<PlannedRelease, { kind: 'addon' }>): GeneratedChart {
   const { addon } = planned;
-  const rendered = dataText(input.workloads, `values of ${addon.name}`, addon.values ?? {}, input.binding, HELM_DIALECT);
+  const rendered = dataText(
+    input.workloads,
+    `values of ${addon.name}`,
+    addon.values ?? {},
+    input.binding,
+    HELM_DIALECT,
+  );
   const header = `# ${addon.chart.repository} ${addon.chart.name} ${addon.chart.version}, namespace ${addon.namespace}\n`;
   return {
     name: addon.name,

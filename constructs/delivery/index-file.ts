@@ -6,10 +6,7 @@ import type { PlannedRelease } from './releases';
 import type { DeliveryInput } from './workloads';
 
 /** Describes a generated chart for {@link DeliveryIndex}. */
-export function chartEntry(
-  release: Extract<PlannedRelease, { kind: 'objects' }>,
-  path: string,
-): ReleaseIndexEntry {
+export function chartEntry(release: Extract<PlannedRelease, { kind: 'objects' }>, path: string): ReleaseIndexEntry {
   const objects = release.parts.reduce((sum, part) => sum + part.objects.length, 0);
   return { name: release.name, layer: release.layer, namespace: RELEASE_NAMESPACE, path, objects };
 }

@@ -38,10 +38,19 @@ export function planReleases(
 ): readonly PlannedRelease[] {
   const unique = uniqueAddons(scope, addons);
   return LAYERS.flatMap((layer) => {
-    const ofLayer = orderAddons(scope, unique.filter((addon) => addon.layer === layer)).map(
-      (addon): PlannedRelease => ({ kind: 'addon', name: addon.name, layer, addon }),
-    );
-    return [...ofLayer, ...objectReleases(scope, prefix, layer, parts.filter((part) => part.layer === layer))];
+    const ofLayer = orderAddons(
+      scope,
+      unique.filter((addon) => addon.layer === layer),
+    ).map((addon): PlannedRelease => ({ kind: 'addon', name: addon.name, layer, addon }));
+    return [
+      ...ofLayer,
+      ...objectReleases(
+        scope,
+        prefix,
+        layer,
+        parts.filter((part) => part.layer === layer),
+      ),
+    ];
   });
 }
 
@@ -84,7 +93,11 @@ function objectReleases(
   const definitions = selectObjects(parts, (object) => object.kind === 'CustomResourceDefinition');
   const rest = selectObjects(parts, (object) => object.kind !== 'CustomResourceDefinition');
   const name = (suffix: string): string =>
-    legalName(KUBERNETES_NAMES.helmRelease, suffix === '' ? [`${prefix}-${layer}`] : [`${prefix}-${layer}`, suffix], scope);
+    legalName(
+      KUBERNETES_NAMES.helmRelease,
+      suffix === '' ? [`${prefix}-${layer}`] : [`${prefix}-${layer}`, suffix],
+      scope,
+    );
   const releases: PlannedRelease[] = [];
   const add = (suffix: string, chosen: readonly RenderedPart[]): void => {
     if (chosen.length > 0) releases.push({ kind: 'objects', name: name(suffix), layer, parts: chosen });

@@ -25,7 +25,9 @@ export interface TextDialect {
 export const HELM_DIALECT: TextDialect = {
   escape: (yaml) => yaml.replaceAll('{{', '{{ "{{" }}'),
   scalar: (bound) => {
-    const parts = bound.map((piece) => (typeof piece === 'string' ? goString(piece) : `(toString .Values.${piece.value})`));
+    const parts = bound.map((piece) =>
+      typeof piece === 'string' ? goString(piece) : `(toString .Values.${piece.value})`,
+    );
     return `{{ print ${parts.join(' ')} | toJson }}`;
   },
 };
@@ -36,10 +38,13 @@ export const HELM_DIALECT: TextDialect = {
  * @see https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
  */
 export const FLUX_DIALECT: TextDialect = {
-  escape: (yaml) => yaml.replaceAll('${', '$${'),
+  // A function, because `$$` in a replacement text stands for one dollar.
+  escape: (yaml) => yaml.replaceAll('${', () => '$${'),
   scalar: (bound) =>
     JSON.stringify(
-      bound.map((piece) => (typeof piece === 'string' ? piece.replaceAll('${', '$${') : `\${${piece.value}}`)).join(''),
+      bound
+        .map((piece) => (typeof piece === 'string' ? piece.replaceAll('${', () => '$${') : `\${${piece.value}}`))
+        .join(''),
     ),
 };
 

@@ -137,15 +137,20 @@ export class Workloads extends Construct {
 
   // Namespaces of add-ons exist before the add-ons, with the strictest level of pod security that these pass.
   private addonNamespaces(parts: readonly RenderedPart[]): RenderedPart | undefined {
-    const own = new Set(parts.flatMap((part) => part.objects.filter((o) => o.kind === 'Namespace').map((o) => o.metadata.name)));
+    const own = new Set(
+      parts.flatMap((part) => part.objects.filter((o) => o.kind === 'Namespace').map((o) => o.metadata.name)),
+    );
     const levels = ['restricted', 'baseline', 'privileged'] as const;
     const names = [...new Set(this.addons.map((addon) => addon.namespace))].sort();
     const objects = names
       .filter((name) => !name.startsWith('kube-') && name !== 'default' && !own.has(name))
       .map((name): ManifestObject => {
         const inside = this.addons.filter((addon) => addon.namespace === name);
-        const level = levels[Math.max(...inside.map((addon) => levels.indexOf(addon.podSecurity.level)))] ?? 'privileged';
-        const reasons = inside.flatMap((addon) => (addon.podSecurity.reason ? [`${addon.name}: ${addon.podSecurity.reason}`] : []));
+        const level =
+          levels[Math.max(...inside.map((addon) => levels.indexOf(addon.podSecurity.level)))] ?? 'privileged';
+        const reasons = inside.flatMap((addon) =>
+          addon.podSecurity.reason ? [`${addon.name}: ${addon.podSecurity.reason}`] : [],
+        );
         return {
           apiVersion: 'v1',
           kind: 'Namespace',

@@ -1,0 +1,224 @@
+import { Construct } from 'constructs';
+import type { Accelerator } from './accelerators';
+import type { Capacity } from './capacity';
+import { wholeNumber } from './checks';
+import type { EgressRule, INodePool, IWorkloadIdentity, StoreBinding } from './cloud';
+import { expectCloud } from './cloud';
+import { modelMissing } from './errors';
+import { EndpointMetrics } from './endpoint-metrics';
+import type { Images } from './images';
+import { InferenceWorkload, Scaling } from './kubernetes';
+import type {
+  Auth,
+  ExecutionProvider,
+  IngressRule,
+  InferenceWorkloadProps,
+  PodResources,
+  ProbeIntervals,
+  Rollout,
+  Spread,
+} from './kubernetes';
+import type { LnmtPlatform } from './lnmt-platform';
+import type { Model } from './model';
+import { KUBERNETES_NAMES, legalName } from './names';
+import { replicasFit } from './replicas-fit';
+import type { PriceTable } from './select-shape';
+import { PORTS } from '../runtime/contract';
+import type { Workloads } from './delivery';
+
+/** Props of an {@link InferenceEndpoint}. */
+export interface InferenceEndpointProps {
+  /** The platform that it runs on. Its infrastructure lives in another stack. */
+  readonly platform: LnmtPlatform;
+  /** What it serves. */
+  readonly model: Model;
+  /** How callers prove who they are. */
+  readonly auth: Auth;
+  /** Name of its Kubernetes objects. @default - the construct's id */
+  readonly name?: string;
+  /** @default - the platform's */
+  readonly images?: Images;
+  /** @default Scaling.between(2, 10).cpu(70) */
+  readonly scaling?: Scaling;
+  /** Requests and limits, accelerators apart. @default - 1 CPU without limit, 2Gi memory */
+  readonly resources?: PodResources;
+  /** Accelerator of each replica. @default - none: it runs on CPUs */
+  readonly accelerator?: Accelerator;
+  /** Accelerators of each replica. @default 1 */
+  readonly gpus?: number;
+  /** Pool that it runs on. @default - the platform's general pool; with an accelerator a pool of its own */
+  readonly nodes?: INodePool;
+  /** Capacity ladder of its own pool. @default [Capacity.onDemand()] */
+  readonly capacity?: readonly Capacity[];
+  /** Nodes of its own pool, at most. @default - one a replica */
+  readonly maxNodes?: number;
+  /** Prices for its own pool by shape name. @default - none */
+  readonly prices?: PriceTable;
+  /** `strict` puts every replica on a node of its own. @default 'preferred' */
+  readonly spread?: Spread;
+  /** How replicas are replaced. @default Rollout.surge() */
+  readonly rollout?: Rollout;
+  /** Who may call it inside the cluster. @default - nobody: a port-forward still reaches it */
+  readonly ingressFrom?: readonly IngressRule[];
+  /** Where its pods may connect to, besides the model store and the cloud's credential endpoints. @default [] */
+  readonly egress?: readonly EgressRule[];
+  /** Seconds that a start with an empty model cache is expected to take; twice as long is allowed. @default 60, with an accelerator 300 */
+  readonly startupSeconds?: number;
+  /** Room for model files on the node's disk in GiB. @default 10 */
+  readonly modelCacheGiB?: number;
+  /** @default - 'cuda' with an accelerator, else 'cpu' */
+  readonly executionProvider?: ExecutionProvider;
+  /** Further environment variables that are not secret. @default {} */
+  readonly env?: Readonly<Record<string, string>>;
+  /** How often probes ask. @default - every 5 seconds for readiness, every 10 for liveness */
+  readonly probes?: ProbeIntervals;
+  /** PriorityClass of the pods. @default - the cluster's default */
+  readonly priorityClassName?: string;
+}
+
+/**
+ * A model behind an Open Inference Protocol server: Deployment, Service, HorizontalPodAutoscaler (with the adapter rule that
+ * makes its metric exist), PodDisruptionBudget, NetworkPolicy, ServiceAccount with read-only access to its model,
+ * ServiceMonitor, probes and drain.
+ *
+ * @example
+ * new InferenceEndpoint(workloads, 'digits', {
+ *   platform,
+ *   model: Model.fromStore('digits', 3),
+ *   scaling: Scaling.between(3, 50).cpu(70).requestsPerSecond(100),
+ *   auth: Auth.apiKeys(SecretReference.fromStore('digits-api-keys')),
+ * });
+ */
+export class InferenceEndpoint extends Construct {
+  /** Name of its Service and Deployment. */
+  readonly endpointName: string;
+  readonly namespace: string;
+  /** Name of the model that it serves. */
+  readonly modelName: string;
+  /** What its pods may do in the cloud. */
+  readonly identity: IWorkloadIdentity;
+  /** Pool that it runs on; undefined where any node will do. */
+  readonly nodes: INodePool | undefined;
+  readonly scaling: Scaling;
+  /** Queries for dashboards and alerts. */
+  readonly metrics: EndpointMetrics;
+  private readonly workloads: Workloads;
+
+  /**
+   * @throws LNMT1008 for a pool of another cloud, LNMT1009 when the pool cannot hold the replicas, LNMT1010 for a missing
+   * image digest, LNMT1011 in the platform's own stack, LNMT1013 without a model store
+   */
+  constructor(scope: Construct, id: string, props: InferenceEndpointProps) {
+    super(scope, id);
+    const { platform } = props;
+    this.workloads = platform.workloadsFor(this);
+    this.endpointName = legalName(KUBERNETES_NAMES.workload, [props.name ?? id], this);
+    this.namespace = platform.namespaces.inference;
+    this.modelName = props.model.name;
+    this.scaling = props.scaling ?? Scaling.between(2, 10).cpu(70);
+    this.nodes = this.definePool(props);
+    replicasFit(this, this.nodes, {
+      maxReplicas: this.scaling.maxReplicas,
+      gpus: props.accelerator === undefined ? 0 : (props.gpus ?? 1),
+      ...(props.resources === undefined ? {} : { resources: props.resources }),
+      strict: props.spread === 'strict',
+    });
+    this.identity = platform.cloud.security.workloadIdentity(this, 'identity', {
+      cluster: platform.cluster,
+      namespace: this.namespace,
+      serviceAccountName: this.endpointName,
+      naming: [platform.platformName, this.endpointName],
+    });
+    this.metrics = new EndpointMetrics(this.namespace, props.model.name);
+    this.defineWorkload(props);
+  }
+
+  /** URL inside the cluster. */
+  get url(): string {
+    return `http://${this.endpointName}.${this.namespace}.svc:${PORTS.http}`;
+  }
+
+  private definePool(props: InferenceEndpointProps): INodePool | undefined {
+    const { platform, accelerator } = props;
+    if (props.nodes !== undefined) return expectCloud(this, 'nodes', props.nodes, platform.cloud.name);
+    if (accelerator === undefined) return platform.nodes;
+    const gpus = wholeNumber(this, 'gpus', props.gpus ?? 1, { min: 1, max: 16 });
+    const pool = platform.cloud.compute.gpuNodePool(this, 'nodes', {
+      cluster: platform.cluster,
+      name: legalName({ maxLength: 30 }, [this.endpointName], this),
+      accelerator,
+      gpusPerNode: gpus,
+      maxNodes: wholeNumber(this, 'maxNodes', props.maxNodes ?? this.scaling.maxReplicas, { min: 1, max: 5000 }),
+      ...(props.capacity === undefined ? {} : { capacity: props.capacity }),
+      ...(props.prices === undefined ? {} : { prices: props.prices }),
+    });
+    this.workloads.add(pool, pool.kubernetes);
+    return pool;
+  }
+
+  private defineWorkload(props: InferenceEndpointProps): void {
+    const { platform, model } = props;
+    const store = platform.require(this, 'modelStore', platform.modelStore, 'an inference endpoint');
+    store.grants.read(this.identity, `${model.name}/`);
+    const workload = this.workloadProps(props, store.uri, store.binding);
+    const check = store.objectExists(
+      this,
+      'model',
+      model.manifestKey,
+      modelMissing(this, model.name, model.version).message,
+    );
+    this.workloads.add(this, {
+      addons: [],
+      objects: [
+        {
+          id: 'endpoint',
+          layer: '30-apps',
+          namespace: this.namespace,
+          define: (chart) => void new InferenceWorkload(chart, 'workload', workload),
+          checks: check === undefined ? [] : [check],
+        },
+      ],
+    });
+    this.workloads.add(this.identity, this.identity.kubernetes);
+  }
+
+  private workloadProps(
+    props: InferenceEndpointProps,
+    storeUri: string,
+    binding: StoreBinding,
+  ): InferenceWorkloadProps {
+    const { platform, accelerator } = props;
+    const provider = props.executionProvider ?? (accelerator === undefined ? 'cpu' : 'cuda');
+    const flavour = provider === 'cuda' || provider === 'tensorrt' ? 'cuda' : 'cpu';
+    const images = platform.require(this, 'images', props.images ?? platform.images, 'an inference endpoint');
+    return {
+      name: this.endpointName,
+      namespace: this.namespace,
+      platform: platform.platformName,
+      image: images.reference(this, 'inference', flavour),
+      imageFlavour: flavour,
+      executionProvider: provider,
+      model: { name: props.model.name, version: props.model.version },
+      storeUri,
+      env: { ...binding.env, ...props.env },
+      secretEnv: binding.secretEnv,
+      serviceAccount: { name: this.endpointName, annotations: this.identity.serviceAccountAnnotations },
+      podLabels: this.identity.podLabels,
+      scaling: this.scaling,
+      resources: props.resources,
+      accelerator: accelerator && { resourceName: accelerator.resourceName, count: props.gpus ?? 1 },
+      placement: this.nodes?.placement,
+      spread: props.spread,
+      rollout: props.rollout,
+      auth: props.auth,
+      secretStore: platform.secretStore,
+      egress: [...platform.cloud.security.egress, ...binding.egress, ...(props.egress ?? [])],
+      ingressFrom: props.ingressFrom,
+      scraperNamespace: platform.monitoring?.scraperNamespace,
+      startupSeconds: props.startupSeconds,
+      modelCacheGiB: props.modelCacheGiB,
+      probes: props.probes,
+      priorityClassName: props.priorityClassName,
+    };
+  }
+}
