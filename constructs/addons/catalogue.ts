@@ -16,6 +16,11 @@ export const CATALOGUE = {
     name: 'aws-fsx-csi-driver',
     version: '1.17.0',
   },
+  barmanCloudPlugin: {
+    repository: 'https://cloudnative-pg.github.io/charts',
+    name: 'plugin-barman-cloud',
+    version: '0.7.0',
+  },
   certManager: { repository: 'oci://quay.io/jetstack/charts', name: 'cert-manager', version: 'v1.21.1' },
   cloudNativePg: {
     repository: 'https://cloudnative-pg.github.io/charts',

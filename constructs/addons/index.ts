@@ -1,5 +1,6 @@
 export * from './addon';
 export * from './argo-cd';
+export * from './barman-cloud-plugin';
 export * from './catalogue';
 export * from './cert-manager';
 export * from './cloud-native-pg';
