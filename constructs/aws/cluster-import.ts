@@ -1,6 +1,6 @@
 import { DataAwsEksCluster } from '@cdktf/provider-aws/lib/data-aws-eks-cluster';
-import { Fn, Token } from 'cdktf';
 import { Construct } from 'constructs';
+import { literal } from '../checks';
 import type { ClusterConnection } from '../cloud/cluster';
 import { NO_PARTS } from '../cloud/kubernetes-parts';
 import type { KubernetesVersion } from '../versions';
@@ -18,7 +18,7 @@ export interface ImportedClusterProps {
   readonly version: KubernetesVersion;
   /** URL of the Kubernetes API. @default - read from the cluster */
   readonly endpoint?: string;
-  /** Subnets for nodes. @default - those of the control plane */
+  /** Private subnets for nodes. @default - none: no pool can be added */
   readonly subnetIds?: readonly string[];
   /** Name of the role of nodes that Karpenter launches. @default - none: no pool can be added */
   readonly karpenterRoleName?: string;
@@ -58,14 +58,13 @@ export class ImportedEksCluster extends Construct implements IEksCluster {
     };
     this.clusterName = data.name;
     this.clusterArn = data.arn;
-    const vpc = data.vpcConfig.get(0);
-    this.clusterSecurityGroupId = vpc.clusterSecurityGroupId;
+    this.clusterSecurityGroupId = data.vpcConfig.get(0).clusterSecurityGroupId;
     const certificate = data.certificateAuthority.get(0).data;
     this.connection = execConnection(this.region, this.clusterName, props.endpoint ?? data.endpoint, certificate);
     this.kubeconfigCommand = kubeconfigCommand(this.region, this.clusterName);
     this.servesResourceMetrics = props.servesResourceMetrics ?? false;
     this.nodes = {
-      subnetIds: props.subnetIds ?? Token.asList(Fn.tolist(vpc.subnetIds)),
+      subnetIds: props.subnetIds && literal(this, 'subnetIds', props.subnetIds),
       karpenterRoleName: props.karpenterRoleName,
       managedRoleArn: props.managedRoleArn,
     };

@@ -5,7 +5,8 @@ export const CLUSTER_BRAND = Symbol.for('lnmt/aws/cluster');
 
 /** What node pools take from their cluster. */
 export interface NodeFoundation {
-  readonly subnetIds: readonly string[];
+  /** Subnets of nodes. @default - adopted clusters may have none */
+  readonly subnetIds?: readonly string[];
   /** Zones of the subnets. @default - unknown for an adopted network */
   readonly availabilityZones?: readonly string[];
   /** Role of the nodes that Karpenter launches. @default - adopted clusters may have none */

@@ -19,7 +19,7 @@ import { efaInterfaces, efaResources } from './efa';
 import { AWS_GPU_SHAPES } from './gpu-shapes';
 import { karpenterObjects } from './karpenter-objects';
 import { managedNodes } from './managed-nodes';
-import { planPool, roleOf } from './node-pool-common';
+import { planPool, partOf } from './node-pool-common';
 import type { PoolPlan } from './node-pool-common';
 import { offeredZone, reservedZone } from './zones';
 
@@ -79,7 +79,7 @@ export class EksGpuNodePool extends Construct implements INodePool {
       image: stack.gpuImage(this.shape.architecture, cluster.version),
       diskGiB: props.diskGiB ?? 200,
       securityGroupId: cluster.clusterSecurityGroupId,
-      subnetIds: cluster.nodes.subnetIds,
+      subnetIds: partOf(this, cluster, 'subnetIds'),
       tags: props.tags ?? {},
       placementGroup,
       interfaces: this.useFabric ? efaInterfaces(this.shape) : [],
@@ -96,7 +96,7 @@ export class EksGpuNodePool extends Construct implements INodePool {
         ...shared,
         poolName: this.poolName,
         clusterName: cluster.clusterName,
-        roleArn: roleOf(this, cluster, 'managedRoleArn'),
+        roleArn: partOf(this, cluster, 'managedRoleArn'),
         rung,
         minNodes: plan.minNodes,
         nodes: fixedNodes,
@@ -110,7 +110,7 @@ export class EksGpuNodePool extends Construct implements INodePool {
     const elastic = plan.maxNodes - fixedNodes;
     if (elastic === 0) return [];
     const zone = this.useFabric && plan.capacity.some((each) => each.kind !== 'reserved') ? oneZone() : undefined;
-    const roleName = roleOf(this, cluster, 'karpenterRoleName');
+    const roleName = partOf(this, cluster, 'karpenterRoleName');
     const { capacity } = plan;
     return [karpenterObjects({ ...shared, name: this.poolName, capacity, maxNodes: elastic, roleName, zone })];
   }

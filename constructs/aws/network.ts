@@ -5,7 +5,7 @@ import { Vpc } from '@cdktf/provider-aws/lib/vpc';
 import { propertyAccess } from 'cdktf';
 import type { IConstruct } from 'constructs';
 import { Construct } from 'constructs';
-import { oneOf, wholeNumber } from '../checks';
+import { literal, oneOf, wholeNumber } from '../checks';
 import { NO_PARTS } from '../cloud/kubernetes-parts';
 import type { INetwork, NetworkProps } from '../cloud/network';
 import { legalName } from '../names';
@@ -17,7 +17,7 @@ import { AWS_NAMES } from './names';
 import { addNetworkEndpoints } from './network-endpoints';
 import { addFlowLogs } from './network-flow-logs';
 import { addRouting } from './network-routing';
-import { DEFAULT_ZONES, zonesOf } from './regions';
+import { DEFAULT_ZONES, checkRegion, zonesOf } from './regions';
 import { planSubnets } from './subnets';
 import type { SubnetPlan } from './subnets';
 
@@ -44,7 +44,7 @@ export interface ImportedVpcProps {
   readonly vpcId: string;
   /** IPv4 range of the VPC. */
   readonly cidr: string;
-  /** Subnets for nodes and data, in at least two zones, with a route to the internet or to private endpoints. */
+  /** Ids of subnets for nodes and data, in at least two zones, with a route to the internet or to private endpoints. */
   readonly privateSubnetIds: readonly string[];
   readonly region: string;
 }
@@ -63,7 +63,7 @@ const ZONES_WITHOUT_EKS = ['use1-az3', 'usw1-az2', 'cac1-az3'];
  * @see https://docs.aws.amazon.com/eks/latest/best-practices/subnets.html
  */
 export class VpcNetwork extends Construct implements IVpcNetwork {
-  /** Adopts a VPC. @throws LNMT2001 for a malformed region, LNMT2007 without subnets */
+  /** Adopts a VPC. @throws LNMT2001 for a malformed region, LNMT2007 without subnets, LNMT1004 for a list that is a token */
   static fromVpc(scope: Construct, id: string, props: ImportedVpcProps): IVpcNetwork {
     return new ImportedVpcNetwork(scope, id, props);
   }
@@ -174,9 +174,9 @@ class ImportedVpcNetwork extends Construct implements IVpcNetwork {
     super(scope, id);
     brand(this, BRAND);
     if (props.privateSubnetIds.length === 0) throw emptyList(this, 'privateSubnetIds');
-    this.region = props.region;
+    this.region = checkRegion(this, 'region', props.region);
     this.cidr = props.cidr;
     this.vpcId = props.vpcId;
-    this.privateSubnetIds = props.privateSubnetIds;
+    this.privateSubnetIds = literal(this, 'privateSubnetIds', props.privateSubnetIds);
   }
 }

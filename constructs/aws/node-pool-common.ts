@@ -53,13 +53,13 @@ export function planPool(scope: IConstruct, request: PoolRequest): PoolPlan {
   return { poolName: legalName(KUBERNETES_NAMES.label, [request.name], scope), minNodes, maxNodes, capacity, block };
 }
 
-/** A role that the cluster must have. @throws LNMT2006 when the adopted cluster was imported without it */
-export function roleOf(
+/** A part of the cluster that pools need. @throws LNMT2006 when the adopted cluster was imported without it */
+export function partOf<K extends 'karpenterRoleName' | 'managedRoleArn' | 'subnetIds'>(
   scope: IConstruct,
   cluster: IEksCluster,
-  property: 'karpenterRoleName' | 'managedRoleArn',
-): string {
-  const role = cluster.nodes[property];
-  if (role === undefined) throw adoptedClusterLacks(scope, property, 'the node pool');
-  return role;
+  property: K,
+): NonNullable<IEksCluster['nodes'][K]> {
+  const part = cluster.nodes[property];
+  if (part === undefined) throw adoptedClusterLacks(scope, property, 'the node pool');
+  return part;
 }

@@ -13,7 +13,7 @@ import type { AwsContext } from './context';
 import { AWS_CPU_SHAPES } from './cpu-shapes';
 import { karpenterObjects } from './karpenter-objects';
 import { managedNodes } from './managed-nodes';
-import { planPool, roleOf } from './node-pool-common';
+import { planPool, partOf } from './node-pool-common';
 
 const DISK_GIB = 100;
 
@@ -53,7 +53,7 @@ export class KarpenterNodePool extends Construct implements INodePool {
       image: (props.gpuStack ?? AwsGpuStack.al2023()).cpuImage(this.shape.architecture),
       diskGiB: DISK_GIB,
       securityGroupId: cluster.clusterSecurityGroupId,
-      subnetIds: cluster.nodes.subnetIds,
+      subnetIds: partOf(this, cluster, 'subnetIds'),
       tags: props.tags ?? {},
     };
     const fixedNodes = plan.block ? plan.maxNodes : plan.minNodes;
@@ -63,7 +63,7 @@ export class KarpenterNodePool extends Construct implements INodePool {
         ...shared,
         poolName: this.poolName,
         clusterName: cluster.clusterName,
-        roleArn: roleOf(this, cluster, 'managedRoleArn'),
+        roleArn: partOf(this, cluster, 'managedRoleArn'),
         rung,
         minNodes: plan.minNodes,
         nodes: fixedNodes,
@@ -79,7 +79,7 @@ export class KarpenterNodePool extends Construct implements INodePool {
               name: this.poolName,
               capacity: plan.capacity,
               maxNodes: elastic,
-              roleName: roleOf(this, cluster, 'karpenterRoleName'),
+              roleName: partOf(this, cluster, 'karpenterRoleName'),
             }),
           ]
         : [];
