@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { TerraformStack } from 'cdktf';
-import { DefaultTokenResolver, StringConcat, Token, Tokenization } from 'cdktf';
+import { DefaultTokenResolver, StringConcat, TerraformOutput, TerraformStack, Token, Tokenization } from 'cdktf';
 import type { IConstruct } from 'constructs';
 import { legalName } from '../names';
 import { unbindableToken } from './errors';
@@ -9,7 +8,8 @@ import { unbindableToken } from './errors';
 export type BoundString = readonly (string | { readonly value: string })[];
 
 const TOKEN = /\$\{TfToken\[[^\]]+\]\}/g;
-const CROSS_STACK = /^data\.terraform_remote_state\.[\w-]+\.outputs\.cross-stack-output-/;
+const CROSS_STACK = /data\.terraform_remote_state\.cross-stack-reference-input-([\w-]+)\.outputs\.([\w-]+)/g;
+const CROSS_STACK_OUTPUT = 'cross-stack-output-';
 const VALUE_NAMES = { maxLength: 60, separator: '_' } as const;
 
 /**
@@ -21,6 +21,7 @@ const VALUE_NAMES = { maxLength: 60, separator: '_' } as const;
  */
 export class LateBinding {
   private readonly byExpression = new Map<string, string>();
+  private readonly origins = new Map<string, IConstruct>();
   private readonly values = new Map<string, { readonly token: string; readonly expression: string }>();
 
   constructor(private readonly stack: TerraformStack) {}
@@ -105,7 +106,9 @@ export class LateBinding {
     const expression = String(Tokenization.resolve(token, { ...options, preparing: false }));
     const known = this.byExpression.get(expression);
     if (known !== undefined) return known;
-    const inner = expression.replace(/^\$\{(.*)\}$/s, '$1').replace(CROSS_STACK, '');
+    const inner = expression
+      .replace(/^\$\{(.*)\}$/s, '$1')
+      .replace(CROSS_STACK, (_all, from: string, output: string) => this.originOf(from, output));
     let name = legalName(VALUE_NAMES, [inner.replace(/[^A-Za-z0-9]+/g, '_').replace(/^_+|_+$/g, '') || 'value']);
     if (this.values.has(name)) {
       const hash = createHash('sha256').update(expression).digest('hex').slice(0, 10);
@@ -114,6 +117,25 @@ export class LateBinding {
     this.byExpression.set(expression, name);
     this.values.set(name, { token, expression });
     return name;
+  }
+
+  // The logical id of a cross-stack output has lost its dots; its construct id still says which attribute it is.
+  private originOf(stackName: string, output: string): string {
+    const origin = this.originStack(stackName);
+    const child = origin?.node.children.find(
+      (candidate) => TerraformOutput.isTerraformOutput(candidate) && candidate.friendlyUniqueId === output,
+    );
+    return (child?.node.id ?? output).replace(CROSS_STACK_OUTPUT, '');
+  }
+
+  private originStack(name: string): IConstruct | undefined {
+    const known = this.origins.get(name);
+    if (known !== undefined) return known;
+    const found = this.stack.node.root.node
+      .findAll()
+      .find((node) => TerraformStack.isStack(node) && node.node.id === name);
+    if (found !== undefined) this.origins.set(name, found);
+    return found;
   }
 }
 

@@ -10,7 +10,7 @@ function configMapText(data: Record<string, unknown> | ((token: () => string) =>
   return output.file(/templates\/configmap-/);
 }
 
-const VALUE = 'terraform_databucketoutput';
+const VALUE = 'terraform_data_bucket_output';
 
 describe('a Terraform token inside a manifest', () => {
   test('becomes a chart value where it is a whole string', () => {
