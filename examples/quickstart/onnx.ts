@@ -1,4 +1,5 @@
 import { Root } from 'protobufjs';
+import type { IField } from 'protobufjs';
 
 /** Element types of ONNX tensors. @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
 export const ElementType = {
@@ -56,8 +57,13 @@ export interface OnnxGraph {
   readonly outputs: readonly OnnxValue[];
 }
 
-const optional = (type: string, id: number): object => ({ type, id });
-const repeated = (type: string, id: number): object => ({ rule: 'repeated', type, id, options: { packed: false } });
+const optional = (type: string, id: number): IField => ({ type, id });
+const repeated = (type: string, id: number): IField & { rule: string } => ({
+  rule: 'repeated',
+  type,
+  id,
+  options: { packed: false },
+});
 
 /** The messages and fields of onnx.proto that the writer uses, with its field numbers. */
 const SCHEMA = Root.fromJSON({

@@ -47,13 +47,22 @@ async function syncFolder(dir: string): Promise<void> {
   await handle.sync().finally(() => handle.close());
 }
 
+/** What is no fault of the model is a fault of the way to it, and may pass. */
+function asModelError(error: unknown): ModelError {
+  return error instanceof ModelError ? error : new ModelError('LNMT8304', String(error), true, error);
+}
+
 async function readText(source: Readable, limit: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > limit) throw new ModelError('LNMT8302', `it is longer than ${limit} bytes`);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of source as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > limit) throw new ModelError('LNMT8302', `it is longer than ${limit} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw asModelError(error);
   }
   return Buffer.concat(chunks).toString('utf8');
 }
@@ -110,7 +119,7 @@ export class ModelCache {
       await syncFolder(this.dir);
     } catch (error) {
       await fs.rm(staging, { recursive: true, force: true });
-      throw error instanceof ModelError ? error : new ModelError('LNMT8304', String(error), true, error);
+      throw asModelError(error);
     }
   }
 

@@ -22,14 +22,6 @@ const ATTEMPTS = 4;
 /** Region that S3-compatible stores accept when they have none. */
 const ANY_REGION = 'us-east-1';
 
-async function importSdk(): Promise<S3Sdk> {
-  try {
-    return await import('@aws-sdk/client-s3');
-  } catch (error) {
-    throw new ModelError('LNMT8305', 'the store is s3://', false, error);
-  }
-}
-
 function translate(error: unknown, key: string): ModelError {
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   if (name === 'NoSuchKey' || name === 'NotFound') return new ModelError('LNMT8301', `no object ${key}`, false, error);
@@ -44,13 +36,13 @@ export class S3Store implements ModelStore {
   /** @param load imports the S3 client, which is an optional dependency */
   constructor(
     private readonly options: S3StoreOptions,
-    private readonly load: () => Promise<S3Sdk> = importSdk,
+    private readonly load: () => Promise<S3Sdk> = () => import('@aws-sdk/client-s3'),
   ) {}
 
   async open(file: string): Promise<Readable> {
     const { bucket, prefix } = this.options;
     const key = prefix === '' ? file : `${prefix}/${file}`;
-    const sdk = await this.load();
+    const sdk = await this.sdk();
     this.client ??= this.connect(sdk);
     try {
       const { Body } = await this.client.send(new sdk.GetObjectCommand({ Bucket: bucket, Key: key }));
@@ -58,6 +50,14 @@ export class S3Store implements ModelStore {
       return Body as Readable;
     } catch (error) {
       throw translate(error, key);
+    }
+  }
+
+  private async sdk(): Promise<S3Sdk> {
+    try {
+      return await this.load();
+    } catch (error) {
+      throw new ModelError('LNMT8305', 'the store is s3://', false, error);
     }
   }
 

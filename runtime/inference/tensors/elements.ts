@@ -1,4 +1,4 @@
-import { setFloat16 } from '@petamoriken/float16';
+import { f16round, setFloat16 } from '@petamoriken/float16';
 import { packStrings } from './bytes';
 import { DATATYPE_BYTES } from './tensor';
 import type { Datatype } from './tensor';
@@ -39,19 +39,21 @@ function wide(signed: boolean, write: (view: DataView, offset: number, value: bi
   };
 }
 
-function float(max: number, write: (view: DataView, offset: number, value: number) => void): Store {
+function float(
+  datatype: Datatype,
+  round: (value: number) => number,
+  write: (view: DataView, offset: number, value: number) => void,
+): Store {
   return (view, offset, value) => {
     const number = typeof value === 'bigint' ? Number(value) : value;
-    if (typeof number !== 'number' || !Number.isFinite(number) || Math.abs(number) > max) {
-      reject(value, `a finite number of magnitude up to ${max}`);
+    if (typeof number !== 'number' || !Number.isFinite(round(number))) {
+      reject(value, `a finite number that ${datatype} can hold`);
     }
     write(view, offset, number);
   };
 }
 
 const LITTLE = true;
-const FLOAT16_MAX = 65504;
-const FLOAT32_MAX = 3.4028234663852886e38;
 
 const STORES: { readonly [D in Exclude<Datatype, 'BYTES'>]: Store } = {
   BOOL: (view, offset, value) => {
@@ -66,9 +68,9 @@ const STORES: { readonly [D in Exclude<Datatype, 'BYTES'>]: Store } = {
   INT16: integer(16, true, (view, offset, value) => view.setInt16(offset, value, LITTLE)),
   INT32: integer(32, true, (view, offset, value) => view.setInt32(offset, value, LITTLE)),
   INT64: wide(true, (view, offset, value) => view.setBigInt64(offset, value, LITTLE)),
-  FP16: float(FLOAT16_MAX, (view, offset, value) => setFloat16(view, offset, value, LITTLE)),
-  FP32: float(FLOAT32_MAX, (view, offset, value) => view.setFloat32(offset, value, LITTLE)),
-  FP64: float(Number.MAX_VALUE, (view, offset, value) => view.setFloat64(offset, value, LITTLE)),
+  FP16: float('FP16', f16round, (view, offset, value) => setFloat16(view, offset, value, LITTLE)),
+  FP32: float('FP32', Math.fround, (view, offset, value) => view.setFloat32(offset, value, LITTLE)),
+  FP64: float('FP64', Number, (view, offset, value) => view.setFloat64(offset, value, LITTLE)),
 };
 
 // Matches exactly the halves of surrogate pairs that stand alone, which UTF-8 cannot express.

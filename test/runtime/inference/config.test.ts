@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { isLoopback, parseStoreUri, readConfig } from '../../../runtime/inference/config';
+import { SERVER_VERSION } from '../../../runtime/inference/version';
+import packageFile from '../../../runtime/inference/package.json';
+
+const ENV = { LNMT_MODEL_NAME: 'digits', LNMT_MODEL_VERSION: '3', LNMT_MODEL_URI: 's3://bucket/a/b/' };
+
+describe('the configuration', () => {
+  it('has the defaults of the contract and the place of the models', () => {
+    expect(readConfig(ENV)).toMatchObject({
+      httpPort: 8080,
+      metricsPort: 9090,
+      bindAddress: '127.0.0.1',
+      auth: 'api-keys',
+      executionProvider: 'cpu',
+      store: { kind: 's3', bucket: 'bucket', prefix: 'a/b' },
+    });
+  });
+
+  it.each([
+    ['file:///a/b%20c', { kind: 'file', dir: '/a/b c' }],
+    ['s3://bucket', { kind: 's3', bucket: 'bucket', prefix: '' }],
+  ])('takes %s as a store', (uri, location) => {
+    expect(parseStoreUri(uri)).toEqual(location);
+  });
+
+  it.each([
+    '',
+    '/a/b',
+    'file://host/a',
+    'http://host/a',
+    's3://',
+    's3://id:secret@bucket',
+    's3://bucket?x=1',
+    'gs://b',
+  ])('refuses %j as a store, without repeating what may be a credential', (uri) => {
+    const read = () => readConfig({ ...ENV, LNMT_MODEL_URI: uri });
+    expect(read).toThrow('LNMT_MODEL_URI');
+    expect(read).not.toThrow('secret');
+  });
+
+  it.each(['..', '.', 'a/b', 'A', '', '-a', 'a'.repeat(129)])('refuses %j as a model or version', (name) => {
+    expect(() => readConfig({ ...ENV, LNMT_MODEL_NAME: name })).toThrow('LNMT_MODEL_NAME');
+    expect(() => readConfig({ ...ENV, LNMT_MODEL_VERSION: name })).toThrow('LNMT_MODEL_VERSION');
+  });
+
+  it('refuses to serve others without authentication and without a reason', () => {
+    const open = { ...ENV, LNMT_AUTH: 'none', LNMT_BIND_ADDRESS: '0.0.0.0' };
+    expect(() => readConfig(open)).toThrow('LNMT_AUTH is none and LNMT_BIND_ADDRESS is 0.0.0.0');
+    expect(readConfig({ ...open, LNMT_AUTH_NONE_REASON: 'demo' }).authNoneReason).toBe('demo');
+    expect(readConfig({ ...open, LNMT_BIND_ADDRESS: '127.0.0.1' }).auth).toBe('none');
+  });
+
+  it.each([
+    ['127.0.0.1', true],
+    ['127.9.9.9', true],
+    ['::1', true],
+    ['localhost', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['10.0.0.1', false],
+    ['127.evil.example', false],
+  ])('knows whether only this machine reaches %s', (address, expected) => {
+    expect(isLoopback(address)).toBe(expected);
+  });
+});
+
+describe('the version in server metadata', () => {
+  it('is that of the package', () => {
+    expect(SERVER_VERSION).toBe(packageFile.version);
+  });
+});

@@ -1,0 +1,192 @@
+import fs from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MODEL_STORE, modelStorePath, renderModelManifest } from '../../../runtime/contract';
+import { ModelCache } from '../../../runtime/inference/models/cache';
+import { FileStore } from '../../../runtime/inference/models/file-store';
+import { parseManifest } from '../../../runtime/inference/models/manifest';
+import { openStore } from '../../../runtime/inference/models/open-store';
+import { S3Store } from '../../../runtime/inference/models/s3-store';
+import type { ModelStore } from '../../../runtime/inference/models/store';
+import { pushModel } from '../support/models';
+import { sha256, temporaryFolder } from '../support/temporary';
+
+const MODEL = { name: 'm', version: '1' } as const;
+const FILES = { [MODEL_STORE.model]: Buffer.from('graph'), 'weights/part_1.bin': Buffer.alloc(300_000, 7) };
+
+let dir: string;
+let store: string;
+let cacheDir: string;
+
+beforeEach(() => {
+  dir = temporaryFolder();
+  store = path.join(dir, 'store');
+  cacheDir = path.join(dir, 'cache');
+  pushModel(store, MODEL.name, MODEL.version, FILES);
+});
+
+afterEach(() => fs.rmSync(dir, { recursive: true }));
+
+const inStore = (file: string): string => path.join(store, modelStorePath(MODEL.name, MODEL.version, file));
+
+describe('the model cache', () => {
+  it('fetches every file once and finds it again', async () => {
+    const cache = new ModelCache(new FileStore(store), cacheDir);
+    const first = await cache.obtain(MODEL);
+    expect(first.fetched).toBe(true);
+    expect(fs.readFileSync(first.file, 'utf8')).toBe('graph');
+    expect(fs.readFileSync(path.join(path.dirname(first.file), 'weights/part_1.bin'))).toHaveLength(300_000);
+    expect(await cache.obtain(MODEL)).toEqual({ ...first, fetched: false });
+  });
+
+  it('fetches again what was damaged on the disk', async () => {
+    const cache = new ModelCache(new FileStore(store), cacheDir);
+    const { file } = await cache.obtain(MODEL);
+    fs.writeFileSync(file, 'grapf');
+    expect((await cache.obtain(MODEL)).fetched).toBe(true);
+    expect(fs.readFileSync(file, 'utf8')).toBe('graph');
+  });
+
+  it.each([
+    ['changed', () => fs.writeFileSync(inStore(MODEL_STORE.model), 'grapf'), 'LNMT8303'],
+    ['cut', () => fs.writeFileSync(inStore(MODEL_STORE.model), 'gra'), 'LNMT8303'],
+    ['longer', () => fs.writeFileSync(inStore(MODEL_STORE.model), 'graphs'), 'LNMT8303'],
+    ['missing', () => fs.rmSync(inStore(MODEL_STORE.model)), 'LNMT8301'],
+    ['without a manifest', () => fs.rmSync(inStore(MODEL_STORE.manifest)), 'LNMT8301'],
+    ['with a manifest that is none', () => fs.writeFileSync(inStore(MODEL_STORE.manifest), '{}'), 'LNMT8302'],
+    ['with an endless manifest', () => fs.writeFileSync(inStore(MODEL_STORE.manifest), ' '.repeat(2e6)), 'LNMT8302'],
+  ])('refuses a model that is %s in the store, and leaves nothing half-fetched', async (_title, harm, code) => {
+    harm();
+    await expect(new ModelCache(new FileStore(store), cacheDir).obtain(MODEL)).rejects.toThrow(code);
+    expect(fs.existsSync(cacheDir) ? fs.readdirSync(cacheDir) : []).toEqual([]);
+  });
+
+  it.each(['.bin', '.json'])(
+    'takes a stream of a %s file that breaks off for a reason to try again',
+    async (ending) => {
+      const files = new FileStore(store);
+      async function* broken(): AsyncGenerator<Buffer> {
+        yield Buffer.alloc(10);
+        throw new Error('connection reset');
+      }
+      const flaky: ModelStore = {
+        open: async (file) => (file.endsWith(ending) ? Readable.from(broken()) : files.open(file)),
+      };
+      const obtained = new ModelCache(flaky, cacheDir).obtain(MODEL);
+      await expect(obtained).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
+      expect(fs.existsSync(cacheDir) ? fs.readdirSync(cacheDir) : []).toEqual([]);
+    },
+  );
+});
+
+describe('a manifest', () => {
+  const file = { path: MODEL_STORE.model, sha256: sha256(''), bytes: 0 };
+  const withFiles = (...files: unknown[]): string => JSON.stringify({ files });
+
+  it('is read as it was written, sorted by path', () => {
+    const other = { ...file, path: 'a/b.bin' };
+    expect(parseManifest(renderModelManifest([file, other]))).toEqual({ files: [other, file] });
+    expect(renderModelManifest([file, other])).toBe(renderModelManifest([other, file]));
+  });
+
+  it.each([
+    '../model.onnx',
+    '/etc/passwd',
+    'a/../../b',
+    './a',
+    'a//b',
+    'a\\b',
+    '.hidden',
+    '',
+    'a/',
+    'C:x',
+    'a\u0000b',
+    'ａ',
+  ])('refuses the path %j', (bad) => {
+    expect(() => parseManifest(withFiles(file, { ...file, path: bad }))).toThrow('LNMT8302');
+  });
+
+  it.each([
+    ['text that is not JSON', '{', 'it is not JSON'],
+    ['a missing list', '[]', 'files is not a list'],
+    ['a list without the graph', withFiles({ ...file, path: 'x' }), 'model.onnx is not listed'],
+    ['an entry that is no object', withFiles(1), 'files[0] is not an object'],
+    ['a digest that is none', withFiles({ ...file, sha256: 'x' }), 'files[0].sha256 is not a SHA-256'],
+    ['a negative size', withFiles({ ...file, bytes: -1 }), 'files[0].bytes is not a size'],
+    [
+      'paths that differ in case only',
+      withFiles(file, { ...file, path: 'Model.onnx' }),
+      'two files have the same path',
+    ],
+  ])('refuses %s', (_title, text, message) => {
+    expect(() => parseManifest(text)).toThrow(message);
+  });
+});
+
+describe('a store in S3', () => {
+  const requests: { url: string; authorization: string | undefined }[] = [];
+  let server: http.Server;
+  let endpoint: string;
+  let failures = 0;
+
+  beforeEach(async () => {
+    requests.length = 0;
+    server = http.createServer((request, response) => {
+      const { pathname } = new URL(request.url ?? '', 'http://host');
+      requests.push({ url: pathname, authorization: request.headers.authorization });
+      const file = path.join(store, decodeURIComponent(pathname).replace('/bucket/some/prefix/', ''));
+      if (failures-- > 0) response.writeHead(503).end();
+      else if (fs.existsSync(file)) fs.createReadStream(file).pipe(response.writeHead(200));
+      else response.writeHead(404).end('<Error><Code>NoSuchKey</Code><Message>no</Message></Error>');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    process.env['AWS_ACCESS_KEY_ID'] = 'id';
+    process.env['AWS_SECRET_ACCESS_KEY'] = 'secret';
+  });
+
+  afterEach(() => {
+    delete process.env['AWS_ACCESS_KEY_ID'];
+    delete process.env['AWS_SECRET_ACCESS_KEY'];
+    server.closeAllConnections();
+    server.close();
+  });
+
+  const open = (): ModelStore =>
+    openStore({
+      store: { kind: 's3', bucket: 'bucket', prefix: 'some/prefix' },
+      s3Endpoint: endpoint,
+      s3Region: undefined,
+    });
+
+  it('is read by path at its own endpoint, signed, and tried again when it fails', async () => {
+    failures = 1;
+    const { file } = await new ModelCache(open(), cacheDir).obtain(MODEL);
+    expect(fs.readFileSync(file, 'utf8')).toBe('graph');
+    expect(requests[0]?.url).toBe('/bucket/some/prefix/m/1/manifest.json');
+    expect(requests[0]?.authorization).toContain('Credential=id/');
+  });
+
+  it('says that a model is absent, and does not try again', async () => {
+    await expect(new ModelCache(open(), cacheDir).obtain({ name: 'no', version: '1' })).rejects.toMatchObject({
+      code: 'LNMT8301',
+      retryable: false,
+    });
+    expect(requests).toHaveLength(1);
+  });
+
+  it('says that it cannot be reached, and may be tried again', async () => {
+    server.close();
+    server.closeAllConnections();
+    await expect(open().open('x')).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
+  });
+
+  it('says which package to install when the S3 client is absent', async () => {
+    const options = { bucket: 'b', prefix: '', endpoint: undefined, region: undefined };
+    const absent = new S3Store(options, () => Promise.reject(new Error('cannot find package')));
+    await expect(absent.open('x')).rejects.toThrow('LNMT8305: the S3 client is not installed');
+  });
+});

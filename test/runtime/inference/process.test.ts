@@ -1,0 +1,269 @@
+import fs from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { DIGITS_MODEL, DIGITS_TENSORS } from '../../../examples/quickstart/train-digits';
+import { loadDigits, PIXELS } from '../../../examples/quickstart/digits';
+import {
+  API_KEYS_FILE,
+  inferPath,
+  METRICS,
+  MODEL_STORE,
+  modelPath,
+  modelStorePath,
+  PATHS,
+} from '../../../runtime/contract';
+import { FOREVER, loopModel, pushModel } from '../support/models';
+import { isAlive, KEY, ServerProcess } from '../support/process';
+import { keyFile, temporaryFolder } from '../support/temporary';
+
+const MODELS = path.resolve(__dirname, '../../../examples/quickstart/models');
+const DIGITS = {
+  modelName: DIGITS_MODEL.name,
+  modelVersion: DIGITS_MODEL.version,
+  modelUri: pathToFileURL(MODELS).href,
+};
+const { heldOut } = loadDigits();
+
+const digitsRequest = (count: number): string =>
+  JSON.stringify({
+    inputs: [
+      {
+        name: DIGITS_TENSORS.input,
+        datatype: 'FP32',
+        shape: [count, PIXELS],
+        data: heldOut.slice(0, count).flatMap(({ pixels }) => pixels),
+      },
+    ],
+  });
+
+const post = (url: string, body: string, key = KEY): Promise<Response> =>
+  fetch(url, { method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body });
+
+let store: string;
+let loopStore: string;
+const LOOP = { modelName: 'loop', modelVersion: '1' };
+
+beforeAll(() => {
+  store = temporaryFolder();
+  pushModel(store, 'loop', '1', { [MODEL_STORE.model]: loopModel() });
+  loopStore = pathToFileURL(store).href;
+});
+
+afterAll(() => fs.rmSync(store, { recursive: true }));
+
+const loopRequest = (turns: bigint): string =>
+  `{"inputs":[{"name":"turns","datatype":"INT64","shape":[1],"data":[${turns}]}]}`;
+
+let server: ServerProcess | undefined;
+
+afterEach(async () => {
+  await server?.dispose();
+  server = undefined;
+});
+
+describe('a server process', () => {
+  it('serves the digits: metadata, held-out digits at 95 % accuracy, metrics, and ends with 0', async () => {
+    server = ServerProcess.start(DIGITS);
+    await server.ready();
+    const url = await server.url();
+    const metadata = await fetch(url + modelPath(DIGITS_MODEL.name), { headers: { 'x-api-key': KEY } });
+    expect(await metadata.json()).toMatchObject({ name: 'digits', versions: ['3'] });
+    const answer = await post(url + inferPath(DIGITS_MODEL.name), digitsRequest(heldOut.length));
+    const { outputs } = (await answer.json()) as { outputs: { name: string; data: number[] }[] };
+    const labels = outputs.find(({ name }) => name === DIGITS_TENSORS.label)?.data ?? [];
+    const right = heldOut.filter(({ label }, index) => label === labels[index]).length;
+    expect(right / heldOut.length).toBeGreaterThanOrEqual(0.95);
+    const metrics = await (await fetch((await server.metricsUrl()) + PATHS.metrics)).text();
+    expect(metrics).toContain(`${METRICS.inferenceRequests.name}{model="digits",version="3",code="200"} 1`);
+    server.signal('SIGTERM');
+    expect(await server.ended()).toBe(0);
+  });
+
+  it('follows the key file: a new key works and the old one does not, without a restart', async () => {
+    server = ServerProcess.start(DIGITS);
+    await server.ready();
+    const url = (await server.url()) + inferPath(DIGITS_MODEL.name);
+    expect((await post(url, digitsRequest(1), 'new-key')).status).toBe(401);
+    expect((await post(url, digitsRequest(1))).status).toBe(200);
+    const file = path.join(server.dir, 'keys', API_KEYS_FILE);
+    fs.writeFileSync(file, keyFile([{ id: 'new', key: 'new-key', scopes: ['infer'] }]));
+    await vi.waitFor(async () => expect((await post(url, digitsRequest(1), 'new-key')).status).toBe(200), 10_000);
+    expect((await post(url, digitsRequest(1))).status).toBe(401);
+  });
+
+  it('loses no request when it is ended under load, and its last answers close their connections', async () => {
+    server = ServerProcess.start({ ...DIGITS, drainDelay: '1' });
+    await server.ready();
+    const url = await server.url();
+    const body = digitsRequest(4);
+    const outcomes: string[] = [];
+    let routed = true;
+    const balancer = (async () => {
+      for (; routed; await delay(50)) routed = (await fetch(url + PATHS.ready).catch(() => ({ ok: false }))).ok;
+    })();
+    const client = async (): Promise<void> => {
+      while (routed) {
+        const outcome = await post(url + inferPath(DIGITS_MODEL.name), body).then(
+          async (answer) => (await answer.arrayBuffer(), String(answer.status)),
+          String,
+        );
+        outcomes.push(outcome);
+      }
+    };
+    const clients = Array.from({ length: 8 }, client);
+    await delay(500);
+    server.signal('SIGTERM');
+    await Promise.all([balancer, ...clients]);
+    expect(await server.ended()).toBe(0);
+    expect(outcomes.length).toBeGreaterThan(100);
+    expect(outcomes.filter((outcome) => outcome !== '200')).toEqual([]);
+  });
+
+  it('finishes what is in flight after its listener closed', async () => {
+    server = ServerProcess.start({ ...LOOP, modelUri: loopStore });
+    await server.ready();
+    const url = (await server.url()) + inferPath('loop');
+    let answered = false;
+    const answer = post(url, loopRequest(500_000n)).finally(() => (answered = true));
+    await delay(50);
+    server.signal('SIGTERM');
+    await server.line('draining');
+    expect(answered).toBe(false);
+    expect((await answer).status).toBe(200);
+    expect(await server.ended()).toBe(0);
+  });
+
+  it('ends with 1 when a request outlives the grace period, and takes its host with it', async () => {
+    server = ServerProcess.start({ ...LOOP, modelUri: loopStore, grace: '0.3' });
+    await server.ready();
+    const host = await server.hostPid();
+    const answer = post((await server.url()) + inferPath('loop'), loopRequest(FOREVER)).catch(() => 'cut');
+    await delay(200);
+    server.signal('SIGTERM');
+    expect(await server.ended()).toBe(1);
+    expect(await answer).toBe('cut');
+    expect(server.output).toContain('requests in flight were cut');
+    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 5_000);
+  });
+
+  it('ends with 1 at once at a second signal', async () => {
+    server = ServerProcess.start({ ...DIGITS, drainDelay: '60' });
+    await server.ready();
+    server.signal('SIGTERM');
+    await server.line('draining');
+    server.signal('SIGTERM');
+    expect(await server.ended()).toBe(1);
+  });
+
+  it('answers 503 when its host is killed mid-run, then replaces the host and serves again', async () => {
+    server = ServerProcess.start({ ...LOOP, modelUri: loopStore });
+    await server.ready();
+    const url = await server.url();
+    const answer = post(url + inferPath('loop'), loopRequest(FOREVER));
+    await delay(200);
+    process.kill(await server.hostPid(), 'SIGKILL');
+    const lost = await answer;
+    expect([lost.status, lost.headers.get('retry-after')]).toEqual([503, '1']);
+    await server.hostPid(2);
+    expect((await post(url + inferPath('loop'), loopRequest(5n))).status).toBe(200);
+  });
+
+  it('answers health at once while the model runs, and 504 when the run is too long', async () => {
+    server = ServerProcess.start({ ...LOOP, modelUri: loopStore, runTimeout: '1' });
+    await server.ready();
+    const url = await server.url();
+    const answer = post(url + inferPath('loop'), loopRequest(FOREVER));
+    await delay(200);
+    const started = performance.now();
+    expect((await fetch(url + PATHS.live)).status).toBe(200);
+    expect(performance.now() - started).toBeLessThan(300);
+    expect((await answer).status).toBe(504);
+  });
+
+  it('leaves no orphan when it is killed, even while its host is inside a run', async () => {
+    server = ServerProcess.start({ ...LOOP, modelUri: loopStore });
+    await server.ready();
+    const host = await server.hostPid();
+    void post((await server.url()) + inferPath('loop'), loopRequest(FOREVER)).catch(() => undefined);
+    await delay(200);
+    expect(isAlive(host)).toBe(true);
+    server.signal('SIGKILL');
+    await server.ended();
+    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 5_000);
+  });
+
+  it('does not run what nobody waits for', async () => {
+    server = ServerProcess.start({ ...LOOP, modelUri: loopStore, runTimeout: '1' });
+    await server.ready();
+    const url = await server.url();
+    const first = post(url + inferPath('loop'), loopRequest(FOREVER));
+    await delay(100);
+    const request = http.request(url + inferPath('loop'), { method: 'POST', headers: { 'x-api-key': KEY } });
+    request.on('error', () => undefined);
+    request.end(loopRequest(FOREVER));
+    await delay(200);
+    request.destroy();
+    expect((await first).status).toBe(504);
+    await server.hostPid(2);
+    expect((await post(url + inferPath('loop'), loopRequest(1n))).status).toBe(200);
+    const metrics = await (await fetch((await server.metricsUrl()) + PATHS.metrics)).text();
+    expect(metrics).toContain('lnmt_inference_requests_total{model="loop",version="1",code="499"} 1');
+    expect(metrics).toContain('lnmt_inference_compute_duration_seconds_count{model="loop",version="1"} 2');
+  });
+
+  it('answers what is not HTTP with a plain 400, and closes', async () => {
+    server = ServerProcess.start(DIGITS);
+    const { port } = new URL(await server.url());
+    const socket = net.connect(Number(port), '127.0.0.1');
+    socket.end('nonsense\r\n\r\n');
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(text).toContain('{"error":"the request cannot be read"}');
+  });
+});
+
+describe('a server process that cannot serve', () => {
+  it('refuses a wrong configuration with exit code 2 and every problem at once', async () => {
+    server = ServerProcess.start({ modelName: '../etc', httpPort: 'http', executionProvider: 'tpu' });
+    expect(await server.ended()).toBe(2);
+    for (const name of ['LNMT_MODEL_VERSION', 'LNMT_MODEL_URI', 'LNMT_HTTP_PORT', 'LNMT_EXECUTION_PROVIDER']) {
+      expect(server.output).toContain(name);
+    }
+  });
+
+  it('refuses to be reached by others without authentication, unless it is told why', async () => {
+    server = ServerProcess.start({ ...DIGITS, auth: 'none', bindAddress: '0.0.0.0' });
+    expect(await server.ended()).toBe(2);
+    expect(server.output).toContain('LNMT_AUTH_NONE_REASON');
+    await server.dispose();
+    server = ServerProcess.start({ ...DIGITS, auth: 'none', bindAddress: '0.0.0.0', authNoneReason: 'a demo' });
+    await server.ready();
+    expect(server.output).toContain('"level":"warn"');
+    expect(server.output).toContain('a demo');
+    expect((await fetch((await server.url()) + PATHS.server)).status).toBe(200);
+  });
+
+  it('refuses to start without a key file, with exit code 2', async () => {
+    server = ServerProcess.start({ ...DIGITS, apiKeysDir: '/nonexistent' });
+    expect(await server.ended()).toBe(2);
+    expect(server.output).toContain('the API-key file cannot be used');
+  });
+
+  it('refuses a model whose file was changed after it was pushed, with exit code 1', async () => {
+    const changed = temporaryFolder();
+    pushModel(changed, 'loop', '1', { [MODEL_STORE.model]: loopModel() });
+    const file = path.join(changed, modelStorePath('loop', '1', MODEL_STORE.model));
+    const bytes = fs.readFileSync(file);
+    bytes[20] = (bytes[20] ?? 0) ^ 1;
+    fs.writeFileSync(file, bytes);
+    server = ServerProcess.start({ ...LOOP, modelUri: pathToFileURL(changed).href });
+    expect(await server.ended()).toBe(1);
+    expect(server.output).toContain('LNMT8303');
+    fs.rmSync(changed, { recursive: true });
+  });
+});

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { API_KEYS_FILE, INFERENCE_ENV, PATHS, toEnv } from '../../../runtime/contract';
+import type { EnvSettings } from '../../../runtime/contract';
+import { keyFile, temporaryFolder } from './temporary';
+
+const ROOT = path.resolve(__dirname, '../../..');
+const MAIN = path.join(ROOT, 'runtime/inference/main.ts');
+const PATIENCE_MS = 20_000;
+
+/** Key of the servers that tests start. */
+export const KEY = 'process-test-key';
+
+/** A line of the log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** A real server in a process of its own. */
+export class ServerProcess {
+  private text = '';
+  private readonly exit: Promise<number | string>;
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly dir: string,
+  ) {
+    child.stdout?.on('data', (chunk: Buffer) => (this.text += chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => (this.text += chunk.toString()));
+    this.exit = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code ?? -1)));
+  }
+
+  /** Starts a server with these settings; ports, keys and folders are its own. */
+  static start(settings: EnvSettings<typeof INFERENCE_ENV>): ServerProcess {
+    const dir = temporaryFolder();
+    const own = {
+      modelCacheDir: path.join(dir, 'cache'),
+      apiKeysDir: path.join(dir, 'keys'),
+      httpPort: '0',
+      metricsPort: '0',
+      drainDelay: '0',
+      logLevel: 'debug',
+    };
+    fs.mkdirSync(own.apiKeysDir);
+    const entry = { id: 'test', key: KEY, scopes: ['infer', 'read'] };
+    fs.writeFileSync(path.join(own.apiKeysDir, API_KEYS_FILE), keyFile([entry]));
+    const env = { PATH: process.env['PATH'], ...toEnv(INFERENCE_ENV, { ...own, ...settings }) };
+    const loader = createRequire(__filename).resolve('tsx/cjs');
+    const child = spawn(process.execPath, ['--require', loader, MAIN], {
+      cwd: ROOT,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return new ServerProcess(child, dir);
+  }
+
+  /** Everything that it wrote. */
+  get output(): string {
+    return this.text;
+  }
+
+  /** The first log line with this message, once there is one. */
+  async line(message: string, count = 1): Promise<LogLine> {
+    for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await delay(10)) {
+      const lines = this.text.split('\n').filter((text) => text.includes(`"msg":"${message}"`));
+      const found = lines[count - 1];
+      if (found !== undefined) return JSON.parse(found) as LogLine;
+    }
+    throw new Error(`no line '${message}' in:\n${this.text}`);
+  }
+
+  /** Base URL of the HTTP listener. */
+  async url(): Promise<string> {
+    return `http://127.0.0.1:${String((await this.line('listening'))['http'])}`;
+  }
+
+  /** Base URL of the metrics listener. */
+  async metricsUrl(): Promise<string> {
+    return `http://127.0.0.1:${String((await this.line('listening'))['metrics'])}`;
+  }
+
+  /** Waits for readiness as a probe does. */
+  async ready(): Promise<void> {
+    const url = await this.url();
+    for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await delay(20)) {
+      if ((await fetch(url + PATHS.ready)).ok) return;
+    }
+    throw new Error(`not ready:\n${this.text}`);
+  }
+
+  /** Process id of the latest model host. */
+  async hostPid(count = 1): Promise<number> {
+    return Number((await this.line('model host ready', count))['pid']);
+  }
+
+  /** Sends a signal. */
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
+  }
+
+  /** Exit code, or the signal that ended it. */
+  ended(): Promise<number | string> {
+    return this.exit;
+  }
+
+  /** Ends it in any case and removes its folders. */
+  async dispose(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exit;
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** True while there is a process with this id. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // A zombie answers signals; what counts is whether it still runs.
+    return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
