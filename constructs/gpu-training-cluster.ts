@@ -184,7 +184,7 @@ export class GpuTrainingCluster extends Construct {
     const images = platform.require(this, 'images', props.images ?? platform.images, 'a sample job');
     const { binding, uri } = this.checkpoints;
     const name = legalName(KUBERNETES_NAMES.workload, [this.clusterName, 'sample'], this);
-    const image = images.reference(this, 'training', 'cuda');
+    const image = images.reference(this, 'training', 'cuda', platform.registry);
     return {
       id: 'sample-job',
       layer: '30-apps',

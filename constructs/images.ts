@@ -1,7 +1,8 @@
 import type { IConstruct } from 'constructs';
 import type { ImageFlavour, ImageName } from '../runtime/contract';
 import { imageKey } from '../runtime/contract';
-import { LnmtError, missingImageDigest } from './errors';
+import type { IContainerRegistry } from './cloud';
+import { LnmtError, blockSwitchedOff, missingImageDigest } from './errors';
 import { isLateBound } from './kubernetes/opaque';
 
 /** Digests by image: `inference`, `inference-cuda`, `training`, `training-cuda`. `lnmt images push` prints such a table. */
@@ -20,30 +21,52 @@ export class Images {
    * @throws LNMT1010 for a literal that is no digest
    */
   static from(registry: string, digests: ImageDigests): Images {
-    for (const [key, digest] of Object.entries(digests)) {
-      if (!isLateBound(digest) && !/^sha256:[0-9a-f]{64}$/.test(digest)) {
-        throw new LnmtError('LNMT1010', undefined, {
-          what: `images.${key} is not a digest`,
-          got: JSON.stringify(digest),
-          allowed: 'sha256:<64 hexadecimal digits>',
-          remedy: 'pass the digests that `lnmt images push` prints',
-        });
-      }
-    }
+    checkDigests(digests);
     return new Images(registry.replace(/\/+$/, ''), digests);
   }
 
+  /**
+   * The bundled images in the platform's own registry, so that neither its address nor an account id is in the program.
+   *
+   * @param digests digest of each image that is used; may be late-bound
+   * @throws LNMT1010 for a literal that is no digest
+   */
+  static fromPlatform(digests: ImageDigests): Images {
+    checkDigests(digests);
+    return new Images(undefined, digests);
+  }
+
   private constructor(
-    /** Prefix of the image names. */
-    readonly registry: string,
+    /** Prefix of the image names; undefined for the registry of the platform. */
+    readonly registry: string | undefined,
     private readonly digests: ImageDigests,
   ) {}
 
-  /** Full reference of an image, `registry/name@digest`. @throws LNMT1010 when no digest was given for it */
-  reference(scope: IConstruct, name: ImageName, flavour: ImageFlavour): string {
+  /**
+   * Full reference of an image, `registry/name@digest`.
+   *
+   * @param own registry of the platform, where it has one
+   * @throws LNMT1010 when no digest was given for it, LNMT1013 when a platform without a registry should hold it
+   */
+  reference(scope: IConstruct, name: ImageName, flavour: ImageFlavour, own?: IContainerRegistry): string {
     const key = imageKey(name, flavour);
     const digest = this.digests[key];
     if (digest === undefined) throw missingImageDigest(scope, key, Object.keys(this.digests).sort());
-    return `${this.registry}/${key}@${digest}`;
+    const prefix = this.registry ?? own?.prefix;
+    if (prefix === undefined) throw blockSwitchedOff(scope, 'registry', 'Images.fromPlatform');
+    return `${prefix}/${key}@${digest}`;
+  }
+}
+
+function checkDigests(digests: ImageDigests): void {
+  for (const [key, digest] of Object.entries(digests)) {
+    if (!isLateBound(digest) && !/^sha256:[0-9a-f]{64}$/.test(digest)) {
+      throw new LnmtError('LNMT1010', undefined, {
+        what: `images.${key} is not a digest`,
+        got: JSON.stringify(digest),
+        allowed: 'sha256:<64 hexadecimal digits>',
+        remedy: 'pass the digests that `lnmt images push` prints',
+      });
+    }
   }
 }

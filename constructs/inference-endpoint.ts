@@ -195,7 +195,7 @@ export class InferenceEndpoint extends Construct {
       name: this.endpointName,
       namespace: this.namespace,
       platform: platform.platformName,
-      image: images.reference(this, 'inference', flavour),
+      image: images.reference(this, 'inference', flavour, platform.registry),
       imageFlavour: flavour,
       executionProvider: provider,
       model: { name: props.model.name, version: props.model.version },
