@@ -59,6 +59,16 @@ export const KUBERNETES_ERRORS = {
     explanation:
       'Selectors of Services, policies and spread constraints rest on these labels; another value would detach the pods from them.',
   },
+  LNMT3012: {
+    title: 'a request rate is unusable',
+    explanation:
+      'The target is the number of requests a second that one pod serves well; fractions down to a thousandth are allowed.',
+  },
+  LNMT3013: {
+    title: 'a replica set has an even number of members',
+    explanation:
+      'Members elect a primary by majority: an even number tolerates no more lost members than one less would.',
+  },
 } as const satisfies ErrorTable;
 
 /** The name is not a DNS label or too long. */
@@ -181,5 +191,25 @@ export function reservedLabel(scope: IConstruct, property: string, label: string
     what: `${property} sets ${label}, which selectors rest on`,
     allowed: 'any label that LNMT does not write',
     remedy: `remove ${label} from ${property}`,
+  });
+}
+
+/** The target is not a positive number. */
+export function unusableRate(perPod: number): LnmtError {
+  return new LnmtError('LNMT3012', undefined, {
+    what: 'requestsPerSecond is unusable',
+    got: `${perPod} requests/s`,
+    allowed: 'numbers from 0.001 requests/s a pod',
+    remedy: 'measure what one pod serves within its latency target, and give about three quarters of it',
+  });
+}
+
+/** The replica set could not elect a primary better than a smaller one. */
+export function evenMembers(scope: IConstruct, members: number): LnmtError {
+  return new LnmtError('LNMT3013', scope, {
+    what: 'members must be an odd number',
+    got: `${members} members`,
+    allowed: '1, 3, 5 or 7',
+    remedy: 'choose one of these',
   });
 }

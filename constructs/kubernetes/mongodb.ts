@@ -2,6 +2,7 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { LABELS, MANAGED_BY } from '../../runtime/contract';
 import { numberOutOfRange } from '../errors';
+import { evenMembers } from './errors';
 import { denyAllBut } from './network-policy';
 import type { IngressRule } from './network-policy';
 import { objectName } from './object-names';
@@ -20,7 +21,7 @@ export interface MongoDbProps {
   readonly namespace: string;
   /** Secret of the namespace with the owner's password under `password`. */
   readonly passwordSecret: string;
-  /** Members of the replica set, an odd number. @default 3 */
+  /** Members of the replica set: 1, 3, 5 or 7. @default 3 */
   readonly members?: number;
   /** Name of the database and of its owner. @default 'lnmt' */
   readonly databaseName?: string;
@@ -38,7 +39,7 @@ export interface MongoDbProps {
  * A MongoDB replica set run by MongoDB Controllers for Kubernetes: TLS only, SCRAM.
  *
  * @see https://www.mongodb.com/docs/kubernetes/current/
- * @throws LNMT1002 for a number out of range, LNMT3000 for an illegal name
+ * @throws LNMT1002 for a size out of range, LNMT3000 for an illegal name, LNMT3013 for an even number of members
  */
 export class MongoDb extends Construct {
   /** Host of the headless Service of all members. */
@@ -54,9 +55,7 @@ export class MongoDb extends Construct {
     super(scope, id);
     const name = objectName(this, 'name', props.name, 50);
     const { namespace, members = 3, storageGiB = 20, databaseName = 'lnmt' } = props;
-    if (!Number.isInteger(members) || members < 1 || members % 2 === 0) {
-      throw numberOutOfRange(this, 'members', members, { min: 1, max: 7, unit: 'members, odd' });
-    }
+    if (![1, 3, 5, 7].includes(members)) throw evenMembers(this, members);
     if (!Number.isInteger(storageGiB) || storageGiB < 1) {
       throw numberOutOfRange(this, 'storageGiB', storageGiB, { min: 1, unit: 'GiB' });
     }

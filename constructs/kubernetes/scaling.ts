@@ -1,5 +1,5 @@
 import { numberOutOfRange, reversedBounds } from '../errors';
-import { fixedScalingHasNoMetrics } from './errors';
+import { fixedScalingHasNoMetrics, unusableRate } from './errors';
 
 /** How fast an autoscaler follows its metrics. */
 export interface ScalingBehavior {
@@ -78,10 +78,10 @@ export class Scaling {
     return this.following('memory', percentage('memory', percent));
   }
 
-  /** Follows inference requests a second and pod. @param perPod above 0 @throws LNMT1002, LNMT3001 */
+  /** Follows inference requests a second and pod. @param perPod 0.001 or more @throws LNMT3001, LNMT3012 */
   requestsPerSecond(perPod: number): Scaling {
     if (!(perPod >= 0.001) || !Number.isFinite(perPod)) {
-      throw numberOutOfRange(undefined, 'requestsPerSecond', perPod, { min: 1, unit: 'requests/s' });
+      throw unusableRate(perPod);
     }
     return this.following('requestsPerSecond', perPod);
   }

@@ -1,0 +1,448 @@
+import { describe, expect, test } from 'vitest';
+import {
+  API_KEYS_FILE,
+  IMAGE_COMMANDS,
+  LABELS,
+  PATHS,
+  PORTS,
+  REQUESTS_PER_SECOND_METRIC,
+  RUN_AS,
+  SHUTDOWN,
+  TERMINATION_GRACE_SECONDS,
+  VOLUMES,
+} from '../../../runtime/contract';
+import { Auth, PodResources, Rollout, Scaling, SecretReference } from '../../../constructs/kubernetes';
+import type { InferenceWorkloadProps } from '../../../constructs/kubernetes';
+import { GPU_TAINT, poolPlacement } from '../../../constructs/scheduling';
+import { checkManifests } from '../../support/kubernetes-check';
+import { checkPodSecurity } from '../../support/pod-security';
+import type { Json } from '../../support/terraform-json';
+import { at, containerOf, objectOf, podOf, workload } from './support';
+
+const TOKEN = '${TfToken[TOKEN.3]}';
+const GPU = { resourceName: 'nvidia.com/gpu', count: 1 };
+const STORE = { storeName: 'lnmt', externalKey: (name: string) => `ml/${name}` };
+const EVERYTHING: Partial<InferenceWorkloadProps> = {
+  scaling: Scaling.between(3, 50).cpu(70).memory(80).requestsPerSecond(100),
+  auth: Auth.apiKeys(SecretReference.fromStore('api-keys')),
+  secretStore: STORE,
+  accelerator: GPU,
+  placement: poolPlacement('gpus', [GPU_TAINT]),
+  spread: 'strict',
+  grpc: true,
+  scraperNamespace: 'monitoring',
+  ingressFrom: [{ description: 'gateway', namespace: { name: 'edge', podLabels: { app: 'gateway' } } }],
+  egress: [{ description: 'store', cidrs: ['10.0.0.0/8'], ports: [{ port: 443, protocol: 'TCP' }] }],
+  env: { AWS_REGION: 'eu-west-1' },
+  secretEnv: { AWS_ACCESS_KEY_ID: { secret: 'store-keys', key: 'AWS_ACCESS_KEY_ID' } },
+  serviceAccount: { name: 'digits-models', annotations: { 'eks.amazonaws.com/role-arn': TOKEN } },
+  podLabels: { 'azure.workload.identity/use': 'true' },
+  priorityClassName: 'serving',
+  platform: 'ml',
+};
+
+describe('the objects of an inference workload', () => {
+  test('all fit the schemas of their kinds', async () => {
+    for (const manifests of [workload(), workload(EVERYTHING)]) {
+      expect(await checkManifests(manifests)).toEqual({ faults: [], unmodelled: [], checked: manifests.length });
+    }
+  });
+
+  test('every pod passes the restricted standard, with and without a GPU', () => {
+    expect(checkPodSecurity([...workload(), ...workload(EVERYTHING)])).toEqual({ faults: [], pods: 2, relaxed: [] });
+  });
+
+  test('the smallest one brings these kinds and no others', () => {
+    expect(
+      workload()
+        .map((m) => `${m.kind} ${m.name}`)
+        .sort(),
+    ).toEqual([
+      'ConfigMap digits-config',
+      'Deployment digits',
+      'HorizontalPodAutoscaler digits-hpa',
+      'NetworkPolicy digits',
+      'PodDisruptionBudget digits',
+      'Service digits',
+      'ServiceAccount digits',
+    ]);
+  });
+
+  test('the same props give the same bytes', () => {
+    expect(JSON.stringify(workload(EVERYTHING))).toBe(JSON.stringify(workload(EVERYTHING)));
+  });
+
+  test('every selector selects the pods, and nothing but them', () => {
+    const manifests = workload(EVERYTHING);
+    const labels = at(objectOf(manifests, 'Deployment'), 'spec.template.metadata.labels') as Record<string, string>;
+    const selectors = [
+      at(objectOf(manifests, 'Deployment'), 'spec.selector.matchLabels'),
+      at(objectOf(manifests, 'Service', 'digits'), 'spec.selector'),
+      at(objectOf(manifests, 'Service', 'digits-metrics'), 'spec.selector'),
+      at(objectOf(manifests, 'PodDisruptionBudget'), 'spec.selector.matchLabels'),
+      at(objectOf(manifests, 'NetworkPolicy'), 'spec.podSelector.matchLabels'),
+      at(
+        podOf(manifests),
+        'affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution.0.labelSelector.matchLabels',
+      ),
+    ];
+    for (const selector of selectors) expect(labels).toMatchObject(selector as Record<string, string>);
+    expect(new Set(selectors.map((selector) => JSON.stringify(selector))).size).toBe(1);
+    expect(Object.values(selectors[0] as Record<string, string>)).toContain('digits');
+  });
+});
+
+describe('the pod of an inference workload', () => {
+  test('is started, probed and stopped as the contract says', () => {
+    const container = containerOf(workload());
+    expect(at(container, 'command')).toEqual(IMAGE_COMMANDS.inference);
+    expect(at(container, 'startupProbe.httpGet')).toEqual({ path: PATHS.startup, port: 'http', scheme: 'HTTP' });
+    expect(at(container, 'livenessProbe.httpGet.path')).toBe(PATHS.live);
+    expect(at(container, 'readinessProbe.httpGet.path')).toBe(PATHS.ready);
+    expect(at(container, 'lifecycle.preStop')).toEqual({ sleep: { seconds: SHUTDOWN.preStopSleep } });
+    expect(at(podOf(workload()), 'terminationGracePeriodSeconds')).toBe(TERMINATION_GRACE_SECONDS);
+  });
+
+  test.each([
+    [{}, 120],
+    [{ accelerator: GPU }, 600],
+    [{ startupSeconds: 91 }, 185],
+  ])('may take twice the expected time to start: %o', (props, seconds) => {
+    const probe = at(containerOf(workload(props)), 'startupProbe') as Record<string, number>;
+    expect((probe['periodSeconds'] ?? 0) * (probe['failureThreshold'] ?? 0)).toBe(seconds);
+    expect(at(objectOf(workload(props), 'Deployment'), 'spec.progressDeadlineSeconds')).toBeGreaterThan(seconds);
+  });
+
+  test('its GPU limit is text in the rendered manifest', () => {
+    const resources = at(containerOf(workload({ accelerator: { ...GPU, count: 2 } })), 'resources');
+    expect(at(resources as Json, 'limits')).toEqual({ memory: '2Gi', 'nvidia.com/gpu': '2' });
+    expect(at(resources as Json, 'requests')).toEqual({ cpu: '1', memory: '2Gi', 'nvidia.com/gpu': '2' });
+  });
+
+  test('with a GPU it tolerates the GPU taint with any value, and goes to its pool', () => {
+    const pod = podOf(workload({ accelerator: GPU, placement: poolPlacement('gpus', [GPU_TAINT]) }));
+    expect(at(pod, 'tolerations')).toEqual([{ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' }]);
+    expect(at(pod, 'nodeSelector')).toEqual({ [LABELS.nodePool]: 'gpus' });
+  });
+
+  test('tolerates exactly the taints of its pool', () => {
+    const taint = { key: 'team', value: 'vision', effect: 'NoExecute' } as const;
+    const pod = podOf(workload({ placement: { nodeSelector: {}, tolerations: [taint] } }));
+    expect(at(pod, 'tolerations')).toEqual([{ key: 'team', operator: 'Equal', value: 'vision', effect: 'NoExecute' }]);
+    expect(at(pod, 'nodeSelector')).toBeUndefined();
+  });
+
+  test('writes only to sized volumes, as the user of the image', () => {
+    const pod = podOf(workload({ modelCacheGiB: 20 }));
+    expect(at(pod, 'securityContext.runAsUser')).toBe(RUN_AS.user);
+    expect(at(pod, 'volumes')).toEqual([
+      { name: 'tmp', emptyDir: { sizeLimit: '1Gi' } },
+      { name: 'model-cache', emptyDir: { sizeLimit: '20Gi' } },
+    ]);
+  });
+
+  test('never gets a token for the API server', () => {
+    const manifests = workload();
+    expect(at(podOf(manifests), 'automountServiceAccountToken')).toBe(false);
+    expect(at(objectOf(manifests, 'ServiceAccount'), 'automountServiceAccountToken')).toBe(false);
+  });
+
+  test('is spread over zones and nodes where that is possible, each revision by itself', () => {
+    const spread = at(podOf(workload()), 'topologySpreadConstraints') as Json[];
+    expect(
+      spread.map((each) => [at(each, 'topologyKey'), at(each, 'whenUnsatisfiable'), at(each, 'matchLabelKeys')]),
+    ).toEqual([
+      ['topology.kubernetes.io/zone', 'ScheduleAnyway', ['pod-template-hash']],
+      ['kubernetes.io/hostname', 'ScheduleAnyway', ['pod-template-hash']],
+    ]);
+    expect(at(podOf(workload()), 'affinity')).toBeUndefined();
+  });
+
+  test('shares no node when spread is strict', () => {
+    const terms = at(
+      podOf(workload({ spread: 'strict' })),
+      'affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution',
+    ) as Json[];
+    expect(terms.map((term) => at(term, 'topologyKey'))).toEqual(['kubernetes.io/hostname']);
+  });
+});
+
+describe('the settings of an inference workload', () => {
+  test('listen outside localhost, name the model and the store, and say how callers are known', () => {
+    expect(at(objectOf(workload(), 'ConfigMap'), 'data')).toMatchObject({
+      LNMT_BIND_ADDRESS: '0.0.0.0',
+      LNMT_MODEL_NAME: 'digits',
+      LNMT_MODEL_VERSION: '3',
+      LNMT_MODEL_URI: 's3://models',
+      LNMT_AUTH: 'none',
+      LNMT_AUTH_NONE_REASON: 'a test',
+      LNMT_EXECUTION_PROVIDER: 'cpu',
+      LNMT_DRAIN_DELAY_SECONDS: '5',
+      LNMT_GRACE_SECONDS: '25',
+    });
+  });
+
+  test('an accelerator brings the CUDA provider', () => {
+    expect(at(objectOf(workload({ accelerator: GPU }), 'ConfigMap'), 'data.LNMT_EXECUTION_PROVIDER')).toBe('cuda');
+  });
+
+  const annotations = (props: Partial<InferenceWorkloadProps>): Json | undefined =>
+    at(objectOf(workload(props), 'Deployment'), 'spec.template.metadata.annotations');
+
+  test('a changed literal replaces the pods', () => {
+    expect(annotations({ env: { A: '1' } })).not.toEqual(annotations({ env: { A: '2' } }));
+    expect(annotations({ env: { A: '1' } })).toEqual(annotations({ env: { A: '1' } }));
+  });
+
+  test('the number of a late-bound value does not change the hash, and its value replaces the pods', () => {
+    const first = annotations({ storeUri: 's3://${TfToken[TOKEN.3]}' }) as Record<string, string>;
+    const again = annotations({ storeUri: 's3://${TfToken[TOKEN.8]}' }) as Record<string, string>;
+    expect(again[LABELS.configHash]).toBe(first[LABELS.configHash]);
+    expect(first[LABELS.lateBoundConfig]).toBe('LNMT_MODEL_URI=s3://${TfToken[TOKEN.3]}');
+  });
+
+  test('API keys of the store become an ExternalSecret that is mounted as a file', () => {
+    const manifests = workload(EVERYTHING);
+    expect(at(objectOf(manifests, 'ExternalSecret'), 'spec')).toMatchObject({
+      secretStoreRef: { kind: 'ClusterSecretStore', name: 'lnmt' },
+      target: { name: 'digits-api-keys' },
+      data: [{ secretKey: API_KEYS_FILE, remoteRef: { key: 'ml/api-keys' } }],
+    });
+    expect(at(podOf(manifests), 'volumes')).toContainEqual({
+      name: 'api-keys',
+      secret: {
+        secretName: 'digits-api-keys',
+        defaultMode: 0o440,
+        items: [{ key: API_KEYS_FILE, path: API_KEYS_FILE }],
+      },
+    });
+    expect(at(containerOf(manifests), 'volumeMounts')).toContainEqual({
+      name: 'api-keys',
+      mountPath: VOLUMES.apiKeys,
+      readOnly: true,
+    });
+  });
+
+  test('API keys of a Kubernetes Secret need no store', () => {
+    const manifests = workload({ auth: Auth.apiKeys(SecretReference.fromKubernetes('mine')) });
+    expect(manifests.some((m) => m.kind === 'ExternalSecret')).toBe(false);
+    expect(at(podOf(manifests), 'volumes.2.secret.secretName')).toBe('mine');
+  });
+
+  test('secret variables are references, never values', () => {
+    expect(at(containerOf(workload(EVERYTHING)), 'env')).toEqual([
+      { name: 'AWS_ACCESS_KEY_ID', valueFrom: { secretKeyRef: { name: 'store-keys', key: 'AWS_ACCESS_KEY_ID' } } },
+    ]);
+  });
+});
+
+describe('scaling and replacement', () => {
+  test('the autoscaler owns the number of replicas', () => {
+    expect(at(objectOf(workload(), 'Deployment'), 'spec.replicas')).toBeUndefined();
+  });
+
+  test('a fixed number has no autoscaler', () => {
+    const manifests = workload({ scaling: Scaling.fixed(4) });
+    expect(at(objectOf(manifests, 'Deployment'), 'spec.replicas')).toBe(4);
+    expect(manifests.some((m) => m.kind === 'HorizontalPodAutoscaler')).toBe(false);
+  });
+
+  test('follows the metric that the contract derives, with the target as text', () => {
+    const metrics = at(objectOf(workload(EVERYTHING), 'HorizontalPodAutoscaler'), 'spec.metrics') as Json[];
+    expect(metrics.at(-1)).toEqual({
+      type: 'Pods',
+      pods: { metric: { name: REQUESTS_PER_SECOND_METRIC }, target: { type: 'AverageValue', averageValue: '100' } },
+    });
+  });
+
+  test('a fraction of a request is written in thousandths', () => {
+    const scaling = Scaling.between(1, 2).requestsPerSecond(0.25);
+    const hpa = objectOf(workload({ scaling, scraperNamespace: 'monitoring' }), 'HorizontalPodAutoscaler');
+    expect(at(hpa, 'spec.metrics.0.pods.target.averageValue')).toBe('250m');
+  });
+
+  test('removes pods slowly and always some', () => {
+    const scaling = Scaling.between(1, 9).behavior({
+      scaleDownStabilizationSeconds: 60,
+      scaleDownPercentPerMinute: 10,
+    });
+    expect(at(objectOf(workload({ scaling }), 'HorizontalPodAutoscaler'), 'spec.behavior.scaleDown')).toEqual({
+      stabilizationWindowSeconds: 60,
+      selectPolicy: 'Max',
+      policies: [
+        { type: 'Percent', value: 10, periodSeconds: 60 },
+        { type: 'Pods', value: 1, periodSeconds: 60 },
+      ],
+    });
+  });
+
+  test('a rollout loses no replica unless asked to', () => {
+    const update = (props: Partial<InferenceWorkloadProps>): Json | undefined =>
+      at(objectOf(workload(props), 'Deployment'), 'spec.strategy.rollingUpdate');
+    expect(update({})).toEqual({ maxUnavailable: 0, maxSurge: 1 });
+    expect(update({ rollout: Rollout.rolling({ maxUnavailable: 1, maxSurge: 1 }) })).toEqual({
+      maxUnavailable: 1,
+      maxSurge: 1,
+    });
+  });
+
+  test('a pod that serves nobody never blocks a drain', () => {
+    expect(at(objectOf(workload(), 'PodDisruptionBudget'), 'spec')).toMatchObject({
+      maxUnavailable: 1,
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+    });
+  });
+});
+
+describe('who reaches what', () => {
+  test('nobody calls it and it calls nobody but DNS, by default', () => {
+    const spec = at(objectOf(workload(), 'NetworkPolicy'), 'spec');
+    expect(at(spec, 'policyTypes')).toEqual(['Ingress', 'Egress']);
+    expect(at(spec, 'ingress')).toEqual([]);
+    expect((at(spec, 'egress') as Json[]).flatMap((rule) => at(rule, 'ports.0.port'))).toEqual([53, 53]);
+  });
+
+  test('callers reach the serving ports, Prometheus the metrics port, and neither the other', () => {
+    const ingress = at(objectOf(workload(EVERYTHING), 'NetworkPolicy'), 'spec.ingress') as Json[];
+    expect(ingress.map((rule) => (at(rule, 'ports') as Json[]).map((port) => at(port, 'port')))).toEqual([
+      [PORTS.http, PORTS.grpc],
+      [PORTS.metrics],
+    ]);
+    expect(at(ingress[1], 'from.0.namespaceSelector.matchLabels')).toEqual({
+      'kubernetes.io/metadata.name': 'monitoring',
+    });
+  });
+
+  test('what is opened is said in words', () => {
+    expect(at(objectOf(workload(EVERYTHING), 'NetworkPolicy'), 'metadata.annotations')).toEqual({
+      'kubernetes.io/description':
+        'in: gateway; in: metrics; out: names; out: names, from the cache on the node; out: store',
+    });
+  });
+
+  test('metrics are not on the public Service, and are scraped through their own', () => {
+    const manifests = workload(EVERYTHING);
+    const names = (service: string): Json[] =>
+      (at(objectOf(manifests, 'Service', service), 'spec.ports') as Json[]).map((port) => at(port, 'name') as Json);
+    expect([names('digits'), names('digits-metrics')]).toEqual([['http', 'grpc'], ['metrics']]);
+    expect(at(objectOf(manifests, 'ServiceMonitor'), 'spec.endpoints.0')).toMatchObject({
+      port: 'metrics',
+      path: PATHS.metrics,
+    });
+  });
+
+  test('there is no gRPC port unless asked for', () => {
+    expect((at(containerOf(workload()), 'ports') as Json[]).map((port) => at(port, 'name'))).toEqual([
+      'http',
+      'metrics',
+    ]);
+  });
+});
+
+describe('late-bound values', () => {
+  test('stand where they were given, unread', () => {
+    const manifests = workload({ ...EVERYTHING, image: `registry/${TOKEN}`, storeUri: TOKEN });
+    expect(at(containerOf(manifests), 'image')).toBe(`registry/${TOKEN}`);
+    expect(at(objectOf(manifests, 'ConfigMap'), 'data.LNMT_MODEL_URI')).toBe(TOKEN);
+    expect(at(objectOf(manifests, 'ServiceAccount'), 'metadata.annotations')).toEqual({
+      'eks.amazonaws.com/role-arn': TOKEN,
+    });
+  });
+
+  test('a name that cannot be read is left to delivery, which names the field', () => {
+    expect(objectOf(workload({ name: TOKEN }), 'Deployment')).toMatchObject({ metadata: { name: TOKEN } });
+  });
+});
+
+describe('labels', () => {
+  test('a model name that is no label value is made one', () => {
+    const name = 'a'.repeat(100);
+    const label = at(objectOf(workload({ model: { name, version: '3' } }), 'Deployment'), `metadata.labels`) as Record<
+      string,
+      string
+    >;
+    expect(label[LABELS.model]).toMatch(/^a{40,}-[0-9a-f]{10}$/);
+    expect(label[LABELS.model]?.length).toBeLessThanOrEqual(63);
+  });
+});
+
+describe('what an inference workload refuses', () => {
+  const refused: readonly [string, Partial<InferenceWorkloadProps>, string][] = [
+    [
+      'a name with capitals',
+      { name: 'Digits' },
+      'LNMT3000 [chart/workload]: name is not a Kubernetes name; got "Digits"; allowed: at most 52',
+    ],
+    ['a name that is too long', { name: 'a'.repeat(53) }, 'LNMT3000'],
+    [
+      'a service account with a dot',
+      { serviceAccount: { name: 'a.b' } },
+      'serviceAccount.name is not a Kubernetes name',
+    ],
+    [
+      'a setting of its own in env',
+      { env: { LNMT_MODEL_URI: 's3://other' } },
+      'LNMT3005 [chart/workload]: env sets LNMT_MODEL_URI, which InferenceWorkload already sets; remove LNMT_MODEL_URI from env',
+    ],
+    [
+      'one variable from two sources',
+      { env: { A: '1' }, secretEnv: { A: { secret: 's', key: 'k' } } },
+      'secretEnv sets A, which env already sets',
+    ],
+    ['a secret in place of a setting', { secretEnv: { LNMT_AUTH: { secret: 's', key: 'k' } } }, 'LNMT3005'],
+    [
+      'an egress rule to everywhere',
+      { egress: [{ description: 'all', ports: [{ port: 443, protocol: 'TCP' }] }] },
+      'LNMT3006 [chart/workload]: egress has a rule without a peer or without a port; got "all"',
+    ],
+    [
+      'an egress rule for every port',
+      { egress: [{ description: 'all', cidrs: ['10.0.0.0/8'], ports: [] }] },
+      'LNMT3006',
+    ],
+    [
+      'an ingress rule from everywhere',
+      { ingressFrom: [{ description: 'all', cidrs: [] }] },
+      'ingressFrom has a rule without a peer',
+    ],
+    [
+      'a metric that nobody collects',
+      { scaling: Scaling.between(1, 2).requestsPerSecond(1) },
+      'LNMT3007 [chart/workload]: scaling by inference_requests_per_second needs scraperNamespace; got no scraperNamespace',
+    ],
+    [
+      'a GPU that is not used',
+      { accelerator: GPU, executionProvider: 'cpu' },
+      'LNMT3008 [chart/workload]: executionProvider, imageFlavour and accelerator do not match; got executionProvider cpu, imageFlavour cpu, accelerator 1 x nvidia.com/gpu',
+    ],
+    ['CUDA without a GPU', { executionProvider: 'cuda' }, 'LNMT3008'],
+    ['CUDA with an image for CPUs', { accelerator: GPU, imageFlavour: 'cpu' }, 'LNMT3008'],
+    [
+      'a secret of the store without the store',
+      { auth: Auth.apiKeys(SecretReference.fromStore('api-keys')) },
+      'LNMT3009 [chart/workload]: secret api-keys comes from the secret store, and none is given; pass secretStore',
+    ],
+    [
+      'a label that selectors rest on',
+      { podLabels: { [LABELS.instance]: 'other' } },
+      'LNMT3011 [chart/workload]: podLabels sets app.kubernetes.io/instance, which selectors rest on',
+    ],
+    ['a start in no time', { startupSeconds: 0 }, 'LNMT1002 [chart/workload]: startupSeconds is out of range; got 0 s'],
+    ['half a GPU', { accelerator: { ...GPU, count: 0.5 } }, 'accelerator.count is out of range; got 0.5 devices'],
+    ['a cache of nothing', { modelCacheGiB: 0 }, 'modelCacheGiB is out of range; got 0 GiB'],
+    [
+      'a probe without a pause',
+      { probes: { readinessPeriodSeconds: 0 } },
+      'probes.readinessPeriodSeconds is out of range',
+    ],
+  ];
+  test.each(refused)('refuses %s', (_, props, message) => {
+    expect(() => workload(props)).toThrow(message);
+  });
+});
+
+test('a CPU limit is there only when asked for', () => {
+  const resources = PodResources.of({ cpu: '500m', cpuLimit: '2000m', memory: '1Gi', memoryLimit: '4Gi' });
+  expect(at(containerOf(workload()), 'resources.limits.cpu')).toBeUndefined();
+  expect(at(containerOf(workload({ resources })), 'resources.limits.cpu')).toBe('2000m');
+});
