@@ -182,9 +182,11 @@ export class LnmtPlatform extends Construct {
     return new Workloads(stack, WORKLOADS_ID, {
       platformName: this.platformName,
       cloud: this.cloud.name,
+      gaps: this.cloud.gaps,
       connection: this.cluster.connection,
       delivery: this.delivery,
       bootstrap,
+      ...(bootstrap || this.main === undefined ? {} : { operators: this.main }),
     });
   }
 

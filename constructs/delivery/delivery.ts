@@ -79,6 +79,8 @@ export interface DeliveryIndex {
   readonly cloud: string;
   readonly mode: Delivery['mode'];
   readonly releases: readonly ReleaseIndexEntry[];
+  /** What the cloud declares that it cannot offer, by capability. */
+  readonly gaps?: Readonly<Record<string, { readonly reason: string; readonly alternative: string }>>;
   /** Late-bound values: name and the Terraform expression behind it. */
   readonly values: Readonly<Record<string, string>>;
 }

@@ -30,6 +30,7 @@ export function indexFile(
     cloud: workloads.props.cloud,
     mode: workloads.props.delivery.mode,
     releases,
+    ...(workloads.props.gaps === undefined ? {} : { gaps: workloads.props.gaps }),
     values: Object.fromEntries(names.map((name) => [name, binding.expression(name)])),
   };
   return [DELIVERY_INDEX, `${JSON.stringify(index, undefined, 2)}\n`];

@@ -2,7 +2,7 @@ import type { TerraformStack } from 'cdktf';
 import { App as ManifestApp, Chart } from 'cdk8s';
 import type { IConstruct } from 'constructs';
 import { Construct } from 'constructs';
-import type { Addon } from '../addons/addon';
+import type { CapabilityGaps } from '../cloud/cloud';
 import type { ClusterConnection } from '../cloud/cluster';
 import type { DeploymentCheck, KubernetesObjects, KubernetesParts } from '../cloud/kubernetes-parts';
 import { LABELS } from '../../runtime/contract';
@@ -11,7 +11,7 @@ import { duplicateObject, missingNamespace, neverReady, unrenderable } from './e
 import type { ManifestObject } from './late-binding';
 import { LateBinding, describeObject } from './late-binding';
 import { planReleases } from './releases';
-import type { PlannedRelease, RenderedPart } from './releases';
+import type { PlannedRelease, RenderedPart, RequestedAddon } from './releases';
 import { Synthesis } from './synthesis';
 import { NAMESPACED_KINDS, isUnreadyInWaitingLayer } from './object-rules';
 import { writerFor } from './writers';
@@ -23,10 +23,14 @@ export interface WorkloadsProps {
   readonly platformName: string;
   /** Name of its cloud. */
   readonly cloud: string;
+  /** What the cloud declares that it cannot offer. @default {} */
+  readonly gaps?: CapabilityGaps;
   readonly connection: ClusterConnection;
   readonly delivery: Delivery;
   /** True where the GitOps controller is installed: once a platform. */
   readonly bootstrap: boolean;
+  /** The Kubernetes half that installs the add-ons of the cluster: each is installed once, by the platform. @default - this one */
+  readonly operators?: Workloads;
 }
 
 /** A part together with the construct that it belongs to. */
@@ -48,7 +52,7 @@ export class Workloads extends Construct {
   readonly props: WorkloadsProps;
   private readonly manifests = new ManifestApp();
   private readonly recorded: RecordedPart[] = [];
-  private readonly addons: Addon[] = [];
+  private readonly addons: RequestedAddon[] = [];
   private readonly sources: (() => readonly (readonly [IConstruct, KubernetesParts])[])[] = [];
 
   constructor(stack: TerraformStack, id: string, props: WorkloadsProps) {
@@ -60,7 +64,7 @@ export class Workloads extends Construct {
 
   /** Records what a construct contributes. */
   add(owner: IConstruct, parts: KubernetesParts): void {
-    this.addons.push(...parts.addons);
+    for (const addon of parts.addons) (this.props.operators ?? this).addons.push({ addon, owners: [owner] });
     for (const part of parts.objects) this.recorded.push({ owner, part });
   }
 
@@ -79,9 +83,12 @@ export class Workloads extends Construct {
     const binding = new LateBinding(this.stack);
     const rendered = this.recorded.map((recorded) => this.render(recorded));
     this.refuseDuplicates(rendered);
-    const addonNamespaces = this.addonNamespaces(rendered);
-    const parts = addonNamespaces === undefined ? rendered : [addonNamespaces, ...rendered];
-    const releases = planReleases(this, this.stack.node.id, this.addons, parts);
+    const releases = planReleases(this, {
+      prefix: this.stack.node.id,
+      addons: this.addons,
+      parts: rendered,
+      namespaces: this.addonNamespaces(rendered),
+    });
     const checks = this.recorded.flatMap(({ part }) => part.checks ?? []);
     return writerFor(this.props.delivery.mode)({ workloads: this, releases, binding, checks });
   }
@@ -140,12 +147,13 @@ export class Workloads extends Construct {
     const own = new Set(
       parts.flatMap((part) => part.objects.filter((o) => o.kind === 'Namespace').map((o) => o.metadata.name)),
     );
+    const addons = this.addons.map(({ addon }) => addon);
     const levels = ['restricted', 'baseline', 'privileged'] as const;
-    const names = [...new Set(this.addons.map((addon) => addon.namespace))].sort();
+    const names = [...new Set(addons.map((addon) => addon.namespace))].sort();
     const objects = names
       .filter((name) => !name.startsWith('kube-') && name !== 'default' && !own.has(name))
       .map((name): ManifestObject => {
-        const inside = this.addons.filter((addon) => addon.namespace === name);
+        const inside = addons.filter((addon) => addon.namespace === name);
         const level =
           levels[Math.max(...inside.map((addon) => levels.indexOf(addon.podSecurity.level)))] ?? 'privileged';
         const reasons = inside.flatMap((addon) =>

@@ -171,6 +171,16 @@ export const TRAINING_ENV = {
   },
 } as const satisfies Record<string, EnvVariable>;
 
+/** What the `lnmt` command tells the program that it runs. */
+export const CLI_ENV = {
+  target: {
+    name: 'LNMT_TARGET',
+    kind: 'string',
+    doc: 'Name of the target to synthesize, set by `lnmt plan --all-targets`.',
+    optional: true,
+  },
+} as const satisfies Record<string, EnvVariable>;
+
 /** Key of {@link INFERENCE_ENV}. */
 export type InferenceSetting = keyof typeof INFERENCE_ENV;
 
