@@ -130,6 +130,11 @@ export const DESCRIPTION_ERRORS = {
     explanation:
       'Terraform looks for the model before it installs anything. Push it with `lnmt model push`, which writes its manifest last, and apply again.',
   },
+  LNMT1018: {
+    title: 'the platform has no workloads stack yet',
+    explanation:
+      'Endpoints and training clusters need what the Kubernetes half of their platform installs: operators, namespaces, node pools. Call `platform.workloads(stack)` before creating them.',
+  },
 } as const satisfies ErrorTable;
 
 /** The name holds no letter or digit, or is empty. */
@@ -342,5 +347,13 @@ export function modelMissing(scope: IConstruct, name: string, version: string): 
   return new LnmtError('LNMT1017', scope, {
     what: `model ${name} version ${version} is not in the store`,
     remedy: `run \`lnmt model push ${name} FILE --version ${version}\` before the workloads`,
+  });
+}
+
+/** Something that runs on a platform was created before the platform's Kubernetes half has a stack. */
+export function noWorkloadsStack(scope: IConstruct, platform: string): LnmtError {
+  return new LnmtError('LNMT1018', scope, {
+    what: `platform ${platform} has no workloads stack yet`,
+    remedy: 'call platform.workloads(stack) first, or use PlatformStacks',
   });
 }

@@ -26,7 +26,7 @@ import type {
   KubernetesParts,
 } from './cloud';
 import { Delivery, Synthesis, Workloads } from './delivery';
-import { blockSwitchedOff, twoPlatforms, wrongStack } from './errors';
+import { blockSwitchedOff, noWorkloadsStack, twoPlatforms, wrongStack } from './errors';
 import type { Images } from './images';
 import type { Environment, LnmtPlatformProps } from './lnmt-platform-props';
 import { KUBERNETES_NAMES, legalName } from './names';
@@ -142,7 +142,7 @@ export class LnmtPlatform extends Construct {
    */
   workloads(stack: TerraformStack): Workloads {
     if (this.main !== undefined && this.main.stack === stack) return this.main;
-    const workloads = this.makeWorkloads(stack, this.main === undefined);
+    const workloads = this.makeWorkloads(stack);
     if (this.main === undefined) {
       this.main = workloads;
       workloads.addLate(() => this.ownParts());
@@ -150,13 +150,19 @@ export class LnmtPlatform extends Construct {
     return workloads;
   }
 
-  /** The Kubernetes half of the stack that a construct lives in: the platform's own one, or one that depends on it. */
+  /**
+   * The Kubernetes half of the stack that a construct lives in: the platform's own one, or one that depends on it.
+   *
+   * @throws LNMT1011 in the stack of the infrastructure, LNMT1018 before {@link workloads}
+   */
   workloadsFor(scope: IConstruct): Workloads {
     const stack = TerraformStack.of(scope);
-    if (this.main?.stack === stack) return this.main;
+    if (stack === this.stack) throw wrongStack(scope, 'a workload', stack.node.id);
+    if (this.main === undefined) throw noWorkloadsStack(scope, this.platformName);
+    if (this.main.stack === stack) return this.main;
     const existing = stack.node.tryFindChild(WORKLOADS_ID) as Workloads | undefined;
     if (existing !== undefined) return this.ownWorkloads(existing, stack);
-    return this.makeWorkloads(stack, false);
+    return this.makeWorkloads(stack);
   }
 
   /** A block that something needs. @throws LNMT1013 when the platform does not have it */
@@ -172,12 +178,12 @@ export class LnmtPlatform extends Construct {
     throw twoPlatforms(this, stack.node.id, existing.props.platformName);
   }
 
-  private makeWorkloads(stack: TerraformStack, bootstrap: boolean): Workloads {
+  private makeWorkloads(stack: TerraformStack): Workloads {
     if (stack === this.stack) throw wrongStack(this, 'the Kubernetes half of a platform', stack.node.id);
     const existing = stack.node.tryFindChild(WORKLOADS_ID) as Workloads | undefined;
     if (existing !== undefined) return this.ownWorkloads(existing, stack);
     stack.addDependency(this.stack);
-    if (!bootstrap && this.main !== undefined) stack.addDependency(this.main.stack);
+    if (this.main !== undefined) stack.addDependency(this.main.stack);
     this.cloud.bind(stack, this.tags);
     return new Workloads(stack, WORKLOADS_ID, {
       platformName: this.platformName,
@@ -185,8 +191,8 @@ export class LnmtPlatform extends Construct {
       gaps: this.cloud.gaps,
       connection: this.cluster.connection,
       delivery: this.delivery,
-      bootstrap,
-      ...(bootstrap || this.main === undefined ? {} : { operators: this.main }),
+      bootstrap: this.main === undefined,
+      ...(this.main === undefined ? {} : { operators: this.main }),
     });
   }
 

@@ -2,7 +2,7 @@ import type { Release } from '@cdktf/provider-helm/lib/release';
 import { generateChart } from './chart-files';
 import type { GeneratedChart } from './chart-files';
 import type { ReleaseIndexEntry } from './delivery';
-import { addonRelease, chartRelease, guard, helmProvider } from './helm';
+import { addonRelease, chartRelease, guard, helmProvider, resourcesOf } from './helm';
 import { addonEntry, chartEntry, indexFile } from './index-file';
 import type { DeliveryInput } from './workloads';
 import type { DeliveryOutput } from './writers';
@@ -21,7 +21,8 @@ export function writeDirect(input: DeliveryInput): DeliveryOutput {
   for (const planned of releases) {
     // A chain rather than barriers of layers: Terraform installs in parallel what has no edge, and operators compete
     // for the webhook and the definitions of one another.
-    const dependsOn = chain.slice(-1);
+    const owners = planned.kind === 'addon' ? planned.owners : planned.parts.map((part) => part.owner);
+    const dependsOn = [...chain.slice(-1), ...resourcesOf(workloads, owners)];
     if (planned.kind === 'addon') {
       chain.push(addonRelease(workloads, planned.addon, dependsOn));
       entries.push(addonEntry(planned));

@@ -4,7 +4,7 @@ import type { FileTree } from './chart-files';
 import { generateChart } from './chart-files';
 import { GITOPS_FOLDER } from './delivery';
 import type { GitRepository } from './delivery';
-import { addonRelease, chartRelease, guard, helmProvider } from './helm';
+import { addonRelease, chartRelease, guard, helmProvider, resourcesOf } from './helm';
 import type { ManifestObject } from './late-binding';
 import type { DeliveryInput } from './workloads';
 
@@ -44,10 +44,14 @@ export function bootstrap(
   helmProvider(workloads);
   const chain: Release[] = [];
   if (workloads.props.bootstrap) chain.push(addonRelease(workloads, controller, []));
+  const owners = input.releases.flatMap((planned) =>
+    planned.kind === 'addon' ? planned.owners : planned.parts.map((released) => released.owner),
+  );
   const name = `${workloads.stack.node.id}-bootstrap`;
   const part = { owner: workloads, id: 'bootstrap', layer: '20-platform' as const, objects };
   const chart = generateChart({ kind: 'objects', name, layer: '20-platform', parts: [part] }, binding);
-  chain.push(chartRelease(workloads, chart, binding, { wait: true, atomic: true, dependsOn: chain.slice(-1) }));
+  const dependsOn = [...chain.slice(-1), ...resourcesOf(workloads, owners)];
+  chain.push(chartRelease(workloads, chart, binding, { wait: true, atomic: true, dependsOn }));
   guard(chain[0], checks);
   return {
     stackFiles: new Map([...chart.files].map(([file, content]) => [`charts/${chart.folder}/${file}`, content])),

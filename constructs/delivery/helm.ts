@@ -2,7 +2,8 @@ import { HelmProvider } from '@cdktf/provider-helm/lib/provider';
 import type { ReleaseConfig } from '@cdktf/provider-helm/lib/release';
 import { Release } from '@cdktf/provider-helm/lib/release';
 import type { ITerraformDependable } from 'cdktf';
-import { Fn, TerraformVariable } from 'cdktf';
+import { Fn, TerraformResource, TerraformStack, TerraformVariable } from 'cdktf';
+import type { IConstruct } from 'constructs';
 import type { Addon } from '../addons/addon';
 import type { ClusterConnection } from '../cloud/cluster';
 import type { DeploymentCheck } from '../cloud/kubernetes-parts';
@@ -85,6 +86,19 @@ export function chartRelease(
     ...waiting(options.wait || options.atomic),
     atomic: options.atomic,
   });
+}
+
+/**
+ * Terraform resources of this stack that belong to the given constructs: identities, grants, claims. A pod that starts
+ * before its identity exists never gets one, so releases wait for them.
+ */
+export function resourcesOf(workloads: Workloads, owners: readonly IConstruct[]): ITerraformDependable[] {
+  const found = new Set<TerraformResource>();
+  for (const owner of owners) {
+    if (owner === workloads || TerraformStack.of(owner) !== workloads.stack) continue;
+    for (const node of owner.node.findAll()) if (TerraformResource.isTerraformResource(node)) found.add(node);
+  }
+  return [...found];
 }
 
 /** The tokens of late-bound values by name. */

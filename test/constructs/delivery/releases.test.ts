@@ -1,4 +1,6 @@
+import { DataResource } from 'cdktf';
 import { ApiObject } from 'cdk8s';
+import { Construct } from 'constructs';
 import { describe, expect, test } from 'vitest';
 import type { Addon } from '../../../constructs/addons/addon';
 import type { Layer } from 'lnmt';
@@ -50,13 +52,51 @@ describe('releases', () => {
       });
     });
     expect(releases(output)).toEqual([
-      { name: 'ml-workloads-00-crds', layer: '00-crds', wait: true, atomic: false },
+      { name: 'ml-workloads-namespaces', layer: '00-crds', wait: true, atomic: false },
       { name: 'a', layer: '10-operators', wait: true, atomic: true },
       { name: 'c', layer: '10-operators', wait: true, atomic: true },
       { name: 'b', layer: '10-operators', wait: true, atomic: true },
       { name: 'ml-workloads-20-platform', layer: '20-platform', wait: true, atomic: true },
       { name: 'ml-workloads-30-apps', layer: '30-apps', wait: false, atomic: false },
     ]);
+  });
+
+  test('put the objects of a layer after the add-ons that define them, and before all other add-ons', () => {
+    const output = synthesize(({ workloads }) => {
+      const pool = objects((chart) => {
+        new ApiObject(chart, 'p', { apiVersion: 'karpenter.sh/v1', kind: 'NodePool', metadata: { name: 'general' } });
+      });
+      workloads.add(workloads, {
+        addons: [
+          addon('gpu-operator'),
+          addon('karpenter-crd', { provides: ['other'] }),
+          addon('karpenter', { after: ['karpenter-crd'], provides: ['karpenter.sh'] }),
+        ],
+        objects: [{ ...pool, layer: '10-operators' }],
+      });
+    });
+    expect(releases(output).map((release) => release.name)).toEqual([
+      'ml-workloads-namespaces',
+      'karpenter-crd',
+      'karpenter',
+      'ml-workloads-10-operators',
+      'gpu-operator',
+    ]);
+  });
+
+  test('wait for the Terraform resources of the constructs whose objects they hold', () => {
+    const output = synthesize(({ workloads, stack }) => {
+      const endpoint = new Construct(stack, 'endpoint');
+      new DataResource(endpoint, 'identity');
+      new DataResource(stack, 'unrelated');
+      workloads.add(endpoint, { addons: [addon('a')], objects: [configMap({ a: 'b' })] });
+    });
+    const found = Object.values(output.stack('ml-workloads').resource?.['helm_release'] ?? {});
+    for (const name of ['a', 'ml-workloads-30-apps']) {
+      const release = found.find((candidate) => candidate['name'] === name);
+      const identities = (release?.['depends_on'] as string[]).filter((entry) => entry.startsWith('terraform_data.'));
+      expect(identities).toEqual([expect.stringContaining('endpoint_identity')]);
+    }
   });
 
   test('put definitions among the objects of a layer before everything else of it', () => {
