@@ -20,14 +20,21 @@ function read(file: string): ApiKeySet {
   return ApiKeySet.parse(text);
 }
 
+/** Tells one state of a file from another; the state of no file is a state too. */
+function stateOf(file: string): string {
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  return stat ? [stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(':') : 'absent';
+}
+
 /**
  * The key file of a mounted folder, followed as it changes. It is polled through `stat`, because a Secret is updated
  * by swapping a link of a parent folder, which file watchers do not see.
  */
 export class ApiKeyFile {
   private current: ApiKeySet;
+  private state: string;
   private readonly file: string;
-  private readonly onChange = (): void => this.reload();
+  private readonly timer: NodeJS.Timeout;
 
   /** @throws KeyFileError when there is no usable file to begin with */
   constructor(
@@ -35,8 +42,10 @@ export class ApiKeyFile {
     private readonly log: Log,
   ) {
     this.file = path.join(dir, API_KEYS_FILE);
+    // Taken before the content, so that a change between the two is seen at the next poll.
+    this.state = stateOf(this.file);
     this.current = read(this.file);
-    fs.watchFile(this.file, { interval: POLL_MS, persistent: false }, this.onChange);
+    this.timer = setInterval(() => this.poll(), POLL_MS).unref();
   }
 
   /** Whose key this is at `now`, in milliseconds since the epoch. */
@@ -46,11 +55,14 @@ export class ApiKeyFile {
 
   /** Stops following the file. */
   close(): void {
-    fs.unwatchFile(this.file, this.onChange);
+    clearInterval(this.timer);
   }
 
-  private reload(): void {
+  private poll(): void {
     try {
+      const state = stateOf(this.file);
+      if (state === this.state) return;
+      this.state = state;
       this.current = read(this.file);
       this.log.info({ keys: this.current.ids }, 'API keys reloaded');
     } catch (error) {
