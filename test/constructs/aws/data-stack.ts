@@ -7,6 +7,7 @@ import { KmsKey } from '../../../constructs/aws/encryption-key';
 import { VpcNetwork } from '../../../constructs/aws/network';
 import { AwsWorkloadIdentity } from '../../../constructs/aws/workload-identity';
 import type { IBuildingBlock } from '../../../constructs/cloud/building-block';
+import type { IEncryptionKey } from '../../../constructs/cloud/encryption-key';
 import type { KubernetesParts } from '../../../constructs/cloud/kubernetes-parts';
 import { NO_PARTS } from '../../../constructs/cloud/kubernetes-parts';
 import type { JsonObject, TerraformDocument } from '../../support/terraform-json';
@@ -38,8 +39,13 @@ export class DataStack {
   /** Props that most blocks share. */
   readonly common = { network: this.network, cluster: this.cluster, region: REGION };
 
-  key(): ReturnType<typeof KmsKey.fromKey> {
-    return KmsKey.fromKey(this.stack, 'key', { keyArn: `arn:aws:kms:${REGION}:111122223333:key/k` });
+  private adoptedKey: IEncryptionKey | undefined;
+
+  /** A key of the account, the same at every call. */
+  key(): IEncryptionKey {
+    return (this.adoptedKey ??= KmsKey.fromKey(this.stack, 'key', {
+      keyArn: `arn:aws:kms:${REGION}:111122223333:key/k`,
+    }));
   }
 
   identity(id = 'identity'): AwsWorkloadIdentity {
@@ -69,6 +75,19 @@ export class DataStack {
     return found[0];
   }
 
+  /** Everything that a call adds to the stack, resources and data sources alike. */
+  added(call: () => unknown): string[] {
+    const addresses = (): string[] =>
+      (['resource', 'data'] as const).flatMap((section) =>
+        Object.entries(this.document()[section] ?? {}).flatMap(([type, byName]) =>
+          Object.keys(byName).map((name) => `${section}.${type}.${name}`),
+        ),
+      );
+    const before = new Set(addresses());
+    call();
+    return addresses().filter((address) => !before.has(address));
+  }
+
   /** Types of all resources, sorted. */
   types(): string[] {
     return Object.keys(this.document().resource ?? {}).sort();
@@ -77,8 +96,9 @@ export class DataStack {
 
 /** Statements of the policy in an argument of a resource. */
 export function statementsOf(resource: JsonObject | undefined, argument = 'policy'): readonly JsonObject[] {
-  const policy = JSON.parse(String(resource?.[argument])) as { readonly Statement: readonly JsonObject[] };
-  return policy.Statement;
+  const text = resource?.[argument];
+  if (typeof text !== 'string') throw new Error(`${argument} is no policy`);
+  return (JSON.parse(text) as { readonly Statement: readonly JsonObject[] }).Statement;
 }
 
 /** The statement with a name. */
