@@ -149,13 +149,20 @@ function clusterSpec(props: PostgresClusterProps, instances: number, storageGiB:
     storage: { size: `${storageGiB}Gi`, storageClass: props.storageClassName },
     resources: resources.render(),
     enableSuperuserAccess: false,
-    // Ours come before the operator's own last rule, which would let passwords travel in the clear.
-    postgresql: { pg_hba: ['hostnossl all all all reject'], parameters: { ssl_min_protocol_version: 'TLSv1.3' } },
+    postgresql: postgresSettings(instances),
     affinity: { enablePodAntiAffinity: true, topologyKey: 'kubernetes.io/hostname', podAntiAffinityType: 'preferred' },
-    minSyncReplicas: instances > 2 ? 1 : undefined,
-    maxSyncReplicas: instances > 2 ? 1 : undefined,
     plugins: props.backup && [
       { name: BARMAN_PLUGIN, isWALArchiver: true, parameters: { barmanObjectName: props.name } },
     ],
+  };
+}
+
+function postgresSettings(instances: number): object {
+  return {
+    // Ours come before the operator's own last rule, which would let passwords travel in the clear.
+    pg_hba: ['hostnossl all all all reject'],
+    parameters: { ssl_min_protocol_version: 'TLSv1.3' },
+    // With two copies or more a commit waits for one of them, and the loss of the other stops nobody.
+    synchronous: instances > 2 ? { method: 'any', number: 1 } : undefined,
   };
 }

@@ -69,7 +69,7 @@ describe('Rollout', () => {
     [-1, 1],
     [0, '0%' as const],
     [0.5, 1],
-    [1, '1e3%' as `${number}%`],
+    [1, '1e3%'],
   ])('refuses maxUnavailable %s with maxSurge %s', (maxUnavailable, maxSurge) => {
     expect(() => Rollout.rolling({ maxUnavailable, maxSurge })).toThrow(
       `LNMT3002: Rollout.rolling cannot replace any pod; got maxUnavailable ${maxUnavailable} and maxSurge ${maxSurge}`,
