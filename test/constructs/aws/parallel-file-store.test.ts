@@ -31,10 +31,10 @@ describe('LustreFileStore', () => {
     const ports = (type: string) =>
       Object.values(data.resources(type)).map((one) => JSON.stringify([one['from_port'], one['to_port']]));
     expect(ports('aws_vpc_security_group_ingress_rule').sort()).toEqual([
-      '1018-1023',
-      '1018-1023',
-      '988-988',
-      '988-988',
+      '[1018,1023]',
+      '[1018,1023]',
+      '[988,988]',
+      '[988,988]',
     ]);
     expect(ports('aws_vpc_security_group_egress_rule').sort()).toEqual(['[1018,1023]', '[988,988]']);
   });
