@@ -14,7 +14,10 @@ export interface VeleroOptions {
   readonly region?: string;
   /** URL of an S3-compatible store. @default - AWS */
   readonly s3Url?: string;
-  /** Secret of Velero's namespace with a credentials file under `cloud`. @default - the pod's own identity */
+  /**
+   * Secret of Velero's namespace with a credentials file under `cloud`. It is read when a backup runs and may come later
+   * than Velero: External Secrets writes it in a later layer. @default - the pod's own identity
+   */
   readonly credentialsSecret?: string;
   /** Days that backups are kept. @default 35 */
   readonly retentionDays?: number;
@@ -45,8 +48,7 @@ export function velero(options: VeleroOptions): Addon {
     values: {
       initContainers: [plugin],
       serviceAccount: { server: { create: true, name: VELERO.serviceAccountName } },
-      credentials:
-        credentialsSecret === undefined ? { useSecret: false } : { useSecret: true, existingSecret: credentialsSecret },
+      credentials: { useSecret: false },
       deployNodeAgent: true,
       snapshotsEnabled: false,
       configuration: {
@@ -59,6 +61,7 @@ export function velero(options: VeleroOptions): Addon {
             bucket: options.bucket,
             prefix: options.prefix ?? 'velero',
             config,
+            ...(credentialsSecret === undefined ? {} : { credential: { name: credentialsSecret, key: 'cloud' } }),
           },
         ],
         volumeSnapshotLocation: [],

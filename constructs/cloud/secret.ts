@@ -34,4 +34,6 @@ export interface ISecretStore extends IBuildingBlock {
   readonly storeName: string;
   /** Full key of a secret by its short name, e.g. `api-keys` → `ml/api-keys`. */
   externalKey(name: string): string;
+  /** Field that holds a secret with a single value, where secrets of the manager are maps of fields. @default - the whole secret */
+  readonly valueField?: string;
 }

@@ -8,6 +8,8 @@ export interface SecretStoreReference {
   readonly storeName: string;
   /** Full key of a secret by its short name; may be late-bound. */
   externalKey(name: string): string;
+  /** Field that holds a secret with a single value, where secrets are maps of fields. @default - the whole secret */
+  readonly valueField?: string;
 }
 
 /** Where a secret value is. Never the value itself. */
@@ -60,8 +62,13 @@ export function materializeSecret(scope: Construct, id: string, props: Materiali
       refreshInterval: '1h',
       secretStoreRef: { kind: 'ClusterSecretStore', name: props.store.storeName },
       target: { name: props.targetName, creationPolicy: 'Owner', deletionPolicy: 'Retain' },
-      data: [{ secretKey: props.targetKey, remoteRef: { key: props.store.externalKey(props.secret.name) } }],
+      data: [{ secretKey: props.targetKey, remoteRef: remoteRef(props.store, props.secret.name) }],
     },
   });
   return props.targetName;
+}
+
+function remoteRef(store: SecretStoreReference, name: string): { readonly key: string; readonly property?: string } {
+  const key = store.externalKey(name);
+  return store.valueField === undefined ? { key } : { key, property: store.valueField };
 }

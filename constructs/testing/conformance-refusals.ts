@@ -47,9 +47,9 @@ function foreignObjects(make: MakeCloud): void {
 function computeAttempts({ cloud: { compute, storage }, own, other, scope, cloud }: Foreign): readonly Attempt[] {
   const access = ClusterAccess.insideNetwork();
   const version = DEFAULT_KUBERNETES_VERSION;
-  const pool = { cluster: other.cluster, name: 'refused', maxNodes: 1, vcpus: 1, memoryGiB: 1 };
+  const pool = { cluster: other.cluster, name: 'general', maxNodes: 1, vcpus: 1, memoryGiB: 1 };
   const { cluster, network } = own;
-  const gpu = { ...pool, accelerator: firstAccelerator(cloud) };
+  const gpu = { ...pool, name: 'gpus', accelerator: firstAccelerator(cloud) };
   const machine = { naming, network: other.network, purpose: 'bastion' } as const;
   return [
     [
@@ -122,7 +122,7 @@ function gaps(make: MakeCloud): void {
 function gapAttempts({ cloud, scope }: Bench, own: Blocks): Record<Capability, () => unknown> {
   const { compute, data, operations, security, storage } = cloud;
   const { cluster, network } = own;
-  const gpus = { cluster, name: 'refused', maxNodes: 1, vcpus: 1, memoryGiB: 1, accelerator: firstAccelerator(cloud) };
+  const gpus = { cluster, name: 'gpus', maxNodes: 1, vcpus: 1, memoryGiB: 1, accelerator: firstAccelerator(cloud) };
   return {
     network: () => compute.network(scope, 'g1', { naming }),
     'virtual-machine': () => compute.virtualMachine(scope, 'g2', { naming, network, purpose: 'bastion' }),

@@ -9,7 +9,8 @@ export type { ConformanceCheck, MakeCloud } from './conformance-support';
 /**
  * What holds for every cloud, as named checks for any test runner.
  *
- * The cloud has to offer a node shape with an accelerator; pools of one node with a single vCPU are asked for.
+ * The cloud has to offer a node shape with an accelerator. Pools `general` and `gpus` are asked for, of one node with at
+ * least one vCPU.
  *
  * @param make makes the cloud, with the same props at each call
  *

@@ -206,7 +206,11 @@ describe('options of the other add-ons', () => {
     expect(value(plain, 'schedules.daily')).toMatchObject({ schedule: '0 5 * * *', template: { ttl: '168h0m0s' } });
     expect(value(plain, 'credentials')).toEqual({ useSecret: false });
     const compatible = addons.velero({ bucket: 'b', s3Url: 'https://ceph', credentialsSecret: 'keys' });
-    expect(value(compatible, 'credentials')).toEqual({ useSecret: true, existingSecret: 'keys' });
+    expect(value(compatible, 'credentials')).toEqual({ useSecret: false });
+    expect(value(compatible, 'configuration.backupStorageLocation.0.credential')).toEqual({
+      name: 'keys',
+      key: 'cloud',
+    });
     expect(value(compatible, 'configuration.backupStorageLocation.0.config')).toMatchObject({
       s3ForcePathStyle: 'true',
     });
