@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Auth, PodResources, Rollout, Scaling, SecretReference } from '../../../constructs/kubernetes';
+import type { PodCount } from '../../../constructs/kubernetes';
 
 describe('Scaling', () => {
   test('every method returns another object and leaves the first as it was', () => {
@@ -64,10 +65,10 @@ describe('Rollout', () => {
     });
   });
 
-  test.each([
+  test.each<[PodCount, PodCount]>([
     [0, 0],
     [-1, 1],
-    [0, '0%' as const],
+    [0, '0%'],
     [0.5, 1],
     [1, '1e3%'],
   ])('refuses maxUnavailable %s with maxSurge %s', (maxUnavailable, maxSurge) => {
