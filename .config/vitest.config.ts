@@ -16,5 +16,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/integration/**', 'test/bench/**'],
     testTimeout: 30_000,
+    // onnxruntime reports to its vendor unless it is told not to; the server says so itself, tests load it directly.
+    env: { ORT_DISABLE_TELEMETRY: '1' },
   },
 });

@@ -170,13 +170,16 @@ describe('a model host', () => {
     expect(await backend.run([int64('turns', 1n)], ['y'])).toHaveLength(1);
   });
 
-  it('gets no setting or credential of the front', () => {
-    const { env } = hostCommand('node', {
-      PATH: '/bin',
-      AWS_SECRET_ACCESS_KEY: 's',
-      LNMT_AUTH: 'none',
-      CUDA_PATH: '/c',
-    });
-    expect(env).toEqual({ PATH: '/bin', CUDA_PATH: '/c' });
+  it('gets no setting or credential of the front, and is told not to report to anyone', () => {
+    const front = { AWS_SECRET_ACCESS_KEY: 's', LNMT_AUTH: 'none', NODE_OPTIONS: '-r x', ORT_DISABLE_TELEMETRY: '0' };
+    const { env } = hostCommand('node', { PATH: '/bin', CUDA_PATH: '/c', ...front });
+    expect(env).toEqual({ PATH: '/bin', CUDA_PATH: '/c', ORT_DISABLE_TELEMETRY: '1' });
+  });
+
+  it('refuses an execution provider that is absent, and never takes another in its place', async () => {
+    const onnx = { executionProvider: 'cuda', threads: 1 } as const;
+    const host = hostCommand(process.execPath, process.env);
+    backend = new HostBackend({ host, onnx, runTimeout: 30, log });
+    await expect(backend.load(modelFile('FP32'))).rejects.toThrow(/^LNMT8306/);
   });
 });

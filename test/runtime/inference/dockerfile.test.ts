@@ -74,6 +74,10 @@ describe.each(SERVED)('the Dockerfile of $repository', ({ dockerfile }) => {
     expect(cuda).toContain('ONNXRUNTIME_NODE_INSTALL=cuda12');
   });
 
+  it('tells onnxruntime not to report to its vendor', () => {
+    expect(argumentsOf('ENV').join('\n')).toContain('ORT_DISABLE_TELEMETRY=1');
+  });
+
   it('carries labels and the version of its package', () => {
     expect(argumentsOf('LABEL').join('\n')).toContain('org.opencontainers.image.title=');
     expect(argumentsOf('ARG')).toContain(`VERSION=${SERVER_VERSION}`);

@@ -81,6 +81,8 @@ describe('a server process', () => {
     expect(metrics).toContain(`${METRICS.inferenceRequests.name}{model="digits",version="3",code="200"} 1`);
     server.signal('SIGTERM');
     expect(await server.ended()).toBe(0);
+    // Where onnxruntime keeps the identity under which it reports to its vendor.
+    expect(fs.existsSync(path.join(server.dir, '.cache'))).toBe(false);
   });
 
   it('follows the key file: a new key works and the old one does not, without a restart', async () => {
@@ -133,6 +135,16 @@ describe('a server process', () => {
     server.signal('SIGTERM');
     await server.line('draining');
     expect(answered).toBe(false);
+    expect((await answer).status).toBe(200);
+    expect(await server.ended()).toBe(0);
+  });
+
+  it('finishes what is in flight when a terminal interrupts it together with its host', async () => {
+    server = ServerProcess.start({ ...LOOP, modelUri: loopStore });
+    await server.ready();
+    const answer = post((await server.url()) + inferPath('loop'), loopRequest(500_000n));
+    await delay(50);
+    server.interruptGroup();
     expect((await answer).status).toBe(200);
     expect(await server.ended()).toBe(0);
   });
@@ -228,6 +240,25 @@ describe('a server process', () => {
 });
 
 describe('a server process that cannot serve', () => {
+  it('is alive, not started and not ready while its store cannot be reached, tries again, and ends with 0', async () => {
+    server = ServerProcess.start({
+      ...DIGITS,
+      modelUri: 's3://bucket',
+      s3Endpoint: 'http://127.0.0.1:9',
+      s3AccessKeyId: 'id',
+      s3SecretAccessKey: 'secret',
+    });
+    const url = await server.url();
+    await server.line('model not loaded, trying again');
+    const status = async (probe: string): Promise<number> => (await fetch(url + probe)).status;
+    expect([await status(PATHS.live), await status(PATHS.startup), await status(PATHS.ready)]).toEqual([200, 503, 503]);
+    const answer = await post(url + inferPath(DIGITS_MODEL.name), digitsRequest(1));
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(server.output).toContain('LNMT8304');
+    server.signal('SIGTERM');
+    expect(await server.ended()).toBe(0);
+  });
+
   it('refuses a wrong configuration with exit code 2 and every problem at once', async () => {
     server = ServerProcess.start({ modelName: '../etc', httpPort: 'http', executionProvider: 'tpu' });
     expect(await server.ended()).toBe(2);

@@ -46,12 +46,13 @@ export class ServerProcess {
     fs.mkdirSync(own.apiKeysDir);
     const entry = { id: 'test', key: KEY, scopes: ['infer', 'read'] };
     fs.writeFileSync(path.join(own.apiKeysDir, API_KEYS_FILE), keyFile([entry]));
-    const env = { PATH: process.env['PATH'], ...toEnv(INFERENCE_ENV, { ...own, ...settings }) };
+    const env = { PATH: process.env['PATH'], HOME: dir, ...toEnv(INFERENCE_ENV, { ...own, ...settings }) };
     const loader = createRequire(__filename).resolve('tsx/cjs');
     const child = spawn(process.execPath, ['--require', loader, MAIN], {
       cwd: ROOT,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     });
     return new ServerProcess(child, dir);
   }
@@ -98,6 +99,11 @@ export class ServerProcess {
   /** Sends a signal. */
   signal(name: NodeJS.Signals): void {
     this.child.kill(name);
+  }
+
+  /** Sends a signal to it and its host, as a terminal does. */
+  interruptGroup(): void {
+    if (this.child.pid !== undefined) process.kill(-this.child.pid, 'SIGINT');
   }
 
   /** Exit code, or the signal that ended it. */
