@@ -56,6 +56,7 @@ export class AwsBackup extends Construct implements IBackup {
   constructor(scope: Construct, id: string, props: AwsBackupProps) {
     super(scope, id);
     brand(this, BRAND);
+    expectCloud(this, 'cluster', props.cluster, AWS);
     const onRemoval = props.onRemoval ?? 'retain';
     this.retentionDays = wholeNumber(this, 'retentionDays', props.retentionDays ?? 35, {
       min: SHORTEST_RETENTION_DAYS,

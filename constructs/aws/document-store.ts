@@ -1,6 +1,7 @@
 import { DynamodbTable } from '@cdktf/provider-aws/lib/dynamodb-table';
 import type { IConstruct } from 'constructs';
 import { Construct } from 'constructs';
+import { expectCloud } from '../cloud/building-block';
 import type { DocumentStoreProps, IDocumentStore, IDocumentStoreGrants } from '../cloud/document-store';
 import type { IEncryptionKey } from '../cloud/encryption-key';
 import { NO_PARTS } from '../cloud/kubernetes-parts';
@@ -107,6 +108,7 @@ export class DynamoDocumentStore extends TableBase {
 
   constructor(scope: Construct, id: string, props: DocumentStoreProps & AwsContext) {
     super(scope, id, props, props.encryptionKey);
+    expectCloud(this, 'cluster', props.cluster, AWS);
     const onRemoval = props.onRemoval ?? 'retain';
     const hashKey = props.partitionKey ?? 'pk';
     const rangeKey = props.sortKey ?? 'sk';
