@@ -41,9 +41,11 @@ export function valkeyConfig(): string {
 export function valkeyStart(name: string): string {
   return [
     `case "$HOSTNAME" in ${name}-0) follow="" ;; *) follow="replicaof ${name}-0.${name} 6379" ;; esac`,
+    // Inside the quotes of a configuration line, quotes and backslashes have to be escaped.
+    `secret=$(printf %s "$VALKEYCLI_AUTH" | sed 's/[\\\\"]/\\\\&/g')`,
     `exec valkey-server ${CONFIG}/${CONFIG_NAME} - <<EOF`,
-    'requirepass "$VALKEYCLI_AUTH"',
-    'primaryauth "$VALKEYCLI_AUTH"',
+    'requirepass "$secret"',
+    'primaryauth "$secret"',
     '$follow',
     'EOF',
     '',

@@ -93,14 +93,14 @@ describe('a Valkey', () => {
   });
 
   test.each([
-    ['cache-0', 'requirepass "s3cret"\nprimaryauth "s3cret"\n\n'],
-    ['cache-1', 'requirepass "s3cret"\nprimaryauth "s3cret"\nreplicaof cache-0.cache 6379\n'],
+    ['cache-0', 'requirepass "a\\"b\\\\$c"\nprimaryauth "a\\"b\\\\$c"\n\n'],
+    ['cache-1', 'requirepass "a\\"b\\\\$c"\nprimaryauth "a\\"b\\\\$c"\nreplicaof cache-0.cache 6379\n'],
   ])('%s is told on standard input whom to follow', (host, expected) => {
     // The real shell runs the real script; only the server is replaced by one that repeats what it is told.
     const script = start.replace('exec valkey-server /etc/valkey/valkey.conf -', 'exec cat');
     expect(
       execFileSync('sh', ['-c', script], {
-        env: { HOSTNAME: host, VALKEYCLI_AUTH: 's3cret', PATH: process.env['PATH'] },
+        env: { HOSTNAME: host, VALKEYCLI_AUTH: 'a"b\\$c', PATH: process.env['PATH'] },
       }).toString(),
     ).toBe(expected);
   });
