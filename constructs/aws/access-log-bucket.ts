@@ -2,6 +2,7 @@ import { S3Bucket } from '@cdktf/provider-aws/lib/s3-bucket';
 import { S3BucketLifecycleConfiguration } from '@cdktf/provider-aws/lib/s3-bucket-lifecycle-configuration';
 import { S3BucketServerSideEncryptionConfigurationA } from '@cdktf/provider-aws/lib/s3-bucket-server-side-encryption-configuration';
 import { TerraformStack } from 'cdktf';
+import type { ITerraformDependable } from 'cdktf';
 import type { IConstruct } from 'constructs';
 import { Construct } from 'constructs';
 import { legalName } from '../names';
@@ -34,6 +35,8 @@ export class AccessLogBucket extends Construct {
 
   /** Name of the bucket, as a token. */
   readonly bucketName: string;
+  /** What has to exist before the first log can be delivered. */
+  readonly ready: ITerraformDependable;
   private readonly resource: S3Bucket;
 
   private constructor(scope: TerraformStack, id: string, context: AwsContext) {
@@ -44,19 +47,20 @@ export class AccessLogBucket extends Construct {
     });
     stateful(this.resource, LOGICAL_NAME, 'destroy');
     this.bucketName = this.resource.bucket;
-    secureBucket(this, this.resource, [
+    const { policy } = secureBucket(this, this.resource, [
       ...tlsOnly(this.resource.arn),
       {
         sid: 'LogDelivery',
         principals: { Service: 'logging.s3.amazonaws.com' },
         actions: ['s3:PutObject'],
-        resources: [`${this.resource.arn}/*`],
+        resources: `${this.resource.arn}/*`,
         conditions: {
           StringEquals: { 'aws:SourceAccount': accountIdOf(this) },
           ArnLike: { 'aws:SourceArn': `arn:${partitionOf(context.region)}:s3:::*` },
         },
       },
     ]);
+    this.ready = policy;
     new S3BucketServerSideEncryptionConfigurationA(this, 'Encryption', {
       bucket: this.resource.id,
       rule: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: 'AES256' } }],

@@ -72,7 +72,7 @@ export function addAlarms(scope: Construct, props: AlarmsProps): string {
       {
         sid: 'TlsOnly',
         effect: 'Deny',
-        principals: '*',
+        principals: { AWS: '*' },
         actions: ['sns:Publish'],
         resources: [topic.arn],
         conditions: { Bool: { 'aws:SecureTransport': 'false' } },

@@ -9,12 +9,18 @@ import type { PolicyStatement } from './iam';
 
 const OLDEST_TLS = '1.2';
 
+/** Parts that others have to wait for. */
+export interface SecuredBucket {
+  readonly policy: S3BucketPolicy;
+  readonly versioning: S3BucketVersioningA;
+}
+
 /** What every bucket has: no public access of any kind, no access lists, versions, and the policy that is given. */
 export function secureBucket(
   scope: Construct,
   bucket: S3Bucket,
-  policy: readonly PolicyStatement[],
-): S3BucketVersioningA {
+  statements: readonly PolicyStatement[],
+): SecuredBucket {
   const block = new S3BucketPublicAccessBlock(scope, 'PublicAccess', {
     bucket: bucket.id,
     blockPublicAcls: true,
@@ -27,11 +33,16 @@ export function secureBucket(
     rule: { objectOwnership: 'BucketOwnerEnforced' },
   });
   // S3 refuses to change the policy and the public access block of one bucket at the same time.
-  new S3BucketPolicy(scope, 'Policy', { bucket: bucket.id, policy: policyDocument(policy), dependsOn: [block] });
-  return new S3BucketVersioningA(scope, 'Versioning', {
+  const policy = new S3BucketPolicy(scope, 'Policy', {
+    bucket: bucket.id,
+    policy: policyDocument(statements),
+    dependsOn: [block],
+  });
+  const versioning = new S3BucketVersioningA(scope, 'Versioning', {
     bucket: bucket.id,
     versioningConfiguration: { status: 'Enabled' },
   });
+  return { policy, versioning };
 }
 
 /**
@@ -42,7 +53,7 @@ export function secureBucket(
 export function tlsOnly(bucketArn: string): readonly PolicyStatement[] {
   const everything = {
     effect: 'Deny',
-    principals: '*',
+    principals: { AWS: '*' },
     actions: ['s3:*'],
     resources: [bucketArn, `${bucketArn}/*`],
   } as const;

@@ -75,7 +75,6 @@ export class EfsFileStore extends Construct implements IEfsFileStore {
       kmsKeyId: keyArnOf(this, props.encryptionKey),
       throughputMode: 'elastic',
       lifecyclePolicy: [{ transitionToIa: 'AFTER_30_DAYS' }, { transitionToPrimaryStorageClass: 'AFTER_1_ACCESS' }],
-      protection: { replicationOverwrite: 'ENABLED' },
     });
     stateful(fileSystem, props.naming, props.onRemoval ?? 'retain');
     this.fileSystemId = fileSystem.id;

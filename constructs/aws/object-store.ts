@@ -132,12 +132,14 @@ export class S3ObjectStore extends BucketBase {
     stateful(bucket, props.naming, onRemoval);
     this.bucketName = bucket.bucket;
     this.bucketArn = bucket.arn;
-    const versioning = secureBucket(this, bucket, tlsOnly(bucket.arn));
+    const { versioning } = secureBucket(this, bucket, tlsOnly(bucket.arn));
     this.encrypt(bucket);
+    const logs = AccessLogBucket.of(this, onRemoval, props);
     new S3BucketLoggingA(this, 'AccessLogs', {
       bucket: bucket.id,
-      targetBucket: AccessLogBucket.of(this, onRemoval, props).bucketName,
+      targetBucket: logs.bucketName,
       targetPrefix: `${bucket.bucket}/`,
+      dependsOn: [logs.ready],
     });
     new S3BucketLifecycleConfiguration(this, 'Lifecycle', {
       bucket: bucket.id,

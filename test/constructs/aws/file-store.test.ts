@@ -15,7 +15,6 @@ describe('EfsFileStore', () => {
       encrypted: true,
       kms_key_id: 'arn:aws:kms:eu-west-1:111122223333:key/k',
       throughput_mode: 'elastic',
-      protection: { replication_overwrite: 'ENABLED' },
       lifecycle: { prevent_destroy: true },
     });
   });

@@ -56,7 +56,7 @@ describe('S3ObjectStore', () => {
     const policy = Object.values(data.resources('aws_s3_bucket_policy')).find((one) =>
       String(JSON.stringify(one)).includes('ml_models'),
     );
-    const everything = { Effect: 'Deny', Principal: '*', Action: ['s3:*'] };
+    const everything = { Effect: 'Deny', Principal: { AWS: '*' }, Action: ['s3:*'] };
     expect(statementsOf(policy)).toEqual([
       expect.objectContaining({ ...everything, Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
       expect.objectContaining({ ...everything, Condition: { NumericLessThan: { 's3:TlsVersion': '1.2' } } }),
