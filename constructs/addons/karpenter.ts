@@ -4,6 +4,8 @@ import { CATALOGUE } from './catalogue';
 /** Where Karpenter runs; the cloud binds its identity to this service account. */
 export const KARPENTER = { namespace: 'kube-system', serviceAccountName: 'karpenter' } as const;
 
+const GROUPS = ['karpenter.sh', 'karpenter.k8s.aws'] as const;
+
 /** Options of {@link karpenter}. Strings may be late-bound. */
 export interface KarpenterOptions {
   /** Name of the EKS cluster. */
@@ -25,7 +27,7 @@ export function karpenter(options: KarpenterOptions): readonly Addon[] {
       layer: '00-crds',
       chart: CATALOGUE.karpenterCrd,
       values: { additionalAnnotations: { 'helm.sh/resource-policy': 'keep' } },
-      provides: ['karpenter.sh', 'karpenter.k8s.aws'],
+      provides: GROUPS,
     },
     {
       ...shared,
@@ -37,6 +39,7 @@ export function karpenter(options: KarpenterOptions): readonly Addon[] {
         settings: { clusterName: options.clusterName, interruptionQueue: options.interruptionQueue },
         controller: { resources: { requests: { cpu: '500m', memory: '1Gi' }, limits: { memory: '1Gi' } } },
       },
+      provides: GROUPS,
     },
   ];
 }

@@ -1,6 +1,7 @@
 import { ApiObject } from 'cdk8s';
 import type { Capacity } from '../capacity';
 import type { KubernetesObjects } from '../cloud/kubernetes-parts';
+import type { Layer } from '../layers';
 import { KUBERNETES_NAMES, legalName } from '../names';
 import type { NodeTaint } from '../scheduling';
 import type { NodeShape } from '../select-shape';
@@ -11,6 +12,8 @@ import { METADATA_OPTIONS } from './launch-template';
 /** A pool in Karpenter's terms. Strings may hold tokens. */
 export interface KarpenterPool {
   readonly name: string;
+  /** Pools that operators run on belong to their layer, so that they are there before them. @default '20-platform' */
+  readonly layer?: Layer;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly NodeTaint[];
   readonly shape: NodeShape;
@@ -42,7 +45,7 @@ const HIGHEST_WEIGHT = 100;
 export function karpenterObjects(pool: KarpenterPool): KubernetesObjects {
   return {
     id: `node-pool-${pool.name}`,
-    layer: '20-platform',
+    layer: pool.layer ?? '20-platform',
     define: (chart) => {
       pool.capacity.forEach((rung, index) => {
         const role = rung.kind.replace('-', '');

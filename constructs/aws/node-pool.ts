@@ -77,6 +77,7 @@ export class KarpenterNodePool extends Construct implements INodePool {
             karpenterObjects({
               ...shared,
               name: this.poolName,
+              layer: '10-operators',
               capacity: plan.capacity,
               maxNodes: elastic,
               roleName: partOf(this, cluster, 'karpenterRoleName'),
