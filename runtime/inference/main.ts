@@ -95,7 +95,7 @@ function start(): void {
     config = readConfig(process.env);
   } catch (error) {
     if (!(error instanceof EnvError)) throw error;
-    process.stderr.write(`${SERVER_NAME}: the configuration is wrong\n${error.message}\n`);
+    process.stderr.write(`${SERVER_NAME}: ${error.message}\n`);
     process.exit(EXIT_CODES.usage);
   }
   const log = createLogger(SERVER_NAME, config.logLevel);

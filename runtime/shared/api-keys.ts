@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { START_ERRORS } from './errors';
 
 /** What a key may be used for. */
 export const SCOPES = ['infer', 'read', 'manage'] as const;
@@ -21,8 +22,10 @@ interface ApiKey extends Principal {
 
 /** A key file that cannot be used. The message names the entry, never a digest. */
 export class KeyFileError extends Error {
+  readonly code = 'LNMT8102';
+
   constructor(what: string) {
-    super(`the API-key file cannot be used: ${what}`);
+    super(`LNMT8102: ${START_ERRORS.LNMT8102.title}: ${what}`);
     this.name = 'KeyFileError';
   }
 }

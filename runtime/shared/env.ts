@@ -1,4 +1,5 @@
 import type { EnvSettings, EnvVariable } from '../contract';
+import { START_ERRORS } from './errors';
 
 type EnvTable = Record<string, EnvVariable>;
 
@@ -19,8 +20,10 @@ export type EnvValues<T extends EnvTable> = {
 
 /** The environment does not say what the server needs. `problems` holds one sentence for each fault. */
 export class EnvError extends Error {
+  readonly code = 'LNMT8101';
+
   constructor(readonly problems: readonly string[]) {
-    super(problems.join('\n'));
+    super([`LNMT8101: ${START_ERRORS.LNMT8101.title}`, ...problems].join('\n'));
     this.name = 'EnvError';
   }
 }

@@ -70,6 +70,19 @@ export const SERVER_ERRORS = {
   },
 } as const satisfies RequestErrorTable;
 
+/** Codes of what keeps a server from starting; they appear on its standard error or in its log. */
+export const START_ERRORS = {
+  LNMT8101: {
+    title: 'the configuration is wrong',
+    explanation: 'Every fault is listed with the variable and what it takes. The server ends with code 2.',
+  },
+  LNMT8102: {
+    title: 'the API-key file cannot be used',
+    explanation:
+      'It is a JSON document `{"keys": [{"id", "sha256", "scopes", "expires"?}]}` in the folder LNMT_API_KEYS_DIR. At start the server ends with code 2; later it keeps the last good keys.',
+  },
+} as const;
+
 /** What a refused request may learn beyond its message. */
 export interface RequestErrorOptions {
   /** Seconds after which a repetition makes sense; becomes the `Retry-After` header. */

@@ -170,6 +170,22 @@ describe('a model host', () => {
     expect(await backend.run([int64('turns', 1n)], ['y'])).toHaveLength(1);
   });
 
+  it('is started again and again, with pauses, until its model can be loaded', async () => {
+    backend = hostBackend();
+    const file = modelFile('fragile');
+    fs.copyFileSync(modelFile('loop'), file);
+    await backend.load(file);
+    fs.rmSync(file);
+    log.error.mockClear();
+    process.kill(backend.pid ?? 0, 'SIGKILL');
+    const attempts = () => log.error.mock.calls.filter(([, text]) => text === 'model host cannot be started again');
+    await vi.waitFor(() => expect(attempts().length).toBeGreaterThan(1), { timeout: 15_000 });
+    expect(backend.healthy()).toBe(false);
+    fs.copyFileSync(modelFile('loop'), file);
+    await vi.waitFor(() => expect(backend?.healthy()).toBe(true), { timeout: 15_000 });
+    expect(await backend.run([int64('turns', 1n)], ['y'])).toHaveLength(1);
+  });
+
   it('gets no setting or credential of the front, and is told not to report to anyone', () => {
     const front = { AWS_SECRET_ACCESS_KEY: 's', LNMT_AUTH: 'none', NODE_OPTIONS: '-r x', ORT_DISABLE_TELEMETRY: '0' };
     const { env } = hostCommand('node', { PATH: '/bin', CUDA_PATH: '/c', ...front });

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { INFERENCE_ERRORS, MODEL_ERRORS, ModelError } from '../../../runtime/inference/errors';
 import * as inferenceErrors from '../../../runtime/inference/errors';
 import { errorPlugin, toRequestError } from '../../../runtime/shared/error-plugin';
+import { KeyFileError } from '../../../runtime/shared/api-keys';
+import { EnvError } from '../../../runtime/shared/env';
 import * as errors from '../../../runtime/shared/errors';
 import { hardenedOptions, HTTP_LIMITS, limitsPlugin } from '../../../runtime/shared/limits';
 
@@ -34,6 +36,7 @@ describe('errors that clients see', () => {
   it('have a code of their own in every table, with a title and an explanation', () => {
     const tables: Readonly<Record<string, { title: string; explanation: string }>>[] = [
       errors.SERVER_ERRORS,
+      errors.START_ERRORS,
       INFERENCE_ERRORS,
       MODEL_ERRORS,
     ];
@@ -65,6 +68,12 @@ describe('errors that operators see', () => {
     const error = new ModelError('LNMT8303', 'model.onnx has 3 of 5 bytes');
     expect(error.message).toBe('LNMT8303: a file of the model differs from its manifest: model.onnx has 3 of 5 bytes');
     expect(error.retryable).toBe(false);
+    expect(new EnvError(['A is not set', 'B is not set']).message).toBe(
+      'LNMT8101: the configuration is wrong\nA is not set\nB is not set',
+    );
+    expect(new KeyFileError('it is not JSON').message).toBe(
+      'LNMT8102: the API-key file cannot be used: it is not JSON',
+    );
   });
 });
 
