@@ -35,8 +35,10 @@ export interface Addon {
   readonly chart: ChartReference;
   /** @default - the chart's own */
   readonly values?: HelmValues;
-  /** API groups whose definitions it brings or serves, e.g. `kueue.x-k8s.io`: objects of its own layer that use them come right after it. @default [] */
+  /** API groups whose definitions it brings, e.g. `kueue.x-k8s.io`. @default [] */
   readonly provides?: readonly string[];
+  /** API groups that it acts on, where another release brings the definitions. @default [] */
+  readonly serves?: readonly string[];
   /** Names of add-ons of the same layer that have to be installed before. @default [] */
   readonly after?: readonly string[];
 }

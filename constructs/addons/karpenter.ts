@@ -39,7 +39,7 @@ export function karpenter(options: KarpenterOptions): readonly Addon[] {
         settings: { clusterName: options.clusterName, interruptionQueue: options.interruptionQueue },
         controller: { resources: { requests: { cpu: '500m', memory: '1Gi' }, limits: { memory: '1Gi' } } },
       },
-      provides: GROUPS,
+      serves: GROUPS,
     },
   ];
 }

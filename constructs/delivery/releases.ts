@@ -92,7 +92,8 @@ function neededAddons(ordered: readonly RequestedAddon[], parts: readonly Render
       if (before !== undefined) need(before);
     }
   };
-  ordered.filter(({ addon }) => addon.provides?.some((group) => groups.has(group))).forEach(need);
+  const acts = ({ provides = [], serves = [] }: Addon): readonly string[] => [...provides, ...serves];
+  ordered.filter(({ addon }) => acts(addon).some((group) => groups.has(group))).forEach(need);
   return ordered.filter(({ addon }) => names.has(addon.name));
 }
 

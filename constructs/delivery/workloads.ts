@@ -6,6 +6,7 @@ import type { CapabilityGaps } from '../cloud/cloud';
 import type { ClusterConnection } from '../cloud/cluster';
 import type { DeploymentCheck, KubernetesObjects, KubernetesParts } from '../cloud/kubernetes-parts';
 import { LABELS } from '../../runtime/contract';
+import { LnmtError } from '../errors';
 import type { Delivery } from './delivery';
 import { duplicateObject, missingNamespace, neverReady, unrenderable } from './errors';
 import type { ManifestObject } from './late-binding';
@@ -114,7 +115,8 @@ export class Workloads extends Construct {
       if (problems.length > 0) throw new Error(problems.join('; '));
       return recorded.chart.toJson() as ManifestObject[];
     } catch (error) {
-      if (error instanceof Error && 'code' in error) throw error;
+      // The tree of manifests is hidden: people know the construct that recorded the part.
+      if (LnmtError.isLnmtError(error)) throw new LnmtError(error.code, owner, error.details);
       throw unrenderable(owner, part.id, error instanceof Error ? error.message : String(error));
     }
   }
@@ -170,7 +172,7 @@ export class Workloads extends Construct {
               'pod-security.kubernetes.io/enforce': level,
               'pod-security.kubernetes.io/warn': level,
             },
-            ...(reasons.length > 0 ? { annotations: { 'lnmt.dev/pod-security-reason': reasons.join('; ') } } : {}),
+            ...(reasons.length > 0 ? { annotations: { [LABELS.podSecurityReason]: reasons.join('; ') } } : {}),
           },
         };
       });

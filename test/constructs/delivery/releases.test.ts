@@ -70,7 +70,7 @@ describe('releases', () => {
         addons: [
           addon('gpu-operator'),
           addon('karpenter-crd', { provides: ['other'] }),
-          addon('karpenter', { after: ['karpenter-crd'], provides: ['karpenter.sh'] }),
+          addon('karpenter', { after: ['karpenter-crd'], serves: ['karpenter.sh'] }),
         ],
         objects: [{ ...pool, layer: '10-operators' }],
       });
