@@ -106,7 +106,8 @@ export class InferenceEndpoint extends Construct {
 
   /**
    * @throws LNMT1008 for a pool of another cloud, LNMT1009 when the pool cannot hold the replicas, LNMT1010 for a missing
-   * image digest, LNMT1011 in the platform's own stack, LNMT1013 without a model store
+   * image digest, LNMT1011 in the platform's own stack, LNMT1013 without a model store, or without
+   * the secret store or the monitoring that its keys or its scaling need
    */
   constructor(scope: Construct, id: string, props: InferenceEndpointProps) {
     super(scope, id);
@@ -116,6 +117,7 @@ export class InferenceEndpoint extends Construct {
     this.namespace = platform.namespaces.inference;
     this.modelName = props.model.name;
     this.scaling = props.scaling ?? Scaling.between(2, 10).cpu(70);
+    this.requireBlocks(props);
     this.nodes = this.definePool(props);
     replicasFit(this, this.nodes, {
       maxReplicas: this.scaling.maxReplicas,
@@ -136,6 +138,15 @@ export class InferenceEndpoint extends Construct {
   /** URL inside the cluster. */
   get url(): string {
     return `http://${this.endpointName}.${this.namespace}.svc:${PORTS.http}`;
+  }
+
+  private requireBlocks({ platform, auth }: InferenceEndpointProps): void {
+    if (auth.secret?.source === 'store') {
+      platform.require(this, 'secretStore', platform.secretStore, 'an endpoint with keys from the store');
+    }
+    if (this.scaling.requestsPerSecondPerPod !== undefined) {
+      platform.require(this, 'monitoring', platform.monitoring?.scraperNamespace, 'scaling by requestsPerSecond');
+    }
   }
 
   private definePool(props: InferenceEndpointProps): INodePool | undefined {

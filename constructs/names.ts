@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IConstruct } from 'constructs';
-import { unusableName } from './errors';
+import { literalNeeded, unusableName } from './errors';
+import { isLateBound } from './kubernetes/opaque';
 
 /** What a target accepts as the name of one kind of thing. Rules are data: a cloud's own ones live in its folder. */
 export interface NameRule {
@@ -36,7 +37,7 @@ const HASH_LENGTH = 10;
  * @param rule what the target accepts
  * @param parts from the general to the particular, e.g. platform and role
  * @param scope named by the error
- * @throws LNMT1001 when a part holds no letter or digit
+ * @throws LNMT1001 when a part holds no letter or digit, LNMT1004 when one is known only to Terraform
  */
 export function legalName(rule: NameRule, parts: readonly string[], scope?: IConstruct): string {
   const separator = rule.separator ?? '-';
@@ -55,6 +56,7 @@ export function legalName(rule: NameRule, parts: readonly string[], scope?: ICon
 }
 
 function clean(part: string, rule: NameRule, separator: string, scope: IConstruct | undefined): string {
+  if (isLateBound(part)) throw literalNeeded(scope, 'name');
   const cased = rule.upperCase ? part : part.toLowerCase();
   const replaced = cased.replace(/[^A-Za-z0-9]+/g, separator);
   const trimmed = trim(replaced, separator);
