@@ -1,0 +1,62 @@
+import { ADDON_ERRORS } from '../../constructs/addons/errors';
+import { AWS_ERRORS } from '../../constructs/aws/errors';
+import { AWS_DATA_ERRORS } from '../../constructs/aws/errors-data';
+import { DELIVERY_ERRORS } from '../../constructs/delivery/errors';
+import { DESCRIPTION_ERRORS } from '../../constructs/errors';
+import type { ErrorDefinition } from '../../constructs/errors';
+import { KUBERNETES_ERRORS } from '../../constructs/kubernetes/errors';
+import { INFERENCE_ERRORS, MODEL_ERRORS } from '../inference/errors';
+import { SERVER_ERRORS } from '../shared/errors';
+import { CLI_ERRORS } from './errors';
+
+/** Every code of LNMT, by who raises it. */
+const TABLES: readonly (readonly [origin: string, table: Readonly<Record<string, ErrorDefinition>>])[] = [
+  ['descriptions', DESCRIPTION_ERRORS],
+  ['AWS', AWS_ERRORS],
+  ['AWS', AWS_DATA_ERRORS],
+  ['add-ons', ADDON_ERRORS],
+  ['Kubernetes manifests', KUBERNETES_ERRORS],
+  ['delivery', DELIVERY_ERRORS],
+  ['the lnmt command', CLI_ERRORS],
+  ['servers', SERVER_ERRORS],
+  ['the inference server', INFERENCE_ERRORS],
+  ['the inference server', MODEL_ERRORS],
+];
+
+/** An error with its code and who raises it. */
+export interface ExplainedError extends ErrorDefinition {
+  readonly code: string;
+  readonly origin: string;
+}
+
+/** Every error, by code. */
+export function allErrors(): ReadonlyMap<string, ExplainedError> {
+  const entries = TABLES.flatMap(([origin, table]) =>
+    Object.entries(table).map(([code, { title, explanation }]) => [code, { code, origin, title, explanation }] as const),
+  );
+  return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Codes that look like the given text, the most alike first. */
+export function nearCodes(wanted: string, known: Iterable<string>): readonly string[] {
+  const digits = wanted.replace(/\D/g, '');
+  const distance = (code: string): number => editDistance(code.slice(4), digits);
+  return [...known]
+    .filter((code) => distance(code) <= 1)
+    .sort((a, b) => distance(a) - distance(b) || (a < b ? -1 : 1))
+    .slice(0, 5);
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [i, left] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, right] of [...b].entries()) {
+      const above = (row[j + 1] ?? 0) + 1;
+      const before = (next[j] ?? 0) + 1;
+      next.push(Math.min(above, before, (row[j] ?? 0) + (left === right ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import fsp from 'node:fs/promises';
+import path from 'node:path';
+import { MODEL_STORE } from '../../contract';
+import { storeFailed, versionTaken } from '../errors';
+import { syncFolder, writeDurably } from '../write-file';
+import type { PushOutcome, PushRequest, PushTarget } from './push';
+
+/** A store in a folder. A version appears as a whole, by one rename. */
+export class FileTarget implements PushTarget {
+  constructor(private readonly dir: string) {}
+
+  async push(request: PushRequest): Promise<PushOutcome> {
+    const target = path.join(this.dir, request.name, request.version);
+    if (fs.existsSync(target)) return this.compare(request, target);
+    const staging = path.join(this.dir, request.name, `.${request.version}.${randomUUID()}`);
+    try {
+      await this.stage(request, staging);
+      fs.renameSync(staging, target);
+      syncFolder(path.dirname(target));
+      return 'pushed';
+    } catch (error) {
+      // Somebody else published the same version in the meantime.
+      if (fs.existsSync(path.join(target, MODEL_STORE.manifest))) return this.compare(request, target);
+      throw storeFailed(target, error instanceof Error ? error.message : String(error));
+    } finally {
+      fs.rmSync(staging, { recursive: true, force: true });
+    }
+  }
+
+  private async stage({ files, manifest }: PushRequest, staging: string): Promise<void> {
+    fs.mkdirSync(staging, { recursive: true });
+    for (const file of files) {
+      const copy = path.join(staging, file.path);
+      await fsp.mkdir(path.dirname(copy), { recursive: true });
+      await fsp.copyFile(file.source, copy);
+      const handle = await fsp.open(copy, 'r+');
+      await handle.sync().finally(() => handle.close());
+    }
+    writeDurably(path.join(staging, MODEL_STORE.manifest), manifest);
+  }
+
+  private compare({ name, version, manifest }: PushRequest, target: string): PushOutcome {
+    const file = path.join(target, MODEL_STORE.manifest);
+    if (!fs.existsSync(file)) throw versionTaken(name, version, `${target} exists without a ${MODEL_STORE.manifest}`);
+    if (fs.readFileSync(file, 'utf8') === manifest) return 'unchanged';
+    throw versionTaken(name, version, 'with other content');
+  }
+}

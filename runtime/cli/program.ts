@@ -1,0 +1,73 @@
+import { Command, CommanderError } from 'commander';
+import { EXIT_CODES } from '../contract';
+import { registerDev } from './commands/dev';
+import { registerDoctor } from './commands/doctor';
+import { registerExplain } from './commands/explain';
+import { registerImages } from './commands/images';
+import { registerInit } from './commands/init';
+import { registerKeys } from './commands/keys';
+import { registerModel } from './commands/model';
+import { registerPlan } from './commands/plan';
+import { registerRender } from './commands/render';
+import { registerSynth } from './commands/synth';
+import { badInvocation } from './errors';
+import { exitCodeOf, report } from './failure';
+import type { Io } from './io';
+import { ownVersion } from './own-package';
+
+const VERBS = [
+  registerInit,
+  registerSynth,
+  registerPlan,
+  registerDev,
+  registerRender,
+  registerImages,
+  registerModel,
+  registerKeys,
+  registerDoctor,
+  registerExplain,
+] as const;
+
+/** The whole command, writing to `io`. */
+export function buildProgram(io: Io): Command {
+  const program = new Command('lnmt')
+    .description('Machine-learning platforms from one description: synthesize, deliver and run them locally.')
+    .version(ownVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .showSuggestionAfterError(true)
+    // `lnmt model push … --version 3` is the verb's option, not the program's.
+    .enablePositionalOptions()
+    .configureOutput({ writeOut: io.out, writeErr: () => undefined })
+    .exitOverride();
+  for (const register of VERBS) register(program, io);
+  for (const command of withDescendants(program)) command.exitOverride().copyInheritedSettings(program);
+  return program;
+}
+
+function withDescendants(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withDescendants)];
+}
+
+/** Runs the command and returns its exit code; everything that goes wrong is printed. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const program = buildProgram(io);
+  try {
+    if (argv.length === 0) {
+      program.outputHelp();
+      return EXIT_CODES.usage;
+    }
+    await program.parseAsync([...argv], { from: 'user' });
+    return EXIT_CODES.ok;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.ok;
+    const translated = error instanceof CommanderError ? invocationError(error) : error;
+    report(io, translated, argv.includes('--json'));
+    return exitCodeOf(translated);
+  }
+}
+
+function invocationError({ code, message }: CommanderError): Error {
+  if (code === 'commander.help') return badInvocation('a verb is missing', undefined, 'run `lnmt --help`');
+  const [what = message, hint] = message.replace(/^error: /, '').split('\n');
+  return badInvocation(what, undefined, hint?.replace(/^\(|\)$/g, '').toLowerCase() || 'run the verb with --help');
+}

@@ -1,0 +1,53 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { DELIVERY_INDEX } from '../../../constructs/delivery/delivery';
+import type { DeliveryIndex } from '../../../constructs/delivery/delivery';
+import { noOutput, unreadable } from '../errors';
+import { at, isRecord, list, text } from '../json';
+
+/** One synthesized stack. */
+export interface StackOutput {
+  readonly name: string;
+  /** Folder of the stack, relative to the output folder. */
+  readonly folder: string;
+  /** Names of the stacks that are applied before it. */
+  readonly dependencies: readonly string[];
+  /** Resources that Terraform manages for it. */
+  readonly resources: number;
+  /** What it delivers into the cluster. @default - nothing */
+  readonly delivery?: DeliveryIndex;
+}
+
+/** Reads what a synthesis wrote. @throws LNMT6004 without output, LNMT6006 for files that are not what cdktf writes */
+export function readOutput(folder: string): readonly StackOutput[] {
+  const manifest = path.join(folder, 'manifest.json');
+  if (!fs.existsSync(manifest)) throw noOutput(folder);
+  const stacks = at(readJson(manifest), 'stacks');
+  if (!isRecord(stacks)) throw unreadable(manifest, 'it lists no stacks', 'run `lnmt synth`');
+  return Object.entries(stacks).map(([name, entry]) => readStack(folder, name, entry));
+}
+
+function readStack(output: string, name: string, entry: unknown): StackOutput {
+  const file = path.join(output, text(at(entry, 'synthesizedStackPath')) ?? '');
+  const folder = path.dirname(file);
+  const resources = at(readJson(file), 'resource');
+  const index = path.join(folder, DELIVERY_INDEX);
+  return {
+    name,
+    folder: path.relative(output, folder),
+    dependencies: list(at(entry, 'dependencies')).map(String),
+    resources: isRecord(resources)
+      ? Object.values(resources).reduce<number>((sum, byId) => sum + (isRecord(byId) ? Object.keys(byId).length : 0), 0)
+      : 0,
+    ...(fs.existsSync(index) ? { delivery: readJson(index) as DeliveryIndex } : {}),
+  };
+}
+
+/** Reads a JSON file. @throws LNMT6006 */
+export function readJson(file: string): unknown {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8')) as unknown;
+  } catch (error) {
+    throw unreadable(file, error instanceof Error ? error.message : String(error), 'write the file again');
+  }
+}
