@@ -1,4 +1,5 @@
 import { AwsProvider } from '@cdktf/provider-aws/lib/provider';
+import { TerraformProvider, Token } from 'cdktf';
 import type { TerraformStack } from 'cdktf';
 import type { CapabilityGaps, ICloud } from '../cloud/cloud';
 import type {
@@ -92,20 +93,33 @@ export class AwsCloud implements ICloud {
     this.operations = operationsOf(context);
   }
 
-  /** Adds the AWS provider to a stack, once. @throws LNMT2002 when the stack is bound to another region */
+  /**
+   * Adds the AWS provider to a stack, once. A provider without alias that the program has put there itself is used as it is.
+   *
+   * @throws LNMT2002 when the stack is bound to another region
+   */
   bind(stack: TerraformStack, tags: Readonly<Record<string, string>>): void {
-    const bound = stack.node.tryFindChild(PROVIDER_ID) as AwsProvider | undefined;
-    if (bound !== undefined) {
-      if (bound.region !== this.region) throw secondRegion(stack, this.region, bound.region ?? 'unknown');
-      return;
+    const bound = defaultProvider(stack);
+    if (bound === undefined) {
+      new AwsProvider(stack, PROVIDER_ID, {
+        region: this.region,
+        defaultTags: [{ tags: { ...tags, ...this.tags } }],
+      });
+    } else if (bound.region !== undefined && !Token.isUnresolved(bound.region) && bound.region !== this.region) {
+      throw secondRegion(stack, this.region, bound.region);
     }
-    new AwsProvider(stack, PROVIDER_ID, {
-      region: this.region,
-      defaultTags: [{ tags: { ...tags, ...this.tags } }],
-    });
     // cdktf pins the exact version of its bindings; a range lets fixes in.
     stack.addOverride('terraform.required_providers.aws.version', PROVIDER_RANGES.aws);
   }
+}
+
+function defaultProvider(stack: TerraformStack): AwsProvider | undefined {
+  return stack.node.children.find(
+    (child): child is AwsProvider =>
+      TerraformProvider.isTerraformProvider(child) &&
+      child.terraformResourceType === 'aws' &&
+      child.alias === undefined,
+  );
 }
 
 function computeOf(context: AwsContext, gpuStack: AwsGpuStack, zones?: readonly string[]): IComputeProvider {

@@ -27,15 +27,17 @@ export function efaInterfaces(shape: NodeShape): readonly NetworkInterface[] {
 }
 
 /**
- * What a pod on a whole node asks for to get the fabric. Huge pages are added on managed node groups only: Karpenter knows of none
- * on any instance type and would never launch a node for a pod that asks for them.
+ * What a pod on a whole node asks for to get the fabric.
  *
+ * @param hugePages whether the nodes allocate huge pages at boot and Karpenter has no part in launching them: it knows of huge
+ * pages on no instance type, and would never launch a node for a pod that asks for them
+ * @see https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html
  * @see https://github.com/kubernetes-sigs/karpenter/issues/751
  */
-export function efaResources(shape: NodeShape, provisioner: 'karpenter' | 'managed'): Readonly<Record<string, string>> {
+export function efaResources(shape: NodeShape, hugePages: boolean): Readonly<Record<string, string>> {
   if (shape.fabric?.kind !== 'efa') return {};
   return {
     [EFA_RESOURCE]: String(shape.fabric.interfaces),
-    ...(provisioner === 'managed' ? { 'hugepages-2Mi': '5120Mi' } : {}),
+    ...(hugePages ? { 'hugepages-2Mi': '5120Mi' } : {}),
   };
 }

@@ -7,7 +7,7 @@ const POD_IDENTITY_AGENT = '169.254.170.23/32';
  * The internet without the private ranges. S3 has no fixed ranges, its gateway endpoint keeps their public addresses, and a
  * NetworkPolicy knows neither names nor prefix lists: TLS to any public address is the narrowest rule that works.
  */
-const PUBLIC_RANGES = complementOf([
+export const PUBLIC_RANGES = complementOf([
   [0, 8], // "this network"
   [0x0a000000, 8],
   [0x64400000, 10], // carrier-grade NAT, which VPCs use for pods

@@ -61,8 +61,9 @@ export class EksGpuNodePool extends Construct implements INodePool {
     const wanted = oneOf(this, 'fabric', props.fabric ?? 'none', ['auto', 'none']) === 'auto';
     this.useFabric = wanted && this.shape.fabric !== undefined;
     this.placement = poolPlacement(this.poolName, [GPU_TAINT]);
-    this.fabricResources = this.useFabric ? efaResources(this.shape, plan.block ? 'managed' : 'karpenter') : {};
     const stack = props.gpuStack ?? AwsGpuStack.al2023();
+    const hugePages = plan.block !== undefined && stack.mode === 'al2023';
+    this.fabricResources = this.useFabric ? efaResources(this.shape, hugePages) : {};
     this.kubernetes = {
       addons: [gpuOperator({ stack }), ...(this.useFabric ? [efaDevicePlugin()] : [])],
       objects: this.provide(props, plan, stack),
@@ -84,14 +85,14 @@ export class EksGpuNodePool extends Construct implements INodePool {
       placementGroup,
       interfaces: this.useFabric ? efaInterfaces(this.shape) : [],
     };
-    const zones = new Map<string, string | undefined>();
-    const oneZone = (): string | undefined => {
-      if (!zones.has('offered')) zones.set('offered', offeredZone(this, 'OfferedZones', cluster, this.shape.name));
-      return zones.get('offered');
-    };
     const fixedNodes = plan.block ? plan.maxNodes : plan.minNodes;
-    const [rung] = plan.capacity;
+    const elastic = plan.maxNodes - fixedNodes;
+    const { capacity } = plan;
+    const [rung] = capacity;
+    const anyZone = capacity.some((each, index) => each.kind !== 'reserved' && (elastic > 0 || index === 0));
+    const zone = this.useFabric && anyZone ? offeredZone(this, 'OfferedZones', cluster, this.shape.name) : undefined;
     if (fixedNodes > 0 && rung) {
+      const id = rung.reservation?.id;
       managedNodes(this, 'FixedNodes', {
         ...shared,
         poolName: this.poolName,
@@ -100,18 +101,11 @@ export class EksGpuNodePool extends Construct implements INodePool {
         rung,
         minNodes: plan.minNodes,
         nodes: fixedNodes,
-        zone: rung.reservation?.id
-          ? reservedZone(this, 'ReservedZone', rung.reservation.id)
-          : this.useFabric
-            ? oneZone()
-            : undefined,
+        zone: id === undefined ? zone : reservedZone(this, 'ReservedZone', id),
       });
     }
-    const elastic = plan.maxNodes - fixedNodes;
     if (elastic === 0) return [];
-    const zone = this.useFabric && plan.capacity.some((each) => each.kind !== 'reserved') ? oneZone() : undefined;
     const roleName = partOf(this, cluster, 'karpenterRoleName');
-    const { capacity } = plan;
     return [karpenterObjects({ ...shared, name: this.poolName, capacity, maxNodes: elastic, roleName, zone })];
   }
 

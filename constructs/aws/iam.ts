@@ -13,7 +13,7 @@ export interface PolicyStatement {
   readonly principals?: Readonly<Record<string, string | readonly string[]>> | '*';
   readonly actions: readonly string[];
   /** @default - a trust policy has none */
-  readonly resources?: readonly string[];
+  readonly resources?: string | readonly string[];
   /** Operator → key → value or values. @default - unconditional */
   readonly conditions?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
@@ -35,7 +35,7 @@ export function policyDocument(statements: readonly PolicyStatement[]): string {
       Condition: statement.conditions,
     })),
   };
-  return JSON.stringify(document).replaceAll('${aws:', '$${aws:');
+  return JSON.stringify(document).replace(/\$\{(?=[a-z0-9]+:[A-Za-z])/g, () => '$${');
 }
 
 /** A role that an AWS service takes. */

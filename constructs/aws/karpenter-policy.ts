@@ -27,72 +27,94 @@ export function karpenterPolicies(props: KarpenterPolicyProps): Readonly<Record<
 const OWN_NODES = { 'aws:ResourceTag/karpenter.sh/nodepool': '*' };
 const NEW_NODES = { 'aws:RequestTag/karpenter.sh/nodepool': '*' };
 
+const OWN_CLASS = { 'aws:ResourceTag/karpenter.k8s.aws/ec2nodeclass': '*' };
+const NEW_CLASS = { 'aws:RequestTag/karpenter.k8s.aws/ec2nodeclass': '*' };
+const LAUNCH = ['ec2:RunInstances', 'ec2:CreateFleet'];
+
 function nodeLifecycle(props: KarpenterPolicyProps): PolicyStatement[] {
-  const ec2 = (account: string, ...kinds: readonly string[]): string[] =>
-    kinds.map((kind) => `arn:${partitionOf(props.region)}:ec2:${props.region}:${account}:${kind}/*`);
-  const owned = { [`aws:ResourceTag/kubernetes.io/cluster/${props.clusterName}`]: 'owned' };
-  const requested = {
+  return [...launching(props), ...tagging(props), ending(props)];
+}
+
+function ec2Arns(props: KarpenterPolicyProps, account: '' | '*', ...kinds: readonly string[]): string[] {
+  return kinds.map((kind) => `arn:${partitionOf(props.region)}:ec2:${props.region}:${account}:${kind}/*`);
+}
+
+function createdArns(props: KarpenterPolicyProps): string[] {
+  const kinds = ['fleet', 'instance', 'volume', 'network-interface', 'launch-template', 'spot-instances-request'];
+  return ec2Arns(props, '*', ...kinds);
+}
+
+function owned(props: KarpenterPolicyProps): Record<string, string> {
+  return { [`aws:ResourceTag/kubernetes.io/cluster/${props.clusterName}`]: 'owned' };
+}
+
+function requested(props: KarpenterPolicyProps): Record<string, string> {
+  return {
     [`aws:RequestTag/kubernetes.io/cluster/${props.clusterName}`]: 'owned',
     'aws:RequestTag/eks:eks-cluster-name': props.clusterName,
   };
-  const launch = ['ec2:RunInstances', 'ec2:CreateFleet'];
-  const created = ec2(
-    '*',
-    'fleet',
-    'instance',
-    'volume',
-    'network-interface',
-    'launch-template',
-    'spot-instances-request',
-  );
+}
+
+function launching(props: KarpenterPolicyProps): PolicyStatement[] {
   return [
     {
       sid: 'LaunchWith',
-      actions: launch,
+      actions: LAUNCH,
       resources: [
-        ...ec2('', 'image', 'snapshot'),
-        ...ec2('*', 'security-group', 'subnet', 'capacity-reservation', 'placement-group'),
+        ...ec2Arns(props, '', 'image', 'snapshot'),
+        ...ec2Arns(props, '*', 'security-group', 'subnet', 'capacity-reservation', 'placement-group'),
       ],
     },
     {
       sid: 'LaunchFromOwnTemplate',
-      actions: launch,
-      resources: ec2('*', 'launch-template'),
-      conditions: { StringEquals: owned, StringLike: OWN_NODES },
+      actions: LAUNCH,
+      resources: ec2Arns(props, '*', 'launch-template'),
+      conditions: { StringEquals: owned(props), StringLike: OWN_NODES },
     },
     {
       sid: 'CreateTagged',
-      actions: [...launch, 'ec2:CreateLaunchTemplate'],
-      resources: created,
-      conditions: { StringEquals: requested, StringLike: NEW_NODES },
+      actions: [...LAUNCH, 'ec2:CreateLaunchTemplate'],
+      resources: createdArns(props),
+      conditions: { StringEquals: requested(props), StringLike: NEW_NODES },
     },
+  ];
+}
+
+function tagging(props: KarpenterPolicyProps): PolicyStatement[] {
+  return [
     {
       sid: 'TagWhatIsCreated',
       actions: ['ec2:CreateTags'],
-      resources: created,
+      resources: createdArns(props),
       conditions: {
-        StringEquals: { ...requested, 'ec2:CreateAction': ['RunInstances', 'CreateFleet', 'CreateLaunchTemplate'] },
+        StringEquals: {
+          ...requested(props),
+          'ec2:CreateAction': ['RunInstances', 'CreateFleet', 'CreateLaunchTemplate'],
+        },
         StringLike: NEW_NODES,
       },
     },
     {
       sid: 'TagOwnInstances',
       actions: ['ec2:CreateTags'],
-      resources: ec2('*', 'instance'),
+      resources: ec2Arns(props, '*', 'instance'),
       conditions: {
-        StringEquals: owned,
+        StringEquals: owned(props),
         StringLike: OWN_NODES,
         StringEqualsIfExists: { 'aws:RequestTag/eks:eks-cluster-name': props.clusterName },
         'ForAllValues:StringEquals': { 'aws:TagKeys': ['eks:eks-cluster-name', 'karpenter.sh/nodeclaim', 'Name'] },
       },
     },
-    {
-      sid: 'EndOwn',
-      actions: ['ec2:TerminateInstances', 'ec2:DeleteLaunchTemplate'],
-      resources: ec2('*', 'instance', 'launch-template'),
-      conditions: { StringEquals: owned, StringLike: OWN_NODES },
-    },
   ];
+}
+
+function ending(props: KarpenterPolicyProps): PolicyStatement {
+  return {
+    sid: 'EndOwn',
+    actions: ['ec2:TerminateInstances', 'ec2:DeleteLaunchTemplate'],
+    resources: ec2Arns(props, '*', 'instance', 'launch-template'),
+    conditions: { StringEquals: owned(props), StringLike: OWN_NODES },
+  };
 }
 
 function instanceProfiles(props: KarpenterPolicyProps): PolicyStatement[] {
@@ -101,60 +123,63 @@ function instanceProfiles(props: KarpenterPolicyProps): PolicyStatement[] {
     [`aws:${kind}/kubernetes.io/cluster/${props.clusterName}`]: 'owned',
     [`aws:${kind}/topology.kubernetes.io/region`]: props.region,
   });
-  const requested = { ...tags('RequestTag'), 'aws:RequestTag/eks:eks-cluster-name': props.clusterName };
-  const ownClass = { 'aws:ResourceTag/karpenter.k8s.aws/ec2nodeclass': '*' };
-  const newClass = { 'aws:RequestTag/karpenter.k8s.aws/ec2nodeclass': '*' };
+  const asked = { ...requested(props), ...tags('RequestTag') };
   return [
-    {
-      sid: 'PassNodeRole',
-      actions: ['iam:PassRole'],
-      resources: [props.nodeRoleArn],
-      conditions: { StringEquals: { 'iam:PassedToService': ['ec2.amazonaws.com', 'ec2.amazonaws.com.cn'] } },
-    },
+    passNodeRole(props),
     {
       sid: 'CreateProfile',
       actions: ['iam:CreateInstanceProfile'],
       resources: [profiles],
-      conditions: { StringEquals: requested, StringLike: newClass },
+      conditions: { StringEquals: asked, StringLike: NEW_CLASS },
     },
     {
       sid: 'TagOwnProfile',
       actions: ['iam:TagInstanceProfile'],
       resources: [profiles],
       conditions: {
-        StringEquals: { ...tags('ResourceTag'), ...requested },
-        StringLike: { ...ownClass, ...newClass },
+        StringEquals: { ...tags('ResourceTag'), ...asked },
+        StringLike: { ...OWN_CLASS, ...NEW_CLASS },
       },
     },
     {
       sid: 'ChangeOwnProfile',
       actions: ['iam:AddRoleToInstanceProfile', 'iam:RemoveRoleFromInstanceProfile', 'iam:DeleteInstanceProfile'],
       resources: [profiles],
-      conditions: { StringEquals: tags('ResourceTag'), StringLike: ownClass },
+      conditions: { StringEquals: tags('ResourceTag'), StringLike: OWN_CLASS },
     },
     { sid: 'ReadProfile', actions: ['iam:GetInstanceProfile'], resources: [profiles] },
     { sid: 'ListProfiles', actions: ['iam:ListInstanceProfiles'], resources: ['*'] },
   ];
 }
 
+function passNodeRole(props: KarpenterPolicyProps): PolicyStatement {
+  return {
+    sid: 'PassNodeRole',
+    actions: ['iam:PassRole'],
+    resources: [props.nodeRoleArn],
+    conditions: { StringEquals: { 'iam:PassedToService': ['ec2.amazonaws.com', 'ec2.amazonaws.com.cn'] } },
+  };
+}
+
+const DESCRIBED = [
+  'CapacityReservations',
+  'Images',
+  'Instances',
+  'InstanceStatus',
+  'InstanceTypeOfferings',
+  'InstanceTypes',
+  'LaunchTemplates',
+  'PlacementGroups',
+  'SecurityGroups',
+  'SpotPriceHistory',
+  'Subnets',
+];
+
 function discovery(props: KarpenterPolicyProps): PolicyStatement[] {
-  const described = [
-    'CapacityReservations',
-    'Images',
-    'Instances',
-    'InstanceStatus',
-    'InstanceTypeOfferings',
-    'InstanceTypes',
-    'LaunchTemplates',
-    'PlacementGroups',
-    'SecurityGroups',
-    'SpotPriceHistory',
-    'Subnets',
-  ];
   return [
     {
       sid: 'Describe',
-      actions: described.map((what) => `ec2:Describe${what}`),
+      actions: DESCRIBED.map((what) => `ec2:Describe${what}`),
       resources: ['*'],
       conditions: { StringEquals: { 'aws:RequestedRegion': props.region } },
     },

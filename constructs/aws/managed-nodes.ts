@@ -44,20 +44,7 @@ export interface ManagedNodesProps {
  */
 export function managedNodes(scope: Construct, id: string, props: ManagedNodesProps): EksNodeGroup {
   const { rung, shape, image } = props;
-  if (image.managedType === undefined) {
-    throw noManagedGroup(
-      scope,
-      'which takes images of Amazon only',
-      'use AwsGpuStack.al2023() or .bottlerocket(), or set minNodes to 0 and use other capacity',
-    );
-  }
-  if (rung.reservation && rung.reservation.id === undefined) {
-    throw noManagedGroup(
-      scope,
-      'which takes a reservation by its id only',
-      'name the reservation by id in the first rung of capacity, or set minNodes to 0',
-    );
-  }
+  checkManaged(scope, props);
   const template = nodeTemplate(scope, `${id}Template`, {
     machineName: `${props.clusterName}-${props.poolName}`,
     tags: props.tags,
@@ -65,7 +52,7 @@ export function managedNodes(scope: Construct, id: string, props: ManagedNodesPr
     dataDevice: image.dataDevice,
     also: templateArguments(props),
   });
-  const group = new EksNodeGroup(scope, id, {
+  return new EksNodeGroup(scope, id, {
     clusterName: props.clusterName,
     nodeGroupName: legalName(AWS_NAMES.nodeGroup, [props.poolName, rung.isBlock ? 'block' : 'fixed'], scope),
     nodeRoleArn: props.roleArn,
@@ -81,7 +68,23 @@ export function managedNodes(scope: Construct, id: string, props: ManagedNodesPr
     labels: { ...props.labels },
     taint: props.taints.map(({ key, value, effect }) => ({ key, value, effect: EKS_EFFECTS[effect] })),
   });
-  return group;
+}
+
+function checkManaged(scope: Construct, { image, rung }: ManagedNodesProps): void {
+  if (image.managedType === undefined) {
+    throw noManagedGroup(
+      scope,
+      'which takes images of Amazon only',
+      'use AwsGpuStack.al2023() or .bottlerocket(), or set minNodes to 0 and use other capacity',
+    );
+  }
+  if (rung.reservation && rung.reservation.id === undefined) {
+    throw noManagedGroup(
+      scope,
+      'which takes a reservation by its id only',
+      'name the reservation by id in the first rung of capacity, or set minNodes to 0',
+    );
+  }
 }
 
 function capacityType(rung: Capacity): string {

@@ -24,34 +24,11 @@ export function addRouting(
   scope: Construct,
   props: RoutingProps,
 ): { readonly privateRouteTableIds: readonly string[] } {
-  const tags = (...role: readonly string[]): Record<string, string> => ({
-    Name: legalName(AWS_NAMES.tagValue, [...props.naming, ...role], scope),
-  });
-  const gateway = new InternetGateway(scope, 'InternetGateway', { vpcId: props.vpcId, tags: tags() });
-  const publicTable = new RouteTable(scope, 'PublicRoutes', { vpcId: props.vpcId, tags: tags('public') });
-  new Route(scope, 'PublicDefaultRoute', {
-    routeTableId: publicTable.id,
-    destinationCidrBlock: EVERYWHERE,
-    gatewayId: gateway.id,
-  });
-  props.publicSubnetIds.forEach((subnetId, index) => {
-    new RouteTableAssociation(scope, `PublicAssociation${index}`, { subnetId, routeTableId: publicTable.id });
-  });
-  const natSubnets = props.natGateways === 'single' ? props.publicSubnetIds.slice(0, 1) : props.publicSubnetIds;
-  const natIds = natSubnets.map((subnetId, index) => {
-    const address = new Eip(scope, `NatAddress${index}`, { domain: 'vpc', tags: tags('nat', String(index)) });
-    const nat = new NatGateway(scope, `Nat${index}`, {
-      subnetId,
-      allocationId: address.id,
-      tags: tags('nat', String(index)),
-      dependsOn: [gateway],
-    });
-    return nat.id;
-  });
+  const natIds = addNatGateways(scope, props);
   const privateRouteTableIds = props.privateSubnetIds.map((subnetId, index) => {
     const table = new RouteTable(scope, `PrivateRoutes${index}`, {
       vpcId: props.vpcId,
-      tags: tags('private', String(index)),
+      tags: nameTag(scope, props, 'private', String(index)),
     });
     new Route(scope, `PrivateDefaultRoute${index}`, {
       routeTableId: table.id,
@@ -62,4 +39,35 @@ export function addRouting(
     return table.id;
   });
   return { privateRouteTableIds };
+}
+
+function addNatGateways(scope: Construct, props: RoutingProps): string[] {
+  const gateway = new InternetGateway(scope, 'InternetGateway', { vpcId: props.vpcId, tags: nameTag(scope, props) });
+  const table = new RouteTable(scope, 'PublicRoutes', {
+    vpcId: props.vpcId,
+    tags: nameTag(scope, props, 'public'),
+  });
+  new Route(scope, 'PublicDefaultRoute', {
+    routeTableId: table.id,
+    destinationCidrBlock: EVERYWHERE,
+    gatewayId: gateway.id,
+  });
+  props.publicSubnetIds.forEach((subnetId, index) => {
+    new RouteTableAssociation(scope, `PublicAssociation${index}`, { subnetId, routeTableId: table.id });
+  });
+  const subnets = props.natGateways === 'single' ? props.publicSubnetIds.slice(0, 1) : props.publicSubnetIds;
+  return subnets.map((subnetId, index) => {
+    const tags = nameTag(scope, props, 'nat', String(index));
+    const address = new Eip(scope, `NatAddress${index}`, { domain: 'vpc', tags });
+    return new NatGateway(scope, `Nat${index}`, {
+      subnetId,
+      allocationId: address.id,
+      tags,
+      dependsOn: [gateway],
+    }).id;
+  });
+}
+
+function nameTag(scope: Construct, props: RoutingProps, ...role: readonly string[]): Record<string, string> {
+  return { Name: legalName(AWS_NAMES.tagValue, [...props.naming, ...role], scope) };
 }
