@@ -1,4 +1,4 @@
-import type { Addon } from './addon';
+import type { Addon, HelmValues } from './addon';
 import { ADDON_IMAGES, CATALOGUE } from './catalogue';
 
 /** Where Velero runs; clouds bind its identity to this service account. */
@@ -29,16 +29,6 @@ export interface VeleroOptions {
 
 /** Velero with one store and a daily backup of objects and volumes. @see https://velero.io/docs/ */
 export function velero(options: VeleroOptions): Addon {
-  const { credentialsSecret, retentionDays = 35, hour = 3 } = options;
-  const config = {
-    region: options.region ?? 'us-east-1',
-    ...(options.s3Url === undefined ? {} : { s3Url: options.s3Url, s3ForcePathStyle: 'true' }),
-  };
-  const plugin = {
-    name: 'velero-plugin-for-aws',
-    image: ADDON_IMAGES.veleroPluginForAws,
-    volumeMounts: [{ mountPath: '/target', name: 'plugins' }],
-  };
   return {
     name: 'velero',
     layer: '10-operators',
@@ -46,34 +36,47 @@ export function velero(options: VeleroOptions): Addon {
     podSecurity: { level: 'privileged', reason: 'the node agent reads the volumes of pods from the node' },
     chart: CATALOGUE.velero,
     values: {
-      initContainers: [plugin],
+      initContainers: [
+        {
+          name: 'velero-plugin-for-aws',
+          image: ADDON_IMAGES.veleroPluginForAws,
+          volumeMounts: [{ mountPath: '/target', name: 'plugins' }],
+        },
+      ],
       serviceAccount: { server: { create: true, name: VELERO.serviceAccountName } },
       credentials: { useSecret: false },
       deployNodeAgent: true,
       snapshotsEnabled: false,
       configuration: {
         defaultVolumesToFsBackup: true,
-        backupStorageLocation: [
-          {
-            name: 'default',
-            default: true,
-            provider: 'aws',
-            bucket: options.bucket,
-            prefix: options.prefix ?? 'velero',
-            config,
-            ...(credentialsSecret === undefined ? {} : { credential: { name: credentialsSecret, key: 'cloud' } }),
-          },
-        ],
+        backupStorageLocation: [location(options)],
         volumeSnapshotLocation: [],
       },
-      schedules: {
-        daily: {
-          disabled: false,
-          schedule: `0 ${hour} * * *`,
-          template: { ttl: `${retentionDays * 24}h0m0s`, includedNamespaces: options.namespaces ?? ['*'] },
-        },
-      },
+      schedules: { daily: daily(options) },
     },
     provides: ['velero.io'],
+  };
+}
+
+function location({ bucket, credentialsSecret, prefix, region, s3Url }: VeleroOptions): HelmValues {
+  return {
+    name: 'default',
+    default: true,
+    provider: 'aws',
+    bucket,
+    prefix: prefix ?? 'velero',
+    config: {
+      region: region ?? 'us-east-1',
+      ...(s3Url === undefined ? {} : { s3Url, s3ForcePathStyle: 'true' }),
+    },
+    ...(credentialsSecret === undefined ? {} : { credential: { name: credentialsSecret, key: 'cloud' } }),
+  };
+}
+
+function daily({ hour = 3, namespaces, retentionDays = 35 }: VeleroOptions): HelmValues {
+  return {
+    disabled: false,
+    schedule: `0 ${hour} * * *`,
+    template: { ttl: `${retentionDays * 24}h0m0s`, includedNamespaces: namespaces ?? ['*'] },
   };
 }

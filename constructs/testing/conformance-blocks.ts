@@ -123,50 +123,70 @@ function buildBase(cloud: ICloud, scope: Construct, options: BlockOptions): Base
   };
 }
 
-function buildServices(
-  cloud: ICloud,
-  scope: Construct,
-  options: BlockOptions & { readonly base: Base },
-): Omit<Blocks, keyof Base> {
+type Services = Omit<Blocks, keyof Base>;
+type BasedOptions = BlockOptions & { readonly base: Base };
+
+function buildServices(cloud: ICloud, scope: Construct, options: BasedOptions): Services {
+  const stores = buildStores(cloud, scope, options);
+  return {
+    ...stores,
+    ...buildSecurity(cloud, scope, options),
+    ...buildOperations(cloud, scope, { ...options, stores }),
+  };
+}
+
+type Stores = Pick<Blocks, 'files' | 'scratch' | 'database' | 'documents' | 'cache'>;
+
+function buildStores({ data, gaps, storage }: ICloud, scope: Construct, options: BasedOptions): Stores {
   const of = namer(options);
-  const { data, operations, security, storage } = cloud;
   const { cluster, network, objects, key: encryptionKey } = options.base;
   const placed = { cluster, network, encryptionKey };
-  const files = storage.fileStore(scope, 'files', { ...of('files'), ...placed });
-  const database = data.relationalDatabase(scope, 'database', { ...of('database'), ...placed });
-  const naming = of('identity').naming;
   return {
-    files,
-    database,
-    scratch: unlessGap(cloud, 'scratch', () =>
+    files: storage.fileStore(scope, 'files', { ...of('files'), ...placed }),
+    scratch: unlessGap({ gaps }, 'scratch', () =>
       storage.parallelFileStore(scope, 'scratch', { ...of('scratch'), ...placed, linkedStore: objects }),
     ),
-    documents: unlessGap(cloud, 'documents', () =>
+    database: data.relationalDatabase(scope, 'database', { ...of('database'), ...placed }),
+    documents: unlessGap({ gaps }, 'documents', () =>
       data.documentStore(scope, 'documents', { ...of('documents'), cluster, encryptionKey }),
     ),
     cache: data.cache(scope, 'cache', { ...of('cache'), ...placed }),
-    identity: security.workloadIdentity(scope, 'identity', {
-      cluster,
-      naming,
-      namespace: 'models',
-      serviceAccountName: 'digits',
-    }),
+  };
+}
+
+type Security = Pick<Blocks, 'identity' | 'secret' | 'secrets' | 'registry'>;
+
+function buildSecurity({ gaps, security }: ICloud, scope: Construct, options: BasedOptions): Security {
+  const of = namer(options);
+  const { cluster, key: encryptionKey } = options.base;
+  const { naming } = of('identity');
+  const account = { namespace: 'models', serviceAccountName: 'digits' };
+  return {
+    identity: security.workloadIdentity(scope, 'identity', { cluster, naming, ...account }),
     secret: security.secret(scope, 'secret', { ...of('secret'), description: 'conformance', encryptionKey }),
-    secrets: security.secretStore(scope, 'secrets', { naming: of('').naming.slice(0, -1), cluster, encryptionKey }),
-    registry: unlessGap(cloud, 'registry', () =>
+    secrets: security.secretStore(scope, 'secrets', { naming: naming.slice(0, -1), cluster, encryptionKey }),
+    registry: unlessGap({ gaps }, 'registry', () =>
       security.containerRegistry(scope, 'registry', { ...of('registry'), repositories: ['inference'], encryptionKey }),
     ),
+  };
+}
+
+type Operations = Pick<Blocks, 'monitoring' | 'backup' | 'zone'>;
+
+function buildOperations(
+  { gaps, operations }: ICloud,
+  scope: Construct,
+  options: BasedOptions & { readonly stores: Stores },
+): Operations {
+  const of = namer(options);
+  const { cluster, objects: store, key: encryptionKey } = options.base;
+  const targets = [options.stores.files, options.stores.database];
+  return {
     monitoring: operations.monitoring(scope, 'monitoring', { ...of('monitoring'), cluster, encryptionKey }),
-    backup: unlessGap(cloud, 'backup', () =>
-      operations.backup(scope, 'backup', {
-        ...of('backup'),
-        cluster,
-        targets: [files, database],
-        store: objects,
-        encryptionKey,
-      }),
+    backup: unlessGap({ gaps }, 'backup', () =>
+      operations.backup(scope, 'backup', { ...of('backup'), cluster, targets, store, encryptionKey }),
     ),
-    zone: unlessGap(cloud, 'zone', () =>
+    zone: unlessGap({ gaps }, 'zone', () =>
       operations.dnsZone(scope, 'zone', { ...of('zone'), domainName: 'ml.example.com' }),
     ),
   };
@@ -177,6 +197,6 @@ function namer(options: BlockOptions): (role: string) => { naming: readonly stri
   return (role) => ({ naming: [...naming, role], onRemoval });
 }
 
-function unlessGap<T>(cloud: ICloud, id: keyof typeof OPTIONAL_BLOCKS, build: () => T): T | undefined {
+function unlessGap<T>(cloud: Pick<ICloud, 'gaps'>, id: keyof typeof OPTIONAL_BLOCKS, build: () => T): T | undefined {
   return cloud.gaps[OPTIONAL_BLOCKS[id]] === undefined ? build() : undefined;
 }

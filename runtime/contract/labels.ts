@@ -22,6 +22,8 @@ export const LABELS = {
   model: 'lnmt.dev/model',
   /** Version of that model. */
   modelVersion: 'lnmt.dev/model-version',
+  /** Why a namespace admits pods that are not restricted; an annotation. */
+  podSecurityReason: 'lnmt.dev/pod-security-reason',
   /** Annotation of a pod: hash of its configuration as far as synthesis knows it, so that a change replaces pods. */
   configHash: 'lnmt.dev/config-hash',
   /** Annotation of a pod: the settings that are known only at deployment, for the same purpose. */

@@ -1,6 +1,6 @@
 import { AwsProvider } from '@cdktf/provider-aws/lib/provider';
 import { Chart, Testing as Cdk8sTesting } from 'cdk8s';
-import { App, LocalBackend, TerraformStack, Testing } from 'cdktf';
+import { LocalBackend, TerraformStack, Testing } from 'cdktf';
 import { Construct } from 'constructs';
 import { EksCluster } from '../../../constructs/aws/cluster';
 import { KmsKey } from '../../../constructs/aws/encryption-key';
@@ -11,13 +11,14 @@ import type { IEncryptionKey } from '../../../constructs/cloud/encryption-key';
 import type { KubernetesParts } from '../../../constructs/cloud/kubernetes-parts';
 import { NO_PARTS } from '../../../constructs/cloud/kubernetes-parts';
 import type { JsonObject, TerraformDocument } from '../../support/terraform-json';
+import { testApp } from '../../../constructs/testing';
 
 /** Region of every test. */
 export const REGION = 'eu-west-1';
 
 /** A stack with an adopted network and cluster, so that a test synthesizes little besides its subject. */
 export class DataStack {
-  readonly app = Testing.stubVersion(new App({ stackTraces: false, outdir: 'unused' }));
+  readonly app = Testing.stubVersion(testApp());
   readonly stack = new TerraformStack(this.app, 'data');
   readonly network = VpcNetwork.fromVpc(this.stack, 'network', {
     vpcId: 'vpc-1',
