@@ -27,6 +27,12 @@ const PORT = 6379;
 const LOG_RETENTION_DAYS = 365;
 const SNAPSHOT_DAYS = 7;
 const LOGS = ['slow-log', 'engine-log'] as const;
+/**
+ * Valkey takes groups of both engines, and only one of this engine may hold a user without a password.
+ *
+ * @see https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html
+ */
+const USER_ENGINE = 'redis';
 /** Everything but what administers, inspects or empties the server. */
 const APPLICATION_ACCESS = 'on ~* &* +@all -@admin -@dangerous';
 
@@ -52,7 +58,7 @@ export interface ExistingReplicationGroup {
 
 /**
  * A Valkey replication group on ElastiCache, spread over zones: TLS only, encrypted at rest, with one application user who
- * proves its identity by IAM, so that there is no password anywhere.
+ * proves its identity by IAM, so that there is no password anywhere; the default user is switched off.
  *
  * @see https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html
  */
@@ -99,8 +105,8 @@ export class ElasticacheCache extends Construct implements ICache {
     const user = this.applicationUser(name);
     const users = new ElasticacheUserGroup(this, 'Users', {
       userGroupId: name,
-      engine: 'valkey',
-      userIds: [user.userId],
+      engine: USER_ENGINE,
+      userIds: [this.switchedOffUser(name).userId, user.userId],
     });
     const keyArn = keyArnOf(this, props.encryptionKey);
     const group = new ElasticacheReplicationGroup(this, 'Resource', {
@@ -155,9 +161,20 @@ export class ElasticacheCache extends Construct implements ICache {
     return new ElasticacheUser(this, 'User', {
       userId,
       userName: userId,
-      engine: 'valkey',
+      engine: USER_ENGINE,
       accessString: APPLICATION_ACCESS,
       authenticationMode: { type: 'iam' },
+    });
+  }
+
+  // Every group has to hold a user named default, and clients that name no user are that one.
+  private switchedOffUser(name: string): ElasticacheUser {
+    return new ElasticacheUser(this, 'DefaultUser', {
+      userId: legalName(AWS_DATA_NAMES.cacheUser, [name, 'default'], this),
+      userName: 'default',
+      engine: USER_ENGINE,
+      accessString: 'off -@all',
+      authenticationMode: { type: 'no-password-required' },
     });
   }
 

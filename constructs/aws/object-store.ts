@@ -18,6 +18,7 @@ import { AccessLogBucket } from './access-log-bucket';
 import { secureBucket, tlsOnly } from './bucket-security';
 import { AWS, brand, expectBrand, partitionOf } from './context';
 import type { AwsContext } from './context';
+import { PUBLIC_RANGES } from './egress';
 import { keyArnOf } from './encryption-key';
 import { AWS_DATA_NAMES } from './names-data';
 import { BucketGrants } from './object-store-grants';
@@ -80,9 +81,8 @@ abstract class BucketBase extends Construct implements IS3ObjectStore {
       env: { [INFERENCE_ENV.s3Region.name]: this.region },
       egress: [
         {
-          // S3 answers on public addresses that change, also behind a gateway endpoint; the store's policies are the guard.
-          description: `Amazon S3 in ${this.region}`,
-          cidrs: ['0.0.0.0/0'],
+          description: `Amazon S3 in ${this.region}, whose gateway endpoint keeps public addresses`,
+          cidrs: PUBLIC_RANGES,
           ports: [{ port: 443, protocol: 'TCP' }],
         },
       ],

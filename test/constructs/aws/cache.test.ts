@@ -37,12 +37,27 @@ describe('ElasticacheCache', () => {
   it('has one user, who proves its identity by IAM and cannot administer the server', () => {
     const data = new DataStack();
     const cache = cacheIn(data);
-    const user = data.only('aws_elasticache_user');
-    expect(user).toMatchObject({ engine: 'valkey', authentication_mode: { type: 'iam' } });
+    const users = Object.values(data.resources('aws_elasticache_user'));
+    const user = users.find((one) => one['user_name'] !== 'default') ?? {};
+    expect(user).toMatchObject({ authentication_mode: { type: 'iam' } });
     expect(user['user_id']).toBe(user['user_name']);
     expect(user['access_string']).toContain('-@admin -@dangerous');
-    expect(JSON.stringify(data.document().resource)).not.toMatch(/"passwords?"|auth_token/);
+    expect(JSON.stringify(data.document().resource)).not.toMatch(/"passwords"|auth_token/);
     expect('credentials' in cache).toBe(false);
+  });
+
+  it('switches off the default user that every group has to hold', () => {
+    const data = new DataStack();
+    cacheIn(data);
+    const users = data.resources('aws_elasticache_user');
+    const [id] = Object.keys(users).filter((name) => users[name]?.['user_name'] === 'default');
+    expect(users[id ?? '']).toMatchObject({ engine: 'redis', access_string: 'off -@all' });
+    const group = data.only('aws_elasticache_user_group');
+    expect(group['engine']).toBe('redis');
+    expect(group['user_ids']).toEqual([
+      `\${aws_elasticache_user.${id}.user_id}`,
+      expect.stringContaining('cache_User_') as string,
+    ]);
   });
 
   it('grants connecting as that user to that group', () => {

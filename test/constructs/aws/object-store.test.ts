@@ -183,6 +183,7 @@ describe('S3ObjectStore', () => {
     const { binding } = storeIn(new DataStack());
     expect(binding.env).toEqual({ AWS_REGION: REGION });
     expect(binding.egress).toMatchObject([{ ports: [{ port: 443, protocol: 'TCP' }] }]);
+    expect(binding.egress[0]?.cidrs).not.toContain('0.0.0.0/0');
   });
 
   it('checks that an object exists by a listing, so that a missing one is our message', () => {
