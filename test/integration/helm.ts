@@ -103,6 +103,13 @@ function setAt(values: JsonObject, keys: readonly string[], value: Json): JsonOb
 
 function write(checks: Checks, values: JsonObject): string {
   const file = path.join(checks.folder, 'values.json');
-  fs.writeFileSync(file, JSON.stringify(values));
+  // Helm reads the file as YAML, to which U+2028 is a line break unless it is escaped.
+  fs.writeFileSync(
+    file,
+    JSON.stringify(values).replace(
+      /[\u0085\u2028\u2029]/g,
+      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    ),
+  );
   return file;
 }

@@ -26,7 +26,11 @@ write(
     resource: { helm_release: { b: { name: 'b', depends_on: ['helm_release.a'] }, a: { name: 'a' } } },
   }),
 );
-write('gitops/site/apps/0.yaml', 'apiVersion: v1\nkind: Namespace\nmetadata: {name: apps}\n');
+write(
+  'gitops/site/apps/0.yaml',
+  'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: apps}\ndata: {net: "${subnet}", text: "$${x}"}\n',
+);
+write('stacks/site/lnmt.json', JSON.stringify({ mode: 'flux', values: { subnet: '${aws_subnet.a.id}' } }));
 write('gitops/site/apps/kustomization.yaml', 'resources: [0.yaml]\n');
 
 describe('the reader of synthesized charts', () => {
@@ -47,6 +51,11 @@ describe('the reader of synthesized charts', () => {
   test('reads GitOps trees without their kustomizations, and counts both sources together', () => {
     expect(gitopsManifests(outdir).map((m) => m.source)).toEqual(['gitops/site/apps/0.yaml']);
     expect(manifestsOf(outdir)).toHaveLength(2);
+  });
+
+  test('substitutes in Flux trees as Flux does', () => {
+    const expected = { net: 'subnet-0123456789abcdef0', text: '${x}' };
+    expect(gitopsManifests(outdir).map((m) => m.object['data'])).toEqual([expected]);
   });
 
   test('orders releases as Terraform would install them', () => {

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { filesBelow, parseManifests } from './manifests';
 import type { Manifest } from './manifests';
-import { stacksOf, isObject, readTerraform } from './terraform-json';
+import { sampleFor } from './sample-values';
+import { isObject, objectOf, readTerraform, stacksOf } from './terraform-json';
 import type { Json, JsonObject } from './terraform-json';
 import { renderTemplate } from './go-template';
 
@@ -16,18 +17,32 @@ export interface Chart {
   readonly folder: string;
   /** What `values.yaml` says. */
   readonly values: JsonObject;
+  /** Late-bound values by name, with the Terraform expression behind each, as far as the delivery's index tells. */
+  readonly expressions: Readonly<Record<string, string>>;
 }
 
-/** Reads one chart folder. */
-export function chartAt(folder: string, owner: string): Chart {
+/** Reads one chart folder of a `cdktf.out`. */
+export function chartAt(outdir: string, folder: string, owner: string): Chart {
   const file = path.join(folder, 'values.yaml');
   const values = fs.existsSync(file) ? (parse(fs.readFileSync(file, 'utf8')) as Json) : {};
   return {
     owner,
     release: path.basename(folder).replace(/-[0-9a-f]{8,64}$/, ''),
     folder,
-    values: isObject(values) ? values : {},
+    values: objectOf(values),
+    expressions: indexOf(outdir, owner).values ?? {},
   };
+}
+
+interface DeliveryIndex {
+  readonly mode?: string;
+  readonly values?: Readonly<Record<string, string>>;
+}
+
+/** The index that a delivery writes beside its stack; every other output of the stack carries the stack's name. */
+function indexOf(outdir: string, owner: string): DeliveryIndex {
+  const file = path.join(outdir, 'stacks', owner, 'lnmt.json');
+  return fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as DeliveryIndex) : {};
 }
 
 /** The charts of a `cdktf.out` folder: those of each stack, and those that a GitOps tree holds; sorted by folder. */
@@ -36,17 +51,18 @@ export function chartsOf(outdir: string): Chart[] {
     .filter((file) => path.basename(file) === 'Chart.yaml')
     .map((file) => {
       const folder = path.dirname(file);
-      return chartAt(path.join(outdir, folder), folder.split(path.sep)[1] ?? '');
+      return chartAt(outdir, path.join(outdir, folder), folder.split(path.sep)[1] ?? '');
     });
 }
 
 /**
  * Values for rendering a chart without a cloud: what `values.yaml` says, with each late-bound entry (null, absent or empty there)
- * filled with a sample of the kind that its name speaks of.
+ * filled with a sample of the kind that its name, or the expression behind it, speaks of.
  */
 export function sampleValues(chart: Chart, overrides: JsonObject = {}): JsonObject {
-  const filled: Record<string, Json> = { ...fill(chart.values, []) };
-  for (const keys of referencedValues(chart)) put(filled, keys, sampleFor(keys));
+  const sample = (keys: readonly string[]): Json => sampleFor(keys.join('_'), chart.expressions[keys.join('.')]);
+  const filled: Record<string, Json> = { ...fill(chart.values, [], sample) };
+  for (const keys of referencedValues(chart)) put(filled, keys, sample(keys));
   return { ...filled, ...overrides };
 }
 
@@ -80,13 +96,24 @@ export function renderChart(chart: Chart, values: JsonObject = sampleValues(char
   );
 }
 
-/** YAML files of the GitOps trees of a `cdktf.out` folder that belong to no chart. */
+/** The objects in the GitOps trees of a `cdktf.out` folder that belong to no chart, with samples for what Flux would substitute. */
 export function gitopsManifests(outdir: string): Manifest[] {
   const charts = chartsOf(outdir).map((chart) => path.relative(outdir, chart.folder) + path.sep);
   return filesBelow(outdir, ['.yaml', '.yml'])
     .filter((file) => file.startsWith(`gitops${path.sep}`) && !charts.some((chart) => file.startsWith(chart)))
     .filter((file) => !['kustomization.yaml', 'values.yaml'].includes(path.basename(file)))
-    .flatMap((file) => parseManifests(fs.readFileSync(path.join(outdir, file), 'utf8'), file));
+    .flatMap((file) => {
+      const text = fs.readFileSync(path.join(outdir, file), 'utf8');
+      const index = indexOf(outdir, file.split(path.sep)[1] ?? '');
+      return parseManifests(index.mode === 'flux' ? substitute(text, index.values ?? {}) : text, file);
+    });
+}
+
+/** What Flux does after it has built a Kustomization: `${name}` becomes a value, `$${` a literal `${`. */
+function substitute(text: string, expressions: Readonly<Record<string, string>>): string {
+  return text.replace(/\$\$\{|\$\{(\w+)\}/g, (match, name: string | undefined) =>
+    name === undefined ? '${' : name in expressions ? sampleFor(name, expressions[name]) : match,
+  );
 }
 
 /** Every Kubernetes object of a `cdktf.out` folder: charts rendered with sample values, and the GitOps trees. */
@@ -118,12 +145,12 @@ function inOrder(releases: Readonly<Record<string, JsonObject>>): [string, JsonO
   return [...placed];
 }
 
-function fill(values: JsonObject, at: readonly string[]): JsonObject {
+function fill(values: JsonObject, at: readonly string[], sample: (keys: readonly string[]) => Json): JsonObject {
   return Object.fromEntries(
     Object.entries(values).map(([key, value]) => {
       const keys = [...at, key];
-      if (isObject(value) && Object.keys(value).length > 0) return [key, fill(value, keys)];
-      return [key, value === null || value === '' ? sampleFor(keys) : value];
+      if (isObject(value) && Object.keys(value).length > 0) return [key, fill(value, keys, sample)];
+      return [key, value === null || value === '' ? sample(keys) : value];
     }),
   );
 }
@@ -138,17 +165,4 @@ function put(values: Record<string, Json>, keys: readonly string[], sample: Json
   const inner: Record<string, Json> = isObject(current) ? { ...current } : {};
   put(inner, rest, sample);
   values[first] = inner;
-}
-
-/** A value's name is all that an offline check knows of it; a sample has the form that the API server asks of such a field. */
-function sampleFor(keys: readonly string[]): Json {
-  const name = keys.join('-').toLowerCase();
-  if (/arn/.test(name)) return 'arn:aws:iam::111122223333:role/sample';
-  if (/cidr/.test(name)) return '10.0.0.0/16';
-  if (/url|uri/.test(name)) return 'https://sample.example.com';
-  if (/endpoint|host|address|server/.test(name)) return 'sample.example.com';
-  if (/port$/.test(name)) return '5432';
-  if (/region/.test(name)) return 'eu-west-1';
-  if (/zone/.test(name)) return 'eu-west-1a';
-  return 'sample';
 }

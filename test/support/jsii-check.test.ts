@@ -6,7 +6,7 @@ const good: TerraformDocument = {
   '//': { metadata: { version: '0.21.0' } },
   terraform: { required_providers: { aws: { source: 'aws', version: '~> 6.25' } } },
   provider: { aws: [{ region: 'eu-west-1', default_tags: [{ tags: { owner: 'ml' } }] }] },
-  data: { aws_region: { here: {} } },
+  data: { aws_region: { here: {} }, terraform_remote_state: { infra: { backend: 'local', config: { path: 'a' } } } },
   resource: {
     aws_s3_bucket: {
       models: {
@@ -45,7 +45,7 @@ function having(type: string, body: Record<string, unknown>): TerraformDocument 
 
 describe('the check of Terraform JSON against the bindings', () => {
   test('accepts a correct document and counts what it saw', () => {
-    expect(checkTerraform(good)).toEqual({ faults: [], checked: 7 });
+    expect(checkTerraform(good)).toEqual({ faults: [], checked: 8 });
   });
 
   test.each([

@@ -19,6 +19,8 @@ export interface JsiiCheckOptions {
 }
 
 const META = new Set(['//', 'connection', 'count', 'depends_on', 'for_each', 'lifecycle', 'provider', 'provisioner']);
+/** Types of Terraform's own provider, which has no bindings. */
+const BUILT_IN = new Set(['terraform_remote_state', 'terraform_data']);
 const SECTIONS = new Set(
   '// resource data provider terraform output locals variable module import moved removed check ephemeral'.split(' '),
 );
@@ -49,6 +51,7 @@ class Check {
   constructor(private readonly allowed: ReadonlySet<string>) {}
 
   block(block: Block): void {
+    if (BUILT_IN.has(block.type)) return;
     const index = indexFor(block.type);
     const definition = index?.[block.section][block.type];
     if (!index || !definition) {

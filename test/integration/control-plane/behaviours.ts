@@ -28,6 +28,10 @@ export async function behaviours(
     refusePrivileged(cluster, restricted),
   );
   const deployments = of('Deployment');
+  const autoscalers = of('HorizontalPodAutoscaler');
+  await check(`${autoscalers.length} autoscaler(s) keep their least replicas`, autoscalers.length, () =>
+    leastReplicas(cluster, autoscalers),
+  );
   await check(
     `pods of ${deployments.length} Deployment(s) run where they ask to, spread as declared`,
     deployments.length,
@@ -36,8 +40,10 @@ export async function behaviours(
   await check('GPU nodes hold only pods with GPUs, and no more than they have', deployments.length, () =>
     devices(cluster),
   );
-  await check(`${of('ResourceQuota').length} quota(s) refuse what exceeds them`, of('ResourceQuota').length, () =>
-    quotas(cluster, of('ResourceQuota')),
+  await check(
+    `${of('ResourceQuota').length} quota(s) are counted and refuse what exceeds them`,
+    of('ResourceQuota').length,
+    () => quotas(cluster, of('ResourceQuota')),
   );
   const budgets = of('PodDisruptionBudget');
   await check(`${budgets.length} disruption budget(s) refuse the eviction too many`, budgets.length, () =>
@@ -61,6 +67,17 @@ async function refusePrivileged(cluster: Cluster, namespaces: readonly Manifest[
     const { status, body } = await cluster.api.request('POST', `/api/v1/namespaces/${name}/pods?dryRun=All`, pod);
     if (status !== 403 || !JSON.stringify(body).includes('PodSecurity'))
       throw new Error(`${name}: a privileged pod is answered with ${status}`);
+  }
+}
+
+async function leastReplicas(cluster: Cluster, autoscalers: readonly Manifest[]): Promise<void> {
+  for (const { object: autoscaler, namespace } of autoscalers) {
+    const spec = object(autoscaler['spec']);
+    const target = textOf(object(spec['scaleTargetRef'])['name']);
+    await waitFor(`${target} to have ${textOf(spec['minReplicas'])} replicas`, 60_000, async () => {
+      const deployment = await cluster.api.get(`/apis/apps/v1/namespaces/${namespace}/deployments/${target}`);
+      return Number(deployment?.status?.['availableReplicas'] ?? 0) >= Number(spec['minReplicas']);
+    });
   }
 }
 
@@ -110,6 +127,28 @@ async function spread(cluster: Cluster, deployments: readonly Manifest[]): Promi
   noFaults(faults);
 }
 
+/** Lets suspended jobs go, as Kueue does once there is room, and waits until each of their pods has a node. */
+async function placeJobs(cluster: Cluster, jobs: readonly Manifest[]): Promise<void> {
+  for (const { namespace, name, object: job } of jobs) {
+    const spec = object(job['spec']);
+    await cluster.api.must('PATCH', `/apis/batch/v1/namespaces/${namespace}/jobs/${name}`, {
+      spec: { suspend: false },
+    });
+    const wanted = Math.min(Number(spec['parallelism'] ?? 1), Number(spec['completions'] ?? Infinity));
+    await waitFor(`${wanted} pod(s) of the job ${name} to have a node`, 30_000, async () => {
+      const pods = await cluster.api.list(
+        `/api/v1/namespaces/${namespace}/pods?labelSelector=batch.kubernetes.io/job-name=${name}`,
+      );
+      const unplaced = pods.flatMap(({ status }) =>
+        list(status?.['conditions']).map((c) => textOf(object(c)['message'])),
+      );
+      if (pods.filter((pod) => pod.spec?.['nodeName']).length < wanted)
+        throw new Error(unplaced.join('; ') || 'no pods');
+      return true;
+    });
+  }
+}
+
 async function devices(cluster: Cluster): Promise<void> {
   const nodes = new Map((await cluster.api.list('/api/v1/nodes')).map((node) => [node.metadata.name, node]));
   const held = new Map<string, number>();
@@ -136,6 +175,15 @@ async function quotas(cluster: Cluster, manifests: readonly Manifest[]): Promise
     const hard = Object.entries(object(object(quota.object['spec'])['hard'])).map(
       ([key, value]) => [key, textOf(value)] as const,
     );
+    await waitFor(`the quota ${quota.name} to be counted`, 30_000, async () => {
+      const { namespace, name } = quota;
+      const status = (await cluster.api.get(`/api/v1/namespaces/${namespace}/resourcequotas/${name}`))?.status;
+      const pods = (await cluster.api.list(`/api/v1/namespaces/${namespace}/pods`)).length;
+      return hard.every(
+        ([key, value]) =>
+          object(status?.['hard'])[key] === value && (key !== 'pods' || object(status?.['used'])[key] === String(pods)),
+      );
+    });
     const computed = hard.filter(([key]) => /^(requests|limits)\.(?!storage$)/.test(key));
     for (const [key, value] of computed) {
       const amount = `${Number.parseInt(value, 10) + 1}${value.replace(/^[\d.]+/, '')}`;

@@ -5,8 +5,8 @@ import type { JsonObject } from '../../support/terraform-json';
 const MADE_BY_US = 'lnmt-test-volume';
 
 /**
- * Does what a cloud would do and no node pretends: binds volumes that are waited for, and gives load balancers an address. Ends
- * when `stop` is called.
+ * Does what a cloud or an operator would do and nothing here pretends: binds volumes that are waited for, gives load balancers an
+ * address, and lets go of deleted objects that wait for their operator. Ends when `stop` is called.
  */
 export class Caretaker {
   private running = true;
@@ -30,6 +30,7 @@ export class Caretaker {
         await this.bindVolumes();
         await this.removeReleasedVolumes();
         await this.addressLoadBalancers();
+        await this.finalize('/apis/argoproj.io/v1alpha1/applications');
       } catch (error) {
         if (this.running) this.failure = error;
       }
@@ -64,6 +65,19 @@ export class Caretaker {
     for (const volume of await this.api.list(`/api/v1/persistentvolumes?labelSelector=${MADE_BY_US}`))
       if (volume.status?.['phase'] === 'Released')
         await this.api.request('DELETE', `/api/v1/persistentvolumes/${volume.metadata.name}`);
+  }
+
+  private async finalize(path: string): Promise<void> {
+    for (const { metadata } of await this.api.list(path)) {
+      if (!metadata.deletionTimestamp) continue;
+      const one = path.replace(/\/(\w+)$/, `/namespaces/${metadata.namespace ?? ''}/$1/${metadata.name}`);
+      await this.api.request(
+        'PATCH',
+        one,
+        { metadata: { finalizers: null } },
+        { 'content-type': 'application/merge-patch+json' },
+      );
+    }
   }
 
   private async addressLoadBalancers(): Promise<void> {

@@ -2,6 +2,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { filesBelow } from '../../support/manifests';
 import type { Manifest } from '../../support/manifests';
+import type { JsonObject } from '../../support/terraform-json';
+import { KINDS_WITHOUT_SCHEMA } from '../../support/without-schema';
+import type { KindWithoutSchema } from '../../support/without-schema';
 import type { Cluster } from './cluster';
 import { waitFor } from '../processes';
 import type { Checks } from '../suite';
@@ -25,6 +28,10 @@ export async function applyDefinitions(
       const args = files.slice(i, i + 10).flatMap((file) => ['-f', path.join(folder, file)]);
       await cluster.kubectlOk(['apply', '--server-side', '--force-conflicts', ...args]);
     }
+    await cluster.kubectlOk(
+      ['apply', '--server-side', '-f', '-'],
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: KINDS_WITHOUT_SCHEMA.map(openDefinition) }),
+    );
     await waitFor('the definitions to be served', 60_000, async () => {
       const definitions = await cluster.api.list('/apis/apiextensions.k8s.io/v1/customresourcedefinitions');
       return definitions.every(({ status }) =>
@@ -34,4 +41,21 @@ export async function applyDefinitions(
       );
     });
   });
+}
+
+/** A definition that takes anything, so that the rest of a release can be judged although one of its kinds cannot. */
+function openDefinition({ group, version, kind, plural }: KindWithoutSchema): JsonObject {
+  const anything = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  const schema = { openAPIV3Schema: { type: 'object', properties: { spec: anything, status: anything } } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, plural, singular: kind.toLowerCase() },
+      versions: [{ name: version, served: true, storage: true, schema }],
+    },
+  };
 }
