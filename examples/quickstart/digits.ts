@@ -2,6 +2,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
+/** The model of the quickstart, as the store names it. */
+export const DIGITS_MODEL = { name: 'digits', version: '3' } as const;
+
+/** Name and width of its input, names of its outputs. */
+export const DIGITS_TENSORS = { input: 'pixels', label: 'label', probabilities: 'probabilities' } as const;
+
 /** Pixels of one image: 8 rows of 8. */
 export const PIXELS = 64;
 

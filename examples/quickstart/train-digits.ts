@@ -2,17 +2,13 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { MODEL_STORE, modelStorePath, renderModelManifest } from '../../runtime/contract';
-import { CLASSES, loadDigits, PIXELS } from './digits';
+import { CLASSES, DIGITS_MODEL, DIGITS_TENSORS, loadDigits, PIXELS } from './digits';
 import type { Digit } from './digits';
 import { train } from './network';
 import type { Network } from './network';
 import { ElementType, floats, writeOnnx } from './onnx';
 
-/** The model of the quickstart, as the store names it. */
-export const DIGITS_MODEL = { name: 'digits', version: '3' } as const;
-
-/** Name and width of its input, names of its outputs. */
-export const DIGITS_TENSORS = { input: 'pixels', label: 'label', probabilities: 'probabilities' } as const;
+export { DIGITS_MODEL, DIGITS_TENSORS } from './digits';
 
 const OPTIONS = { hidden: 32, epochs: 60, batch: 16, learningRate: 1, seed: 3 } as const;
 

@@ -94,10 +94,6 @@ export const MODEL_ERRORS = {
     title: 'the model cannot be loaded',
     explanation: 'onnxruntime refuses the file, the execution provider is absent, or an input is not a tensor.',
   },
-  LNMT8307: {
-    title: 'the store URI is not supported',
-    explanation: 'LNMT_MODEL_URI is `file:///dir` or `s3://bucket/prefix`, without credentials.',
-  },
 } as const;
 
 /** A model that cannot be served. For operators: the message may name paths. */

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CLASSES, loadDigits, PIXELS } from '../../examples/quickstart/digits';
-import { DIGITS_MODEL, DIGITS_TENSORS, trainDigits, writeModel } from '../../examples/quickstart/train-digits';
+import { CLASSES, DIGITS_MODEL, DIGITS_TENSORS, loadDigits, PIXELS } from '../../examples/quickstart/digits';
+import { trainDigits, writeModel } from '../../examples/quickstart/train-digits';
 import { MODEL_STORE, modelStorePath } from '../../runtime/contract';
 import { OnnxBackend } from '../../runtime/inference/backends/onnx';
 import { temporaryFolder } from '../runtime/support/temporary';

@@ -5,8 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { DIGITS_MODEL, DIGITS_TENSORS } from '../../../examples/quickstart/train-digits';
-import { loadDigits, PIXELS } from '../../../examples/quickstart/digits';
+import { DIGITS_MODEL, DIGITS_TENSORS, loadDigits, PIXELS } from '../../../examples/quickstart/digits';
 import {
   API_KEYS_FILE,
   inferPath,
