@@ -29,7 +29,7 @@ import { EksGpuNodePool } from './gpu-node-pool';
 import { AWS_GPU_SHAPES } from './gpu-shapes';
 import { CloudWatchMonitoring } from './monitoring';
 import { VpcNetwork } from './network';
-import { KarpenterNodePool } from './node-pool';
+import { EksNodePool } from './node-pool';
 import { S3ObjectStore } from './object-store';
 import { LustreFileStore } from './parallel-file-store';
 import { checkRegion } from './regions';
@@ -126,7 +126,7 @@ function computeOf(context: AwsContext, gpuStack: AwsGpuStack, zones?: readonly 
   return {
     network: (scope, id, props) => new VpcNetwork(scope, id, { ...props, ...context, availabilityZones: zones }),
     cluster: (scope, id, props) => new EksCluster(scope, id, { ...props, ...context }),
-    nodePool: (scope, id, props) => new KarpenterNodePool(scope, id, { ...props, ...context, gpuStack }),
+    nodePool: (scope, id, props) => new EksNodePool(scope, id, { ...props, ...context, gpuStack }),
     gpuNodePool: (scope, id, props) => new EksGpuNodePool(scope, id, { ...props, ...context, gpuStack }),
     virtualMachine: (scope, id, props) => new Ec2Machine(scope, id, { ...props, ...context }),
   };

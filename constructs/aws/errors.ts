@@ -57,6 +57,11 @@ export const AWS_ERRORS = {
     explanation:
       'AwsCloud takes two or more different zones of its region by name. EKS needs two, and a platform three to survive the loss of one.',
   },
+  LNMT2012: {
+    title: 'a pool name is taken',
+    explanation:
+      'The name of a pool is the label of its nodes and the name of its objects in the cluster. `system` is the pool of the cluster’s own add-ons.',
+  },
 } as const satisfies ErrorTable;
 
 /** The region is malformed. */
@@ -171,5 +176,15 @@ export function unusableZones(zones: readonly string[], region: string): LnmtErr
     got: JSON.stringify(zones),
     allowed: `two or more different zones of ${region}, such as ${region}a`,
     remedy: 'choose zones that `aws ec2 describe-availability-zones` lists, or leave zones out',
+  });
+}
+
+/** Another pool of the cluster has the name. */
+export function poolNameTaken(scope: IConstruct | undefined, name: string, taken: readonly string[]): LnmtError {
+  return new LnmtError('LNMT2012', scope, {
+    what: 'name is that of another pool of the cluster',
+    got: JSON.stringify(name),
+    allowed: `any but ${taken.join(', ')}`,
+    remedy: 'give the pool another name',
   });
 }

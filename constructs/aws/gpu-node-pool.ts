@@ -51,7 +51,8 @@ export class EksGpuNodePool extends Construct implements INodePool {
 
   constructor(scope: Construct, id: string, props: AwsGpuNodePoolProps) {
     super(scope, id);
-    const plan = planPool(this, props);
+    const cluster = EksCluster.expect(this, props.cluster);
+    const plan = planPool(this, cluster, props);
     const gpus = wholeNumber(this, 'gpusPerNode', props.gpusPerNode ?? 1, { min: 1, unit: 'GPUs' });
     wholeNumber(this, 'diskGiB', props.diskGiB ?? 200, { min: 50, max: 16384, unit: 'GiB' });
     this.poolName = plan.poolName;
@@ -66,12 +67,16 @@ export class EksGpuNodePool extends Construct implements INodePool {
     this.fabricResources = this.useFabric ? efaResources(this.shape, hugePages) : {};
     this.kubernetes = {
       addons: [gpuOperator({ stack }), ...(this.useFabric ? [efaDevicePlugin()] : [])],
-      objects: this.provide(props, plan, stack),
+      objects: this.provide(props, cluster, plan, stack),
     };
   }
 
-  private provide(props: AwsGpuNodePoolProps, plan: PoolPlan, stack: AwsGpuStack): KubernetesObjects[] {
-    const cluster = EksCluster.expect(this, props.cluster);
+  private provide(
+    props: AwsGpuNodePoolProps,
+    cluster: IEksCluster,
+    plan: PoolPlan,
+    stack: AwsGpuStack,
+  ): KubernetesObjects[] {
     const placementGroup = this.placementGroup(cluster, plan);
     const shared = {
       labels: poolLabels(this.poolName, props.accelerator),
@@ -93,14 +98,10 @@ export class EksGpuNodePool extends Construct implements INodePool {
     const zone = this.useFabric && anyZone ? offeredZone(this, 'OfferedZones', cluster, this.shape.name) : undefined;
     if (fixedNodes > 0 && rung) {
       const id = rung.reservation?.id;
+      const roleArn = partOf(this, cluster, 'managedRoleArn');
       managedNodes(this, 'FixedNodes', {
-        ...shared,
-        poolName: this.poolName,
+        ...{ ...shared, ...plan, roleArn, rung, nodes: fixedNodes },
         clusterName: cluster.clusterName,
-        roleArn: partOf(this, cluster, 'managedRoleArn'),
-        rung,
-        minNodes: plan.minNodes,
-        nodes: fixedNodes,
         zone: id === undefined ? zone : reservedZone(this, 'ReservedZone', id),
       });
     }

@@ -4,7 +4,8 @@ import { Capacity } from '../capacity';
 import { ordered, wholeNumber } from '../checks';
 import { KUBERNETES_NAMES, legalName } from '../names';
 import type { IEksCluster } from './cluster-types';
-import { adoptedClusterLacks, blockSharesLadder, emptyList, unusableReservation } from './errors';
+import { adoptedClusterLacks, blockSharesLadder, emptyList, poolNameTaken, unusableReservation } from './errors';
+import { SYSTEM_POOL } from './system-nodes';
 
 /** What pools with and without GPUs are asked for alike. */
 export interface PoolRequest {
@@ -25,13 +26,15 @@ export interface PoolPlan {
   readonly block?: Capacity;
 }
 
+const POOL_NAMES = new WeakMap<IEksCluster, Set<string>>();
+
 /**
  * Checks what a pool is asked for.
  *
  * @throws LNMT1002 or LNMT1003 for numbers of nodes, LNMT2005 for a Capacity Block beside other rungs, LNMT2007 for an empty
- * ladder, LNMT2008 for a malformed reservation id
+ * ladder, LNMT2008 for a malformed reservation id, LNMT2012 for a name that another pool of the cluster has
  */
-export function planPool(scope: IConstruct, request: PoolRequest): PoolPlan {
+export function planPool(scope: IConstruct, cluster: IEksCluster, request: PoolRequest): PoolPlan {
   const minNodes = wholeNumber(scope, 'minNodes', request.minNodes ?? 0, { min: 0, unit: 'nodes' });
   const maxNodes = wholeNumber(scope, 'maxNodes', request.maxNodes, { min: 1, unit: 'nodes' });
   ordered(scope, ['minNodes', minNodes], ['maxNodes', maxNodes]);
@@ -50,7 +53,16 @@ export function planPool(scope: IConstruct, request: PoolRequest): PoolPlan {
       throw unusableReservation(scope, id);
     }
   }
-  return { poolName: legalName(KUBERNETES_NAMES.label, [request.name], scope), minNodes, maxNodes, capacity, block };
+  return { poolName: uniqueName(scope, cluster, request.name), minNodes, maxNodes, capacity, block };
+}
+
+// Two pools of one name would write the same objects, and the later one would win without a word.
+function uniqueName(scope: IConstruct, cluster: IEksCluster, name: string): string {
+  const poolName = legalName(KUBERNETES_NAMES.label, [name], scope);
+  const taken = POOL_NAMES.get(cluster) ?? new Set([SYSTEM_POOL]);
+  if (taken.has(poolName)) throw poolNameTaken(scope, name, [...taken]);
+  POOL_NAMES.set(cluster, taken.add(poolName));
+  return poolName;
 }
 
 /** A part of the cluster that pools need. @throws LNMT2006 when the adopted cluster was imported without it */

@@ -27,7 +27,7 @@ export interface AwsNodePoolProps extends NodePoolProps, AwsContext {
  * A pool of nodes without accelerators: Karpenter scales it between `minNodes` and `maxNodes`; the minimum is a managed node
  * group of fixed size, because Karpenter has none.
  */
-export class KarpenterNodePool extends Construct implements INodePool {
+export class EksNodePool extends Construct implements INodePool {
   readonly cloud = AWS;
   readonly kubernetes: KubernetesParts;
   readonly poolName: string;
@@ -39,13 +39,13 @@ export class KarpenterNodePool extends Construct implements INodePool {
 
   constructor(scope: Construct, id: string, props: AwsNodePoolProps) {
     super(scope, id);
-    const plan = planPool(this, props);
+    const cluster = EksCluster.expect(this, props.cluster);
+    const plan = planPool(this, cluster, props);
     this.poolName = plan.poolName;
     this.minNodes = plan.minNodes;
     this.maxNodes = plan.maxNodes;
     this.shape = chooseShape(this, props);
     this.placement = poolPlacement(this.poolName);
-    const cluster = EksCluster.expect(this, props.cluster);
     const shared = {
       labels: poolLabels(this.poolName),
       taints: [],

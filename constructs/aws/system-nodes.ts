@@ -30,8 +30,8 @@ export interface SystemNodesProps {
   readonly dependsOn: readonly ITerraformDependable[];
 }
 
-/** Name of the system pool. */
-const SYSTEM_POOL = 'system';
+/** Name of the system pool: the label of its nodes. */
+export const SYSTEM_POOL = 'system';
 
 /**
  * Nodes for the cluster's own add-ons, Karpenter among them, which therefore cannot come from Karpenter. Nothing else is

@@ -434,6 +434,18 @@ describe('what a pool refuses', () => {
     );
   });
 
+  it('refuses the name of another pool of the same cluster, and that of the system pool', () => {
+    const test = new ComputeStack();
+    const cluster = test.adoptedCluster();
+    const pool = (id: string, name: string): INodePool =>
+      test.cloud.compute.nodePool(test.stack, id, { cluster, name, maxNodes: 1 });
+    pool('first', 'general');
+    expect(() => pool('second', 'general')).toThrow(
+      'LNMT2012 [ml-infra/second]: name is that of another pool of the cluster; got "general"; allowed: any but system, general; give the pool another name',
+    );
+    expect(codeOf(() => pool('third', 'system'))).toBe('LNMT2012');
+  });
+
   it('makes a long or capital name legal, the same for nodes and pods', () => {
     const name = `Research.${'x'.repeat(80)}`;
     const pool = cpuPool(new ComputeStack(), { name });
