@@ -4,7 +4,8 @@ import type { ErrorTable } from '../../constructs/errors';
 export const CLI_ERRORS = {
   LNMT6001: {
     title: 'the command line cannot be understood',
-    explanation: 'An unknown verb or option, or a value that an option does not take. `lnmt VERB --help` shows examples.',
+    explanation:
+      'An unknown verb or option, or a value that an option does not take. `lnmt VERB --help` shows examples.',
   },
   LNMT6002: {
     title: 'there is no program to run',
@@ -21,7 +22,8 @@ export const CLI_ERRORS = {
   },
   LNMT6005: {
     title: 'a file is in the way',
-    explanation: 'The verb writes files only where nothing is lost by it. Move what is there, or choose another folder.',
+    explanation:
+      'The verb writes files only where nothing is lost by it. Move what is there, or choose another folder.',
   },
   LNMT6006: {
     title: 'a file cannot be read as what it should be',
@@ -61,7 +63,8 @@ export const CLI_ERRORS = {
   },
   LNMT6014: {
     title: 'the version is taken',
-    explanation: 'A version of a model never changes: servers, caches and records refer to it. Push under the next version.',
+    explanation:
+      'A version of a model never changes: servers, caches and records refer to it. Push under the next version.',
   },
   LNMT6015: {
     title: 'a package is missing',
@@ -109,5 +112,10 @@ export const CLI_ERRORS = {
   LNMT6025: {
     title: 'a name cannot be used',
     explanation: 'Names and versions of models stand in URLs, paths and labels; ids of API keys in logs.',
+  },
+  LNMT6026: {
+    title: 'the bucket belongs to somebody else',
+    explanation:
+      'Names of buckets are unique in the world. This one exists in another account or region, or the credentials may not see it.',
   },
 } as const satisfies ErrorTable;

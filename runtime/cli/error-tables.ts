@@ -5,6 +5,7 @@ import { DELIVERY_ERRORS } from '../../constructs/delivery/errors';
 import { DESCRIPTION_ERRORS } from '../../constructs/errors';
 import type { ErrorDefinition } from '../../constructs/errors';
 import { KUBERNETES_ERRORS } from '../../constructs/kubernetes/errors';
+import { ONPREM_ERRORS } from '../../constructs/onprem/errors';
 import { INFERENCE_ERRORS, MODEL_ERRORS } from '../inference/errors';
 import { SERVER_ERRORS } from '../shared/errors';
 import { CLI_ERRORS } from './errors';
@@ -14,6 +15,7 @@ const TABLES: readonly (readonly [origin: string, table: Readonly<Record<string,
   ['descriptions', DESCRIPTION_ERRORS],
   ['AWS', AWS_ERRORS],
   ['AWS', AWS_DATA_ERRORS],
+  ['on-premises', ONPREM_ERRORS],
   ['add-ons', ADDON_ERRORS],
   ['Kubernetes manifests', KUBERNETES_ERRORS],
   ['delivery', DELIVERY_ERRORS],
@@ -32,7 +34,9 @@ export interface ExplainedError extends ErrorDefinition {
 /** Every error, by code. */
 export function allErrors(): ReadonlyMap<string, ExplainedError> {
   const entries = TABLES.flatMap(([origin, table]) =>
-    Object.entries(table).map(([code, { title, explanation }]) => [code, { code, origin, title, explanation }] as const),
+    Object.entries(table).map(
+      ([code, { title, explanation }]) => [code, { code, origin, title, explanation }] as const,
+    ),
   );
   return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -224,5 +224,14 @@ export function unusableIdentifier(what: string, value: string, pattern: RegExp)
   });
 }
 
+/** The bucket is not the account's, or not in the region. */
+export function bucketTaken(bucket: string, status: number): CliError {
+  return new CliError('LNMT6026', usage, {
+    what: `bucket ${bucket} exists and cannot be used`,
+    got: status === 301 ? 'it is in another region' : 'access is denied',
+    remedy: 'choose another name, or the region and the credentials that the bucket belongs to',
+  });
+}
+
 /** Exit code of a refused description, for errors that a user's program printed. */
 export const REFUSED_DESCRIPTION = invalidDescription;

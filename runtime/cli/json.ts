@@ -26,7 +26,9 @@ export function text(value: unknown): string | undefined {
 /** The texts of a JSON object, by key. */
 export function texts(value: unknown): Readonly<Record<string, string>> {
   if (!isRecord(value)) return {};
-  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }
 
 /** A number of parsed JSON, or a default. */

@@ -9,6 +9,7 @@ import { registerKeys } from './commands/keys';
 import { registerModel } from './commands/model';
 import { registerPlan } from './commands/plan';
 import { registerRender } from './commands/render';
+import { registerState } from './commands/state';
 import { registerSynth } from './commands/synth';
 import { badInvocation } from './errors';
 import { exitCodeOf, report } from './failure';
@@ -24,6 +25,7 @@ const VERBS = [
   registerImages,
   registerModel,
   registerKeys,
+  registerState,
   registerDoctor,
   registerExplain,
 ] as const;

@@ -7,7 +7,9 @@ export interface Column {
 
 /** Lays rows out in columns of equal width, without borders, so that other tools can split them. */
 export function textTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const widths = columns.map(({ title }, index) => Math.max(title.length, ...rows.map((row) => (row[index] ?? '').length)));
+  const widths = columns.map(({ title }, index) =>
+    Math.max(title.length, ...rows.map((row) => (row[index] ?? '').length)),
+  );
   const line = (cells: readonly string[]): string =>
     columns
       .map(({ number }, index) => {

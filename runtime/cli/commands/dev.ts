@@ -3,6 +3,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { LABELS, modelPath } from '../../contract';
+import { describePod } from '../dev/describe';
 import type { Session, SessionPod } from '../dev/session';
 import type { Workloads } from '../dev/workload';
 import { badInvocation, nothingToRun } from '../errors';
@@ -74,7 +75,8 @@ async function dev(io: Io, options: DevOptions): Promise<void> {
     onLine: (pod, line) => note(io, `[${pod}] ${line}`),
     onEvent: (name, message) => {
       note(io, `${name}: ${message}`);
-      if (message === READY) session.pods.filter((pod) => pod.name === name).forEach((pod) => announce(io, pod, session.apiKey));
+      if (message === READY)
+        session.pods.filter((pod) => pod.name === name).forEach((pod) => announce(io, pod, session.apiKey));
     },
   });
   introduce(io, session, workloads);
@@ -96,7 +98,11 @@ function deliveringStacks(output: string, wanted: string | undefined): readonly 
   }
   const platforms = new Set(delivering.map(({ delivery }) => `${delivery?.cloud}/${delivery?.platform}`));
   if (platforms.size <= 1) return delivering;
-  throw badInvocation('the output holds several platforms', [...platforms].join(', '), `choose one with --stack: ${names.join(', ')}`);
+  throw badInvocation(
+    'the output holds several platforms',
+    [...platforms].join(', '),
+    `choose one with --stack: ${names.join(', ')}`,
+  );
 }
 
 function modelsUri(io: Io, option: string | undefined): string | undefined {
@@ -108,15 +114,10 @@ function modelsUri(io: Io, option: string | undefined): string | undefined {
 }
 
 function introduce(io: Io, session: Session, workloads: Workloads): void {
-  for (const pod of session.pods) describePod(io, pod);
-  if (workloads.others.length > 0) say(io, `not run, because the images are not LNMT's: ${workloads.others.join(', ')}`);
+  for (const pod of session.pods) describePod((line) => say(io, line), pod);
+  if (workloads.others.length > 0)
+    say(io, `not run, because the images are not LNMT's: ${workloads.others.join(', ')}`);
   if (session.apiKey !== undefined) say(io, `API key of this run, shown once: ${session.apiKey}`);
-}
-
-/** Prints a pod and everything in which its process differs from its manifest. */
-export function describePod(io: Io, pod: SessionPod): void {
-  say(io, `${pod.name} at ${pod.url}`);
-  for (const { what, from, to, kind } of pod.replacements) say(io, `  ${what}: ${from} -> ${to} (${kind})`);
 }
 
 async function runSession(io: Io, session: Session, once: boolean): Promise<void> {

@@ -64,7 +64,13 @@ function print(io: Io, checks: readonly CheckResult[], target: DoctorTarget | un
     return;
   }
   const columns = [{ title: 'CHECK' }, { title: 'STATUS' }, { title: 'FOUND' }];
-  say(io, textTable(columns, checks.map(({ name, status, detail }) => [name, status, detail])));
+  say(
+    io,
+    textTable(
+      columns,
+      checks.map(({ name, status, detail }) => [name, status, detail]),
+    ),
+  );
   const remedies = checks.filter(({ remedy }) => remedy !== undefined);
   if (remedies.length > 0) say(io);
   for (const { name, remedy } of remedies) say(io, `${name}: ${remedy}`);

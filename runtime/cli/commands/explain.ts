@@ -30,7 +30,14 @@ async function explain(io: Io, wanted: string | undefined, options: ExplainOptio
   const errors = allErrors();
   if (wanted === undefined) {
     if (options.json) sayJson(io, { errors: [...errors.values()] });
-    else say(io, textTable([{ title: 'CODE' }, { title: 'RULE' }], [...errors.values()].map(({ code, title }) => [code, title])));
+    else
+      say(
+        io,
+        textTable(
+          [{ title: 'CODE' }, { title: 'RULE' }],
+          [...errors.values()].map(({ code, title }) => [code, title]),
+        ),
+      );
     return;
   }
   const found = errors.get(`LNMT${wanted.toUpperCase().replace(/^LNMT-?/, '')}`);

@@ -54,7 +54,11 @@ async function prepare(io: Io, options: ImageOptions) {
   const { ContainerTool } = await import('../images/container-tool.js');
   const registry = options.registry?.replace(/\/+$/, '') ?? LOCAL_PREFIX;
   if (!REGISTRY.test(registry)) {
-    throw badInvocation('--registry is no prefix of image names', registry, 'write e.g. registry.example.com/lnmt, without https://');
+    throw badInvocation(
+      '--registry is no prefix of image names',
+      registry,
+      'write e.g. registry.example.com/lnmt, without https://',
+    );
   }
   const context = buildContext(io.cwd, options.context);
   const images = withSources(selectImages(options), context, options.only !== undefined);

@@ -50,6 +50,10 @@ async function init(io: Io, dir: string, options: InitOptions): Promise<void> {
 
 /** A name that npm accepts, from the name of the folder. */
 function packageName(folder: string): string {
-  const name = path.basename(folder).toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').replaceAll(/^-+|-+$/g, '');
+  const name = path
+    .basename(folder)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '');
   return name === '' ? 'ml-platform' : name.slice(0, 100);
 }

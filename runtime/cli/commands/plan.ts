@@ -73,7 +73,11 @@ function targetsOf(io: Io, options: PlanOptions): readonly string[] | undefined 
   if (options.targets !== undefined) {
     const named = options.targets.split(',').map((name) => name.trim());
     if (named.every((name) => /^[a-z0-9][a-z0-9-]*$/.test(name))) return [...new Set(named)];
-    throw badInvocation('--targets takes names separated by commas', options.targets, 'write e.g. --targets aws,onprem');
+    throw badInvocation(
+      '--targets takes names separated by commas',
+      options.targets,
+      'write e.g. --targets aws,onprem',
+    );
   }
   if (!options.allTargets) return undefined;
   const named = list(at(readProject(io.cwd, options).context, TARGETS_CONTEXT)).map(String);

@@ -38,7 +38,11 @@ async function synth(io: Io, options: SynthOptions): Promise<void> {
   const stacks = readOutput(output);
   const folder = path.relative(io.cwd, output) || '.';
   if (options.json) {
-    sayJson(io, { output: folder, seconds: Number(seconds.toFixed(3)), stacks: stacks.map((stack) => entry(folder, stack)) });
+    sayJson(io, {
+      output: folder,
+      seconds: Number(seconds.toFixed(3)),
+      stacks: stacks.map((stack) => entry(folder, stack)),
+    });
     return;
   }
   const columns = [{ title: 'STACK' }, { title: 'RESOURCES', number: true }, { title: 'AFTER' }, { title: 'FILES' }];

@@ -1,3 +1,4 @@
+import { VOLUMES } from '../../contract';
 import { lateBoundNeeded } from '../errors';
 import type { LocalProgram } from './local-programs';
 import { lateBoundIn, showLateBound } from './manifests';
@@ -6,12 +7,7 @@ import type { EnvSource, Workload } from './workload';
 
 /** What may differ from the manifest when a pod runs as a local process. Nothing else may. */
 export type ReplacementKind =
-  | 'bind address'
-  | 'port'
-  | 'Service name'
-  | 'late-bound value'
-  | 'mount root'
-  | 'replica count';
+  'bind address' | 'port' | 'Service name' | 'late-bound value' | 'mount root' | 'replica count';
 
 /** One difference from the manifest, as it is printed. */
 export interface Replacement {
@@ -89,8 +85,8 @@ class EnvironmentBuilder {
       const local = this.localPath(value);
       if (local !== value) this.set(name, local, 'mount root', value);
     }
-    const tmp = this.around.folders.get('/tmp');
-    if (tmp !== undefined) this.replace('TMPDIR', '/tmp', tmp, 'mount root');
+    const tmp = this.around.folders.get(VOLUMES.tmp);
+    if (tmp !== undefined) this.replace('TMPDIR', VOLUMES.tmp, tmp, 'mount root');
   }
 
   private set(name: string, value: string, kind: ReplacementKind, before = '(default)'): void {
@@ -104,7 +100,8 @@ class EnvironmentBuilder {
 
   private takeValue(name: string, value: string): void {
     const { models } = this.around;
-    if (name === this.program.modelStore && models !== undefined) return this.replace(name, value, models, 'mount root');
+    if (name === this.program.modelStore && models !== undefined)
+      return this.replace(name, value, models, 'mount root');
     const served = this.localServices(value);
     if (served !== value) this.record(name, value, served, 'Service name');
     if (lateBoundIn(served).length > 0) return this.dropLateBound(name, served);
@@ -138,7 +135,10 @@ class EnvironmentBuilder {
   private localServices(value: string): string {
     let result = value;
     for (const { name, namespace, localPorts } of this.around.services) {
-      const pattern = new RegExp(`(?<![\\w.-])${name}\\.${namespace}\\.svc(\\.cluster\\.local)?(?::(\\d+))?(?![\\w-])`, 'g');
+      const pattern = new RegExp(
+        `(?<![\\w.-])${name}\\.${namespace}\\.svc(\\.cluster\\.local)?(?::(\\d+))?(?![\\w-])`,
+        'g',
+      );
       result = result.replaceAll(pattern, (whole: string, _domain: string | undefined, port: string | undefined) => {
         const local = port === undefined ? [...localPorts.values()][0] : localPorts.get(Number(port));
         return local === undefined ? whole : `${this.around.host}:${local}`;

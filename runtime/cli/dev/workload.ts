@@ -58,7 +58,8 @@ export function readWorkloads(objects: readonly Manifest[]): Workloads {
   for (const deployment of deployments) {
     for (const container of list(at(deployment, 'spec', 'template', 'spec', 'containers'))) {
       const image = imageOf(text(at(container, 'image')) ?? '');
-      if (image === undefined) others.push(`${place(deployment).join('/')} (${text(at(container, 'image')) ?? 'no image'})`);
+      if (image === undefined)
+        others.push(`${place(deployment).join('/')} (${text(at(container, 'image')) ?? 'no image'})`);
       else ours.push(readWorkload(objects, deployment, container, image));
     }
   }
@@ -69,7 +70,9 @@ export function readWorkloads(objects: readonly Manifest[]): Workloads {
 export function imageOf(reference: string): ImageName | undefined {
   const repository = reference.split('/').at(-1)?.split(/[@:]/)[0];
   const names = Object.keys(IMAGES) as ImageName[];
-  return names.find((name) => IMAGES[name].flavours.some((flavour: ImageFlavour) => imageKey(name, flavour) === repository));
+  return names.find((name) =>
+    IMAGES[name].flavours.some((flavour: ImageFlavour) => imageKey(name, flavour) === repository),
+  );
 }
 
 function place(object: Manifest): readonly [namespace: string, name: string] {
@@ -95,7 +98,12 @@ function readWorkload(
     image,
     command: [...list(at(container, 'command')), ...list(at(container, 'args'))].map(String),
     env: readEnv(container, find),
-    ports: new Map(list(at(container, 'ports')).map((port) => [text(at(port, 'name')) ?? '', numberOr(at(port, 'containerPort'), 0)])),
+    ports: new Map(
+      list(at(container, 'ports')).map((port) => [
+        text(at(port, 'name')) ?? '',
+        numberOr(at(port, 'containerPort'), 0),
+      ]),
+    ),
     mounts: readMounts(container, pod, find),
     ...(startup ? { startup } : {}),
     ...(liveness ? { liveness } : {}),

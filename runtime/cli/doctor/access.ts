@@ -19,7 +19,12 @@ export const awsCredentials: Check = async (context) => {
   const arn = outcome.code === 0 ? text(at(parse(outcome.stdout), 'Arn')) : undefined;
   if (arn !== undefined) return { name, status: 'ok', detail: arn };
   const status = context.target === 'aws' ? 'fail' : 'warn';
-  return { name, status, detail: lastLine(outcome), remedy: 'run `aws configure sso` or `aws configure`, or set AWS_PROFILE' };
+  return {
+    name,
+    status,
+    detail: lastLine(outcome),
+    remedy: 'run `aws configure sso` or `aws configure`, or set AWS_PROFILE',
+  };
 };
 
 /** How many vCPUs of GPU instances the account may run. */
@@ -27,14 +32,28 @@ export const awsGpuQuotas: readonly Check[] = GPU_QUOTAS.map(({ code, family }) 
   const name = `aws GPU quota ${family}`;
   const skipped = skipUnlessAws(context, name);
   if (skipped) return skipped;
-  const args = ['service-quotas', 'get-service-quota', '--service-code', 'ec2', '--quota-code', code, '--output', 'json'];
+  const args = [
+    'service-quotas',
+    'get-service-quota',
+    '--service-code',
+    'ec2',
+    '--quota-code',
+    code,
+    '--output',
+    'json',
+  ];
   const outcome = await ask(context, 'aws', args);
   if (outcome === undefined) return { name, status: 'skip', detail: 'the aws command is not installed' };
   const value = outcome.code === 0 ? at(parse(outcome.stdout), 'Quota', 'Value') : undefined;
   if (typeof value !== 'number') return { name, status: 'skip', detail: `cannot be asked: ${lastLine(outcome)}` };
   const detail = `${value} vCPUs of on-demand instances`;
   if (value > 0) return { name, status: 'ok', detail };
-  return { name, status: 'warn', detail, remedy: `ask for more: aws service-quotas request-service-quota-increase --service-code ec2 --quota-code ${code} --desired-value 192` };
+  return {
+    name,
+    status: 'warn',
+    detail,
+    remedy: `ask for more: aws service-quotas request-service-quota-increase --service-code ec2 --quota-code ${code} --desired-value 192`,
+  };
 });
 
 /** Whether the cluster of the current context answers. */
@@ -50,8 +69,14 @@ export const clusterCheck: Check = async (context) => {
     return { name, status, detail: `cannot be reached: ${lastLine(outcome)}`, remedy };
   }
   const minor = versionIn(version)?.slice(0, 2).join('.') ?? version;
-  if (KUBERNETES_VERSIONS.some((known) => known === minor)) return { name, status: 'ok', detail: `Kubernetes ${version}` };
-  return { name, status: 'warn', detail: `Kubernetes ${version}; supported: ${KUBERNETES_VERSIONS.join(', ')}`, remedy: 'upgrade the cluster' };
+  if (KUBERNETES_VERSIONS.some((known) => known === minor))
+    return { name, status: 'ok', detail: `Kubernetes ${version}` };
+  return {
+    name,
+    status: 'warn',
+    detail: `Kubernetes ${version}; supported: ${KUBERNETES_VERSIONS.join(', ')}`,
+    remedy: 'upgrade the cluster',
+  };
 };
 
 function skipUnlessAws({ target }: CheckContext, name: string): CheckResult | undefined {

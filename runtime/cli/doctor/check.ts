@@ -36,7 +36,11 @@ export type Check = (context: CheckContext) => Promise<CheckResult>;
 export const ASK_TIMEOUT_MS = 8_000;
 
 /** Asks a program; undefined when it is not installed. */
-export async function ask({ io }: CheckContext, program: string, args: readonly string[]): Promise<Outcome | undefined> {
+export async function ask(
+  { io }: CheckContext,
+  program: string,
+  args: readonly string[],
+): Promise<Outcome | undefined> {
   if (which(program, io.env) === undefined) return undefined;
   return execute(program, args, { cwd: io.cwd, env: io.env, timeoutMs: ASK_TIMEOUT_MS });
 }

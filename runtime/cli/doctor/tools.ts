@@ -28,7 +28,8 @@ const TERRAFORM: Tool = {
   least: versionIn(TERRAFORM_RANGE) ?? [],
   absent: 'fail',
   purpose: 'deploys the stacks',
-  remedy: 'install Terraform (https://developer.hashicorp.com/terraform/install) or OpenTofu (https://opentofu.org/docs/intro/install)',
+  remedy:
+    'install Terraform (https://developer.hashicorp.com/terraform/install) or OpenTofu (https://opentofu.org/docs/intro/install)',
 };
 
 const KUBECTL: Tool = {
@@ -88,7 +89,8 @@ async function toolCheck(context: CheckContext, tool: Tool): Promise<CheckResult
     return { name, status: absent, detail: `not installed; it ${tool.purpose}`, remedy };
   }
   const version = versionIn(outcome.stdout + outcome.stderr);
-  if (version === undefined) return { name, status: 'warn', detail: `${program} tells no version: ${lastLine(outcome)}`, remedy };
+  if (version === undefined)
+    return { name, status: 'warn', detail: `${program} tells no version: ${lastLine(outcome)}`, remedy };
   const detail = `${program} ${version.join('.')}`;
   if (atLeast(version, least)) return { name, status: 'ok', detail };
   return { name, status: absent, detail: `${detail}; needed: ${least.join('.')} or later`, remedy };
@@ -99,7 +101,12 @@ export const containerCheck: Check = async ({ io }) => {
   const found = CONTAINER_TOOLS.filter((tool) => which(tool, io.env) !== undefined);
   if (found.length > 0) return { name: 'container tool', status: 'ok', detail: found.join(', ') };
   const remedy = 'install one, e.g. `apt-get install buildah`, or push images from a machine that has one';
-  return { name: 'container tool', status: 'warn', detail: `none of ${CONTAINER_TOOLS.join(', ')}; it builds images`, remedy };
+  return {
+    name: 'container tool',
+    status: 'warn',
+    detail: `none of ${CONTAINER_TOOLS.join(', ')}; it builds images`,
+    remedy,
+  };
 };
 
 /** The inference server, which `lnmt dev` runs. */
@@ -109,6 +116,11 @@ export const serverCheck: Check = async ({ io }) => {
     findProgram('inference', io.cwd, io.node);
     return { name, status: 'ok', detail: 'installed' };
   } catch {
-    return { name, status: 'warn', detail: 'not installed; `lnmt dev` runs it', remedy: `npm install --save-dev ${name}` };
+    return {
+      name,
+      status: 'warn',
+      detail: 'not installed; `lnmt dev` runs it',
+      remedy: `npm install --save-dev ${name}`,
+    };
   }
 };

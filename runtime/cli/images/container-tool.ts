@@ -32,7 +32,11 @@ export class ContainerTool {
   static find(io: Io): ContainerTool {
     const name = CONTAINER_TOOLS.find((tool) => which(tool, io.env) !== undefined);
     if (name !== undefined) return new ContainerTool(io, name);
-    throw toolMissing('building images', CONTAINER_TOOLS, 'install one of them, e.g. `apt-get install buildah`, which needs no daemon');
+    throw toolMissing(
+      'building images',
+      CONTAINER_TOOLS,
+      'install one of them, e.g. `apt-get install buildah`, which needs no daemon',
+    );
   }
 
   private constructor(

@@ -32,6 +32,10 @@ function fillEntries(release: string, text: string, values: Readonly<Record<stri
 
 function expand(release: string, text: string, values: Readonly<Record<string, string>>): string {
   return expandTemplate(text, values, (name) => {
-    throw unreadable(`${release}/${VALUES_FILE}`, `it refers to ${name}, which the index does not list`, 'run `lnmt synth` again');
+    throw unreadable(
+      `${release}/${VALUES_FILE}`,
+      `it refers to ${name}, which the index does not list`,
+      'run `lnmt synth` again',
+    );
   });
 }

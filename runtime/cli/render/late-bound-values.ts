@@ -28,6 +28,8 @@ export function checkValues(stack: string, index: DeliveryIndex, values: Readonl
   const known = Object.keys(index.values).sort();
   const missing = known.filter((name) => !Object.hasOwn(values, name));
   if (missing.length > 0) throw valuesMissing(stack, missing);
-  const unknown = Object.keys(values).filter((name) => !Object.hasOwn(index.values, name)).sort();
+  const unknown = Object.keys(values)
+    .filter((name) => !Object.hasOwn(index.values, name))
+    .sort();
   if (unknown.length > 0) throw valuesUnknown(stack, unknown, known);
 }

@@ -29,7 +29,9 @@ export function planTable(rows: readonly PlanRow[]): string {
   const gaps = rows.flatMap(({ target, gaps: declared }) =>
     Object.entries(declared).map(([capability, reason]) => `  ${target} has no ${capability}: ${reason}`),
   );
-  const refusals = rows.flatMap(({ target, refused }) => (refused === undefined ? [] : [`  ${target} refuses: ${refused}`]));
+  const refusals = rows.flatMap(({ target, refused }) =>
+    refused === undefined ? [] : [`  ${target} refuses: ${refused}`],
+  );
   return [table, ...section('Declared gaps', gaps), ...section('Refused', refusals)].join('\n');
 }
 

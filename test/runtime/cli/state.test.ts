@@ -13,6 +13,7 @@ async function runCli(argv: readonly string[]): Promise<{ code: number; err: str
     out: () => undefined,
     err: (text) => (err += text),
     terminal: false,
+    node: process.execPath,
     onInterrupt: () => () => undefined,
   });
   return { code, err };
