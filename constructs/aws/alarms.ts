@@ -54,6 +54,28 @@ export interface AlarmsProps {
 
 /** Alarms of a cluster, and the topic that they are sent to. Returns the topic's ARN. */
 export function addAlarms(scope: Construct, props: AlarmsProps): string {
+  const topicArn = alarmTopic(scope, props);
+  for (const alarm of ALARMS) {
+    new CloudwatchMetricAlarm(scope, `Alarm-${alarm.name}`, {
+      alarmName: legalName(AWS_DATA_NAMES.alarm, [...props.naming, alarm.name], scope),
+      alarmDescription: alarm.description,
+      namespace: 'ContainerInsights',
+      metricName: alarm.metric,
+      dimensions: { ClusterName: props.clusterName },
+      statistic: alarm.statistic,
+      comparisonOperator: 'GreaterThanThreshold',
+      threshold: alarm.threshold,
+      period: PERIOD_SECONDS,
+      evaluationPeriods: PERIODS,
+      treatMissingData: 'notBreaching',
+      alarmActions: [topicArn],
+      okActions: [topicArn],
+    });
+  }
+  return topicArn;
+}
+
+function alarmTopic(scope: Construct, props: AlarmsProps): string {
   const topic = new SnsTopic(scope, 'AlarmTopic', {
     name: legalName(AWS_DATA_NAMES.topic, [...props.naming, 'alarms'], scope),
     // Not the service's own key: its policy cannot admit CloudWatch, so that alarms would get lost.
@@ -79,22 +101,5 @@ export function addAlarms(scope: Construct, props: AlarmsProps): string {
       },
     ]),
   });
-  for (const alarm of ALARMS) {
-    new CloudwatchMetricAlarm(scope, `Alarm-${alarm.name}`, {
-      alarmName: legalName(AWS_DATA_NAMES.alarm, [...props.naming, alarm.name], scope),
-      alarmDescription: alarm.description,
-      namespace: 'ContainerInsights',
-      metricName: alarm.metric,
-      dimensions: { ClusterName: props.clusterName },
-      statistic: alarm.statistic,
-      comparisonOperator: 'GreaterThanThreshold',
-      threshold: alarm.threshold,
-      period: PERIOD_SECONDS,
-      evaluationPeriods: PERIODS,
-      treatMissingData: 'notBreaching',
-      alarmActions: [topic.arn],
-      okActions: [topic.arn],
-    });
-  }
   return topic.arn;
 }

@@ -12,7 +12,7 @@ import type { IBuildingBlock } from '../cloud/building-block';
 import { NO_PARTS } from '../cloud/kubernetes-parts';
 import { legalName } from '../names';
 import { stateful } from '../stateful';
-import { AWS, accountIdOf, brand, managedPolicyArn } from './context';
+import { AWS, accountIdOf, managedPolicyArn } from './context';
 import type { AwsContext } from './context';
 import { keyArnOf } from './encryption-key';
 import { notBackedUp } from './errors-data';
@@ -20,7 +20,6 @@ import { serviceRole } from './iam';
 import { AWS_DATA_NAMES } from './names-data';
 import { addRestoreTests } from './restore-tests';
 
-const BRAND = Symbol.for('lnmt/aws/backup');
 const SHORTEST_RETENTION_DAYS = 7;
 const LONGEST_RETENTION_DAYS = 365;
 const START_WINDOW_MINUTES = 60;
@@ -55,7 +54,6 @@ export class AwsBackup extends Construct implements IBackup {
    */
   constructor(scope: Construct, id: string, props: AwsBackupProps) {
     super(scope, id);
-    brand(this, BRAND);
     expectCloud(this, 'cluster', props.cluster, AWS);
     const onRemoval = props.onRemoval ?? 'retain';
     this.retentionDays = wholeNumber(this, 'retentionDays', props.retentionDays ?? 35, {

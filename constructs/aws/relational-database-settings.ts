@@ -1,7 +1,6 @@
 import type { DbInstanceConfig } from '@cdktf/provider-aws/lib/db-instance';
 import { DbParameterGroup } from '@cdktf/provider-aws/lib/db-parameter-group';
 import { IamRolePolicyAttachment } from '@cdktf/provider-aws/lib/iam-role-policy-attachment';
-import type { ITerraformDependable } from 'cdktf';
 import type { Construct } from 'constructs';
 import { oneOf, wholeNumber } from '../checks';
 import type { RelationalDatabaseProps } from '../cloud/relational-database';
@@ -75,6 +74,7 @@ function parameterGroup(scope: Construct, version: string, naming: readonly stri
 
 type Monitoring = Pick<
   DbInstanceConfig,
+  | 'dependsOn'
   | 'enabledCloudwatchLogsExports'
   | 'monitoringInterval'
   | 'monitoringRoleArn'
@@ -83,10 +83,14 @@ type Monitoring = Pick<
   | 'performanceInsightsRetentionPeriod'
 >;
 
-/** Enhanced monitoring and insights, the latter under the key that is given. */
+/**
+ * Logs, enhanced monitoring and insights, under the key that is given. The log groups exist before RDS can make unmanaged
+ * ones, and the role may monitor before RDS checks that it may.
+ */
 export function monitoring(
   scope: Construct,
   props: RelationalDatabaseProps & AwsContext,
+  identifier: string,
   keyArn: string | undefined,
 ): Monitoring {
   const role = serviceRole(scope, 'MonitoringRole', {
@@ -95,10 +99,17 @@ export function monitoring(
     services: ['monitoring.rds.amazonaws.com'],
     description: 'Enhanced monitoring of the database',
   });
-  new IamRolePolicyAttachment(scope, 'MonitoringPolicy', {
+  const policy = new IamRolePolicyAttachment(scope, 'MonitoringPolicy', {
     role: role.name,
     policyArn: managedPolicyArn(props.region, 'service-role/AmazonRDSEnhancedMonitoringRole'),
   });
+  const groups = LOGS.map((log) =>
+    logGroup(scope, `Logs-${log}`, {
+      name: `/aws/rds/instance/${identifier}/${log}`,
+      retentionDays: LOG_RETENTION_DAYS,
+      ...(keyArn === undefined ? {} : { kmsKeyArn: keyArn }),
+    }),
+  );
   return {
     enabledCloudwatchLogsExports: [...LOGS],
     monitoringInterval: MONITORING_INTERVAL_SECONDS,
@@ -106,16 +117,6 @@ export function monitoring(
     performanceInsightsEnabled: true,
     performanceInsightsKmsKeyId: keyArn,
     performanceInsightsRetentionPeriod: INSIGHTS_RETENTION_DAYS,
+    dependsOn: [...groups, policy],
   };
-}
-
-/** Log groups that RDS writes to, made before it can make unmanaged ones. */
-export function logGroups(scope: Construct, identifier: string, keyArn: string | undefined): ITerraformDependable[] {
-  return LOGS.map((log) =>
-    logGroup(scope, `Logs-${log}`, {
-      name: `/aws/rds/instance/${identifier}/${log}`,
-      retentionDays: LOG_RETENTION_DAYS,
-      ...(keyArn === undefined ? {} : { kmsKeyArn: keyArn }),
-    }),
-  );
 }

@@ -17,7 +17,7 @@ import { unusableDatabaseName } from './errors-data';
 import { shareManagedSecret } from './managed-secrets';
 import { AWS_DATA_NAMES } from './names-data';
 import { NodesOnly } from './nodes-only';
-import { logGroups, monitoring, sizing } from './relational-database-settings';
+import { monitoring, sizing } from './relational-database-settings';
 import { SecretsManagerSecret } from './secret';
 
 const BRAND = Symbol.for('lnmt/aws/relational-database');
@@ -96,7 +96,7 @@ export class RdsDatabase extends Construct implements IRdsDatabase {
     });
     const instance = new DbInstance(this, 'Resource', {
       ...sizing(this, props),
-      ...monitoring(this, props, keyArn),
+      ...monitoring(this, props, identifier, keyArn),
       identifier,
       dbName: this.databaseName,
       port: PORT,
@@ -119,7 +119,6 @@ export class RdsDatabase extends Construct implements IRdsDatabase {
         onRemoval === 'retain'
           ? legalName(AWS_DATA_NAMES.databaseSnapshot, [...props.naming, 'final'], this)
           : undefined,
-      dependsOn: logGroups(this, identifier, keyArn),
     });
     stateful(instance, props.naming, onRemoval);
     this.host = instance.address;

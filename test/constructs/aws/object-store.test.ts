@@ -84,8 +84,13 @@ describe('S3ObjectStore', () => {
       force_destroy: false,
       lifecycle: { prevent_destroy: true },
     });
-    const targets = Object.values(data.resources('aws_s3_bucket_logging')).map((one) => one['target_bucket']);
-    expect(targets).toEqual(Array(2).fill('${aws_s3_bucket.lnmt_access_logs.bucket}'));
+    const logging = Object.values(data.resources('aws_s3_bucket_logging'));
+    expect(logging.map((one) => one['target_bucket'])).toEqual(
+      Array(2).fill('${aws_s3_bucket.lnmt_access_logs.bucket}'),
+    );
+    for (const one of logging) {
+      expect(one['depends_on']).toEqual([expect.stringMatching(/^aws_s3_bucket_policy\.LnmtAccessLogs/)]);
+    }
   });
 
   it('lets log delivery write to the log bucket from this account only', () => {

@@ -42,6 +42,17 @@ describe('RdsDatabase', () => {
     }
   });
 
+  it('waits for its log groups and for the permission of its monitoring role', () => {
+    const data = new DataStack();
+    databaseIn(data);
+    const waits = data.only('aws_db_instance')['depends_on'] as readonly string[];
+    expect(waits.map((one) => one.split('.')[0])).toEqual([
+      'aws_cloudwatch_log_group',
+      'aws_cloudwatch_log_group',
+      'aws_iam_role_policy_attachment',
+    ]);
+  });
+
   it('keeps no password in state: RDS makes it under the key', () => {
     const data = new DataStack();
     const database = databaseIn(data);
