@@ -7,13 +7,17 @@ import { partitionOf } from './context';
 
 /** Who may use the Kubernetes API, and from where. */
 export interface ClusterAccessProps {
+  /** Code of the region, e.g. `eu-west-1`. */
   readonly region: string;
+  /** Name of the cluster; may be a token. */
   readonly clusterName: string;
   /** ARNs of IAM principals with all rights. */
   readonly administrators: readonly string[];
+  /** From where the API is reached. */
   readonly access: ClusterAccess;
   /** Range of the network. */
   readonly cidr: string;
+  /** The security group that EKS makes. */
   readonly clusterSecurityGroupId: string;
 }
 

@@ -10,8 +10,11 @@ const SYSTEM_TOLERATIONS = [{ key: SYSTEM_TAINT.key, operator: 'Exists' }];
 
 /** An add-on that EKS keeps, in the version that EKS recommends for the cluster's. */
 export interface ClusterAddonProps {
+  /** The cluster; its attributes may be tokens. */
   readonly cluster: { readonly clusterName: string; readonly clusterArn: string };
+  /** From the general to the particular, e.g. `['ml']`; resource names are made of it. */
   readonly naming: readonly string[];
+  /** Code of the region, e.g. `eu-west-1`. */
   readonly region: string;
   /** Name in the catalogue of EKS, e.g. `aws-efs-csi-driver`. */
   readonly addonName: string;

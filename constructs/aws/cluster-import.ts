@@ -12,7 +12,9 @@ import { checkRegion } from './regions';
 
 /** Props of an adopted EKS cluster. */
 export interface ImportedClusterProps {
+  /** Name of the cluster; may be a token. */
   readonly clusterName: string;
+  /** Code of the region, e.g. `eu-west-1`. */
   readonly region: string;
   /** Kubernetes minor that it runs; the deployment stops when it runs another. */
   readonly version: KubernetesVersion;

@@ -7,13 +7,17 @@ import { policyDocument, serviceRole } from './iam';
 
 /** What names a role of a cluster. */
 export interface ClusterRoleProps {
+  /** From the general to the particular, e.g. `['ml']`; resource names are made of it. */
   readonly naming: readonly string[];
+  /** Code of the region, e.g. `eu-west-1`. */
   readonly region: string;
 }
 
 /** A role with the attachments that have to exist before it is used. */
 export interface AttachedRole {
+  /** The role. */
   readonly role: IamRole;
+  /** What it takes its permissions from. */
   readonly attachments: readonly IamRolePolicyAttachment[];
 }
 

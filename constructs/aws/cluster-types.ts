@@ -17,10 +17,13 @@ export interface NodeFoundation {
 
 /** An EKS cluster, created here or adopted. */
 export interface IEksCluster extends ICluster {
+  /** Code of the region that it lives in. */
   readonly region: string;
+  /** ARN of the cluster. */
   readonly clusterArn: string;
   /** The security group that EKS makes for control plane and nodes; everything inside it may talk. */
   readonly clusterSecurityGroupId: string;
+  /** What node pools need of it. */
   readonly nodes: NodeFoundation;
 }
 

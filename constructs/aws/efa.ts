@@ -4,8 +4,11 @@ import { EFA_STARTS_AT_CARD_ONE } from './gpu-shapes';
 
 /** One network interface of a machine. */
 export interface NetworkInterface {
+  /** Card, counted from 0. */
   readonly networkCardIndex: number;
+  /** Device on its card, counted from 0. */
   readonly deviceIndex: number;
+  /** IP, or the fabric alone. */
   readonly interfaceType: 'interface' | 'efa-only';
 }
 

@@ -11,6 +11,7 @@ export interface PolicyStatement {
   readonly effect?: 'Allow' | 'Deny';
   /** @default - a policy of an identity has none */
   readonly principals?: Readonly<Record<string, string | readonly string[]>> | '*';
+  /** Actions such as `s3:GetObject`. */
   readonly actions: readonly string[];
   /** @default - a trust policy has none */
   readonly resources?: string | readonly string[];
@@ -46,6 +47,7 @@ export interface ServiceRoleProps {
   readonly region: string;
   /** Service principals, e.g. `eks.amazonaws.com`. */
   readonly services: readonly string[];
+  /** What it is for, for people. */
   readonly description: string;
   /** @default ['sts:AssumeRole'] */
   readonly actions?: readonly string[];

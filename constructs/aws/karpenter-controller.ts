@@ -28,9 +28,13 @@ const INTERRUPTIONS: Readonly<Record<string, { readonly source: string; readonly
 
 /** Where Karpenter works. */
 export interface KarpenterControllerProps {
+  /** From the general to the particular, e.g. `['ml']`; resource names are made of it. */
   readonly naming: readonly string[];
+  /** Code of the region, e.g. `eu-west-1`. */
   readonly region: string;
+  /** The cluster; its attributes may be tokens. */
   readonly cluster: { readonly clusterName: string; readonly clusterArn: string };
+  /** ARN of the role of its nodes. */
   readonly nodeRoleArn: string;
 }
 

@@ -11,20 +11,31 @@ import { METADATA_OPTIONS } from './launch-template';
 
 /** A pool in Karpenter's terms. Strings may hold tokens. */
 export interface KarpenterPool {
+  /** Name of the pool, legal as a label. */
   readonly name: string;
   /** Pools that operators run on belong to their layer, so that they are there before them. @default '20-platform' */
   readonly layer?: Layer;
+  /** Labels of the nodes. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Taints of the nodes. */
   readonly taints: readonly NodeTaint[];
+  /** The only instance type. */
   readonly shape: NodeShape;
+  /** Image that the nodes boot from. */
   readonly image: NodeImage;
+  /** Size of the disk with containers and images, in GiB. */
   readonly diskGiB: number;
+  /** Rungs in the order in which they are tried. */
   readonly capacity: readonly Capacity[];
   /** Nodes of one rung, at most. */
   readonly maxNodes: number;
+  /** Name of the role of the nodes. */
   readonly roleName: string;
+  /** Security group of the nodes. */
   readonly securityGroupId: string;
+  /** Ids of the subnets of the nodes. */
   readonly subnetIds: readonly string[];
+  /** Tags of the machines. */
   readonly tags: Readonly<Record<string, string>>;
   /** Interfaces of the fast fabric. @default - one ordinary interface */
   readonly interfaces?: readonly NetworkInterface[];

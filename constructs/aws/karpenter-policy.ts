@@ -3,11 +3,17 @@ import type { PolicyStatement } from './iam';
 
 /** What the policies of Karpenter's controller name. Values may be tokens. */
 export interface KarpenterPolicyProps {
+  /** Code of the region, e.g. `eu-west-1`. */
   readonly region: string;
+  /** Account that the cluster lives in. */
   readonly accountId: string;
+  /** Name of the cluster; may be a token. */
   readonly clusterName: string;
+  /** ARN of the cluster. */
   readonly clusterArn: string;
+  /** ARN of the role of its nodes. */
   readonly nodeRoleArn: string;
+  /** ARN of the queue of interruptions. */
   readonly queueArn: string;
 }
 

@@ -8,6 +8,7 @@ export interface NodeTemplateProps {
   readonly machineName: string;
   /** Other tags of the machines. */
   readonly tags: Readonly<Record<string, string>>;
+  /** Size of the disk with containers and images, in GiB. */
   readonly diskGiB: number;
   /** Device of the disk with containers and images. @default '/dev/xvda' */
   readonly dataDevice?: string;

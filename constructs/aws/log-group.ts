@@ -19,6 +19,7 @@ export function logRetentionDays(scope: IConstruct | undefined, property: string
 
 /** What a log group needs. */
 export interface LogGroupProps {
+  /** Full name, e.g. `/aws/eks/ml/cluster`. */
   readonly name: string;
   /** One of the periods that {@link logRetentionDays} returns. */
   readonly retentionDays: number;

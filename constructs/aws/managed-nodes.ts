@@ -15,20 +15,35 @@ import { EKS_EFFECTS } from './system-nodes';
 
 /** Nodes of a fixed number. Strings may be tokens. */
 export interface ManagedNodesProps {
+  /** Name of the pool, legal as a label. */
   readonly poolName: string;
+  /** Name of the cluster; may be a token. */
   readonly clusterName: string;
+  /** ARN of the role of the nodes. */
   readonly roleArn: string;
+  /** Ids of the subnets of the nodes. */
   readonly subnetIds: readonly string[];
+  /** Security group of the nodes. */
   readonly securityGroupId: string;
+  /** Labels of the nodes. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Taints of the nodes. */
   readonly taints: readonly NodeTaint[];
+  /** The only instance type. */
   readonly shape: NodeShape;
+  /** Image that the nodes boot from. */
   readonly image: NodeImage;
+  /** Size of the disk with containers and images, in GiB. */
   readonly diskGiB: number;
+  /** Where the machines come from. */
   readonly rung: Capacity;
+  /** Nodes at least. */
   readonly minNodes: number;
+  /** Nodes that are started. */
   readonly nodes: number;
+  /** Tags of the machines. */
   readonly tags: Readonly<Record<string, string>>;
+  /** Interfaces of the fast fabric; empty for one ordinary interface. */
   readonly interfaces: readonly NetworkInterface[];
   /** The only zone of the nodes. @default - all zones of the subnets */
   readonly zone?: string;

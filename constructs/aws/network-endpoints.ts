@@ -30,11 +30,17 @@ const INTERFACES: Readonly<Record<string, string>> = {
 
 /** Where the endpoints go. */
 export interface NetworkEndpointsProps {
+  /** From the general to the particular, e.g. `['ml']`; resource names are made of it. */
   readonly naming: readonly string[];
+  /** Code of the region, e.g. `eu-west-1`. */
   readonly region: string;
+  /** Id of the VPC. */
   readonly vpcId: string;
+  /** IPv4 range of the VPC. */
   readonly cidr: string;
+  /** Ids of the private subnets, in the order of zones. */
   readonly privateSubnetIds: readonly string[];
+  /** Ids of the route tables of the private subnets. */
   readonly privateRouteTableIds: readonly string[];
 }
 

@@ -9,9 +9,13 @@ import { AWS_NAMES } from './names';
 
 /** What flow logs need. */
 export interface FlowLogsProps {
+  /** From the general to the particular, e.g. `['ml']`; resource names are made of it. */
   readonly naming: readonly string[];
+  /** Code of the region, e.g. `eu-west-1`. */
   readonly region: string;
+  /** Id of the VPC. */
   readonly vpcId: string;
+  /** One of the periods that `logRetentionDays` returns. */
   readonly retentionDays: number;
 }
 

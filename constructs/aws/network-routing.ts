@@ -10,10 +10,15 @@ import { AWS_NAMES } from './names';
 
 /** Subnets to be connected; lists are in the order of zones. */
 export interface RoutingProps {
+  /** From the general to the particular, e.g. `['ml']`; resource names are made of it. */
   readonly naming: readonly string[];
+  /** Id of the VPC. */
   readonly vpcId: string;
+  /** Ids of the private subnets, in the order of zones. */
   readonly privateSubnetIds: readonly string[];
+  /** Ids of the public subnets, in the order of zones. */
   readonly publicSubnetIds: readonly string[];
+  /** One a zone, or a single one. */
   readonly natGateways: 'per-zone' | 'single';
 }
 

@@ -25,7 +25,9 @@ const BRAND = Symbol.for('lnmt/aws/network');
 
 /** A VPC, created here or adopted. */
 export interface IVpcNetwork extends INetwork {
+  /** Code of the region that it lives in. */
   readonly region: string;
+  /** Id of the VPC. */
   readonly vpcId: string;
   /** One subnet a zone, without public addresses. */
   readonly privateSubnetIds: readonly string[];
@@ -41,11 +43,13 @@ export interface VpcNetworkProps extends NetworkProps, AwsContext {
 
 /** Props of an adopted VPC. */
 export interface ImportedVpcProps {
+  /** Id of the VPC. */
   readonly vpcId: string;
   /** IPv4 range of the VPC. */
   readonly cidr: string;
   /** Ids of subnets for nodes and data, in at least two zones, with a route to the internet or to private endpoints. */
   readonly privateSubnetIds: readonly string[];
+  /** Code of the region, e.g. `eu-west-1`. */
   readonly region: string;
 }
 

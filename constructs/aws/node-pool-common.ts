@@ -9,9 +9,13 @@ import { SYSTEM_POOL } from './system-nodes';
 
 /** What pools with and without GPUs are asked for alike. */
 export interface PoolRequest {
+  /** Name of the pool, as the program writes it. */
   readonly name: string;
+  /** Nodes at least. @default 0 */
   readonly minNodes?: number;
+  /** Nodes at most. */
   readonly maxNodes: number;
+  /** Rungs in the order in which they are tried. @default [Capacity.onDemand()] */
   readonly capacity?: readonly Capacity[];
 }
 
@@ -19,8 +23,11 @@ export interface PoolRequest {
 export interface PoolPlan {
   /** Legal as a name of objects and as a label. */
   readonly poolName: string;
+  /** Nodes at least. */
   readonly minNodes: number;
+  /** Nodes at most. */
   readonly maxNodes: number;
+  /** Rungs in the order in which they are tried. */
   readonly capacity: readonly Capacity[];
   /** The Capacity Block, when the pool is made of one. @default - Karpenter provides the pool */
   readonly block?: Capacity;

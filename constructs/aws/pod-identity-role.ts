@@ -4,10 +4,15 @@ import { serviceRole } from './iam';
 
 /** What the trust policy of a pod's role names. */
 export interface PodIdentityRoleProps {
+  /** From the general to the particular, e.g. `['ml']`; resource names are made of it. */
   readonly naming: readonly string[];
+  /** Code of the region, e.g. `eu-west-1`. */
   readonly region: string;
+  /** The cluster whose service account takes the role. */
   readonly cluster: { readonly clusterArn: string };
+  /** Namespace of the service account. */
   readonly namespace: string;
+  /** Name of the service account. */
   readonly serviceAccountName: string;
 }
 

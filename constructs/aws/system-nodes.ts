@@ -20,13 +20,21 @@ export const EKS_EFFECTS = {
 
 /** The system pool of a cluster. */
 export interface SystemNodesProps {
+  /** From the general to the particular, e.g. `['ml']`; resource names are made of it. */
   readonly naming: readonly string[];
+  /** Name of the cluster; may be a token. */
   readonly clusterName: string;
+  /** Kubernetes version of the nodes. */
   readonly version: string;
+  /** ARN of the role of its nodes. */
   readonly nodeRoleArn: string;
+  /** Ids of the subnets of the nodes. */
   readonly subnetIds: readonly string[];
+  /** Size of the pool. */
   readonly options: SystemNodesOptions;
+  /** Tags of the machines. */
   readonly tags: Readonly<Record<string, string>>;
+  /** What has to exist before the nodes. */
   readonly dependsOn: readonly ITerraformDependable[];
 }
 
