@@ -1,5 +1,5 @@
-import type { App } from 'cdktf';
-import { TerraformStack, TerraformVariable } from 'cdktf';
+import type { App, TerraformStack } from 'cdktf';
+import { TerraformVariable } from 'cdktf';
 import type { Construct } from 'constructs';
 import type { ICloud } from 'lnmt';
 import {

@@ -1,0 +1,223 @@
+import { METRICS, REQUESTS_PER_SECOND_METRIC } from '../../../runtime/contract';
+import {
+  Accelerator,
+  Auth,
+  Images,
+  InferenceEndpoint,
+  Model,
+  PodResources,
+  Rollout,
+  Scaling,
+  SecretReference,
+} from 'lnmt';
+import type { ICloud, InferenceEndpointProps } from 'lnmt';
+import { AwsCloud } from 'lnmt/aws';
+import type { SynthesizedApp } from 'lnmt/testing';
+import { FakeCloud, synthApp } from 'lnmt/testing';
+import { describe, expect, it } from 'vitest';
+import { checkPodSecurity } from '../../support/pod-security';
+import { auth, clouds, digests, manifest, manifestsOf, model, twoStacks } from './support';
+
+/** An endpoint `digits` on a platform `ml`, synthesized. */
+function endpoint(props: Partial<InferenceEndpointProps> = {}, cloud: ICloud = new FakeCloud()): SynthesizedApp {
+  return synthApp((app) => {
+    const { workloads, platform } = twoStacks(app, cloud);
+    new InferenceEndpoint(workloads, 'digits', { platform, model, auth, ...props });
+  });
+}
+
+interface PodTemplate {
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly containers: readonly [{ readonly image: string } & Readonly<Record<string, unknown>>];
+      } & Readonly<Record<string, unknown>>;
+    };
+  };
+}
+
+function podOf(app: SynthesizedApp): PodTemplate['spec']['template']['spec'] {
+  const deployment = manifest(app, 'ml-workloads', 'Deployment', 'digits') as unknown as PodTemplate;
+  return deployment.spec.template.spec;
+}
+
+describe('an endpoint as architecture.md describes its autoscaler and its highly available Deployment', () => {
+  const app = endpoint(
+    {
+      scaling: Scaling.between(3, 50).cpu(70).memory(80).requestsPerSecond(100),
+      resources: PodResources.of({ cpu: '500m', cpuLimit: '2000m', memory: '1Gi', memoryLimit: '4Gi' }),
+      rollout: Rollout.rolling({ maxUnavailable: 1, maxSurge: 1 }),
+      probes: { readinessPeriodSeconds: 10, livenessPeriodSeconds: 30 },
+    },
+    new AwsCloud({ region: 'eu-west-1' }),
+  );
+
+  it('has 3 to 50 replicas, following cpu 70, memory 80 and 100 requests a second and pod', () => {
+    expect(manifest(app, 'ml-workloads', 'HorizontalPodAutoscaler', 'digits-hpa')).toMatchObject({
+      apiVersion: 'autoscaling/v2',
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'digits' },
+        minReplicas: 3,
+        maxReplicas: 50,
+        metrics: [
+          { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 70 } } },
+          { type: 'Resource', resource: { name: 'memory', target: { type: 'Utilization', averageUtilization: 80 } } },
+          {
+            type: 'Pods',
+            pods: {
+              metric: { name: 'inference_requests_per_second' },
+              target: { type: 'AverageValue', averageValue: '100' },
+            },
+          },
+        ],
+      },
+    });
+  });
+
+  it('asks for 500m and 1Gi and is limited to 2000m and 4Gi', () => {
+    expect(podOf(app).containers[0]).toMatchObject({
+      resources: { requests: { cpu: '500m', memory: '1Gi' }, limits: { cpu: '2000m', memory: '4Gi' } },
+    });
+  });
+
+  it('is replaced one by one: maxUnavailable 1, maxSurge 1', () => {
+    expect(manifest(app, 'ml-workloads', 'Deployment', 'digits')).toMatchObject({
+      spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 1 } } },
+    });
+  });
+
+  it('is asked every 10 and every 30 seconds, on three truths of which /health is an alias', () => {
+    expect(podOf(app).containers[0]).toMatchObject({
+      readinessProbe: { httpGet: { path: '/v2/health/ready' }, periodSeconds: 10 },
+      livenessProbe: { httpGet: { path: '/v2/health/live' }, periodSeconds: 30 },
+      startupProbe: { httpGet: { path: '/health/startup' } },
+      ports: expect.arrayContaining([expect.objectContaining({ containerPort: 8080 })]) as unknown,
+    });
+  });
+
+  it('puts every replica on a node of its own when that is asked for and fits', () => {
+    const strict = endpoint({ scaling: Scaling.fixed(3), spread: 'strict' });
+    expect(podOf(strict)['affinity']).toMatchObject({
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname' }],
+      },
+    });
+    expect(manifest(strict, 'ml-workloads', 'Deployment', 'digits')).toMatchObject({ spec: { replicas: 3 } });
+  });
+
+  it('never has its metric without the adapter rule that makes it exist, and the counter behind the rule', () => {
+    expect(REQUESTS_PER_SECOND_METRIC).toBe('inference_requests_per_second');
+    const adapter = app
+      .stack('ml-workloads')
+      .resources('helm_release')
+      .find((release) => release['name'] === 'prometheus-adapter');
+    expect(JSON.stringify(adapter?.['values'])).toContain(REQUESTS_PER_SECOND_METRIC);
+    expect(JSON.stringify(adapter?.['values'])).toContain(METRICS.inferenceRequests.name);
+  });
+});
+
+describe.each(clouds)('an endpoint on %s', (target, make) => {
+  const app = endpoint({}, make());
+
+  it('has everything that serving needs, in the namespace of the platform', () => {
+    const kinds = manifestsOf(app, 'ml-workloads')
+      .filter((object) => object.namespace === 'ml-inference' && object.name.startsWith('digits'))
+      .map((object) => object.kind);
+    expect(new Set(kinds)).toEqual(
+      new Set([
+        'ConfigMap',
+        'Deployment',
+        'ExternalSecret',
+        'HorizontalPodAutoscaler',
+        'NetworkPolicy',
+        'PodDisruptionBudget',
+        'Service',
+        'ServiceAccount',
+        'ServiceMonitor',
+      ]),
+    );
+  });
+
+  it('passes the restricted standard with every pod of its stack', () => {
+    expect(checkPodSecurity(manifestsOf(app, 'ml-workloads')).faults).toEqual([]);
+  });
+
+  it('has resource metrics to follow: metrics-server is installed where the target serves none', () => {
+    const releases = app
+      .stack('ml-workloads')
+      .resources('helm_release')
+      .map((release) => release['name']);
+    const serves = target === 'AwsCloud';
+    expect(releases.includes('metrics-server')).toBe(!serves);
+  });
+
+  it('may read its own model and nothing else', () => {
+    const grants = JSON.stringify(app.stack('ml-workloads').document);
+    if (target === 'OnPremCloud') return expect(grants).not.toContain('s3:PutObject');
+    expect(grants).toContain('digits/');
+    expect(grants).not.toContain('s3:PutObject');
+  });
+});
+
+describe('an endpoint with accelerators', () => {
+  const app = endpoint(
+    {
+      accelerator: Accelerator.NVIDIA_L4,
+      scaling: Scaling.between(1, 3).requestsPerSecond(10),
+    },
+    new AwsCloud({ region: 'eu-west-1' }),
+  );
+
+  it('keeps its GPU limit in the rendered manifest, as text', () => {
+    expect(podOf(app).containers[0]).toMatchObject({
+      resources: { limits: { 'nvidia.com/gpu': '1' }, requests: { 'nvidia.com/gpu': '1' } },
+    });
+  });
+
+  it('runs the CUDA image on a pool of its own, which it selects and tolerates', () => {
+    expect(podOf(app).containers[0].image).toContain('/inference-cuda@sha256:');
+    expect(podOf(app)).toMatchObject({
+      nodeSelector: { 'lnmt.dev/node-pool': 'digits' },
+      tolerations: expect.arrayContaining([expect.objectContaining({ key: 'nvidia.com/gpu' })]) as unknown,
+    });
+    expect(manifestsOf(app, 'ml-workloads').some((object) => object.kind === 'NodePool')).toBe(true);
+  });
+});
+
+describe('images of an endpoint', () => {
+  it('come from the registry of the platform when no other is named, without an account id in the program', () => {
+    const app = endpoint({ images: Images.fromPlatform(digests) }, new AwsCloud({ region: 'eu-west-1' }));
+    expect(podOf(app).containers[0].image).toMatch(
+      /^<\w+>\.dkr\.ecr\.eu-west-1\.amazonaws\.com\/ml\/inference@sha256:/,
+    );
+  });
+
+  it('come from the registry that is named', () => {
+    expect(podOf(endpoint()).containers[0].image).toBe(`registry.example.com/lnmt/inference@${digests['inference']}`);
+  });
+});
+
+describe('who may call an endpoint', () => {
+  it('proves it with keys that the server reads from a mounted secret', () => {
+    const app = endpoint({ auth: Auth.apiKeys(SecretReference.fromKubernetes('made-by-hand')) });
+    expect(podOf(app)['volumes']).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ secret: expect.objectContaining({ secretName: 'made-by-hand' }) as unknown }),
+      ]),
+    );
+  });
+
+  it('is anyone where that was said with a reason', () => {
+    const app = endpoint({ auth: Auth.none({ reason: 'behind the gateway of the shop' }) });
+    expect(manifest(app, 'ml-workloads', 'ConfigMap', 'digits-config')).toMatchObject({ data: { LNMT_AUTH: 'none' } });
+  });
+});
+
+it('an endpoint gives its callers a URL and its dashboards queries', () => {
+  synthApp((app) => {
+    const { workloads, platform } = twoStacks(app, new FakeCloud());
+    const digits = new InferenceEndpoint(workloads, 'digits', { platform, model: Model.fromStore('digits', 3), auth });
+    expect(digits.url).toBe('http://digits.ml-inference.svc:8080');
+    expect(digits.metrics.requestRate()).toContain(METRICS.inferenceRequests.name);
+  });
+});
