@@ -14,6 +14,9 @@ export const GPU_TAINT: NodeTaint = { key: 'nvidia.com/gpu', value: 'present', e
 /** Keeps everything but the cluster's own add-ons off the system pool. */
 export const SYSTEM_TAINT: NodeTaint = { key: 'CriticalAddonsOnly', value: 'true', effect: 'NoSchedule' };
 
+/** Lets what a cluster needs before it has other nodes run on the system pool. */
+export const SYSTEM_TOLERATION = { key: SYSTEM_TAINT.key, operator: 'Exists', effect: SYSTEM_TAINT.effect } as const;
+
 /** Where pods go: what a node pool tells its consumers. */
 export interface Placement {
   /** Labels that a node must carry. */

@@ -1,3 +1,4 @@
+import { SYSTEM_TOLERATION } from '../scheduling';
 import type { Addon } from './addon';
 import { CATALOGUE } from './catalogue';
 
@@ -27,6 +28,8 @@ export function argoCd(): Addon {
     chart: CATALOGUE.argoCd,
     values: {
       crds: { install: true, keep: true },
+      // It installs what brings the other nodes, so it runs on those that are there first.
+      global: { tolerations: [SYSTEM_TOLERATION] },
       dex: { enabled: false },
       configs: {
         params: { 'server.insecure': false },

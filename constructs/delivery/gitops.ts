@@ -43,7 +43,7 @@ export function bootstrap(
   const { workloads, binding, checks } = input;
   helmProvider(workloads);
   const chain: Release[] = [];
-  if (workloads.props.bootstrap) chain.push(addonRelease(workloads, controller, []));
+  if (workloads.props.bootstrap) chain.push(addonRelease(workloads, controller, [], true));
   const owners = input.releases.flatMap((planned) =>
     planned.kind === 'addon' ? planned.owners : planned.parts.map((released) => released.owner),
   );

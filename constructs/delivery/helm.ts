@@ -56,8 +56,17 @@ function providerConnection(workloads: Workloads, connection: ClusterConnection)
   };
 }
 
-/** A Helm release of a chart of others. */
-export function addonRelease(workloads: Workloads, addon: Addon, dependsOn: ITerraformDependable[]): Release {
+/**
+ * A Helm release of a chart of others.
+ *
+ * @param createNamespace true where no release before it creates the namespace
+ */
+export function addonRelease(
+  workloads: Workloads,
+  addon: Addon,
+  dependsOn: ITerraformDependable[],
+  createNamespace = false,
+): Release {
   return defineRelease(workloads, addon.name, {
     name: addon.name,
     namespace: addon.namespace,
@@ -66,6 +75,7 @@ export function addonRelease(workloads: Workloads, addon: Addon, dependsOn: ITer
     version: addon.chart.version,
     values: addon.values === undefined ? undefined : [Fn.yamlencode(addon.values)],
     dependsOn,
+    ...(createNamespace ? { createNamespace } : {}),
     ...waiting(true),
   });
 }
