@@ -382,6 +382,10 @@ describe('a CPU pool', () => {
     expect(pool.kubernetes.addons).toEqual([]);
   });
 
+  it('is there before the operators that need its nodes', () => {
+    expect(cpuPool(new ComputeStack()).kubernetes.objects.map((each) => each.layer)).toEqual(['10-operators']);
+  });
+
   it('takes the cheapest shape of a price table', () => {
     const pool = cpuPool(new ComputeStack(), { prices: { 'm7g.xlarge': 1, 'm7i.xlarge': 2 } });
     expect(pool.shape.name).toBe('m7g.xlarge');
