@@ -70,7 +70,7 @@ export class OnPremCache extends Construct implements ICache {
     this.kubernetes = {
       addons,
       objects: [
-        ownNamespace(name),
+        ...ownNamespace(this, name, props.onRemoval),
         ...generatePassword(site.secrets, { key, username: 'default' }),
         {
           id: 'server',

@@ -39,7 +39,7 @@ export class OnPremDnsZone extends Construct implements IDnsZone {
     this.kubernetes = {
       addons: certificates.issuerName === undefined ? [certManager()] : [],
       objects: [
-        ownNamespace(name),
+        ...ownNamespace(this, name, props.onRemoval),
         ...issuerOf(props.site, certificates, issuer),
         {
           id: 'certificate',

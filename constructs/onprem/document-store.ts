@@ -11,6 +11,7 @@ import { expectHere, ONPREM } from './context';
 import type { OnPremContext, OnPremSite } from './context';
 import { generatePassword } from './generated-password';
 import { certificatesOf, fromNamespaces, keepUnlessDestroyed, serverName } from './in-cluster';
+import { ownNamespace } from './restricted-namespace';
 import { syncSecret, syncSecretInto } from './synced-secret';
 import type { SyncedSecret } from './synced-secret';
 
@@ -58,6 +59,7 @@ export class OnPremDocumentStore extends Construct implements IDocumentStore {
     this.kubernetes = {
       addons: [operator, ...addons],
       objects: [
+        ...ownNamespace(this, operator.namespace, onRemoval),
         ...generatePassword(site.secrets, { key: credentials.key, username: DATABASE }),
         {
           id: 'replica-set',

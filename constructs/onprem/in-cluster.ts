@@ -8,6 +8,7 @@ import type { CertificateIssuer } from '../kubernetes/server-certificate';
 import { KUBERNETES_NAMES, legalName } from '../names';
 import type { RemovalPolicy } from '../stateful';
 import type { OnPremSite } from './context';
+import { KEEP } from './restricted-namespace';
 
 /** Longest name that leaves room for the suffixes of services and pods. */
 const SERVER_NAMES = { maxLength: 50 };
@@ -45,5 +46,6 @@ export function mainObject(owner: Construct): ApiObject {
 
 /** Lets Helm leave an object behind when its release is removed, unless it is to be destroyed. */
 export function keepUnlessDestroyed(owner: Construct, onRemoval: RemovalPolicy = 'retain'): void {
-  if (onRemoval === 'retain') mainObject(owner).metadata.addAnnotation('helm.sh/resource-policy', 'keep');
+  if (onRemoval === 'destroy') return;
+  for (const [key, value] of Object.entries(KEEP)) mainObject(owner).metadata.addAnnotation(key, value);
 }

@@ -73,7 +73,7 @@ export class OnPremDatabase extends Construct implements IRelationalDatabase {
     this.kubernetes = {
       addons: [cloudNativePg()],
       objects: [
-        ownNamespace(name),
+        ...ownNamespace(this, name, props.onRemoval),
         ...generatePassword(site.secrets, { key, username: this.databaseName }),
         {
           id: 'cluster',

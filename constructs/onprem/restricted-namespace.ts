@@ -1,15 +1,39 @@
 import { ApiObject } from 'cdk8s';
 import type { Chart } from 'cdk8s';
+import { TerraformStack } from 'cdktf';
+import type { IConstruct } from 'constructs';
 import type { KubernetesObjects } from '../cloud/kubernetes-parts';
+import type { RemovalPolicy } from '../stateful';
 import { LABELS, MANAGED_BY } from '../../runtime/contract';
 
-/** Adds a namespace that admits restricted pods only. */
-export function restrictedNamespace(chart: Chart, name: string): ApiObject {
-  return new ApiObject(chart, 'Namespace', {
+/** Lets Helm leave an object behind when its release is removed. */
+export const KEEP = { 'helm.sh/resource-policy': 'keep' } as const;
+
+const CLAIMED = Symbol.for('lnmt/onprem/namespaces');
+
+/**
+ * A namespace that admits restricted pods only, once a stack. It is left behind with what is in it, unless that is to be destroyed:
+ * removing a namespace removes also what Helm was told to keep.
+ */
+export function ownNamespace(
+  scope: IConstruct,
+  name: string,
+  onRemoval: RemovalPolicy = 'retain',
+): KubernetesObjects[] {
+  const stack = TerraformStack.of(scope) as TerraformStack & { [CLAIMED]?: Set<string> };
+  const claimed = (stack[CLAIMED] ??= new Set());
+  if (claimed.has(name)) return [];
+  claimed.add(name);
+  return [{ id: 'namespace', layer: '00-crds', define: (chart) => defineNamespace(chart, name, onRemoval) }];
+}
+
+function defineNamespace(chart: Chart, name: string, onRemoval: RemovalPolicy): void {
+  new ApiObject(chart, 'Namespace', {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: {
       name,
+      ...(onRemoval === 'retain' ? { annotations: KEEP } : {}),
       labels: {
         [LABELS.managedBy]: MANAGED_BY,
         'pod-security.kubernetes.io/enforce': 'restricted',
@@ -17,9 +41,4 @@ export function restrictedNamespace(chart: Chart, name: string): ApiObject {
       },
     },
   });
-}
-
-/** The namespace of a building block: everything that it runs in the cluster lives there, and nothing else does. */
-export function ownNamespace(name: string): KubernetesObjects {
-  return { id: 'namespace', layer: '00-crds', define: (chart) => void restrictedNamespace(chart, name) };
 }

@@ -1,5 +1,5 @@
 import { EXTERNAL_SECRETS } from '../addons/external-secrets';
-import { KUBERNETES_NAMES, legalName } from '../names';
+import { legalName } from '../names';
 import { serverUrl } from './server-url';
 
 /** Options of {@link OnPremSecrets.vault}. */
@@ -15,6 +15,9 @@ export interface VaultOptions {
   /** Base64 PEM of the authority that signed the server's certificate. @default - the public ones */
   readonly caBundle?: string;
 }
+
+/** One part of a key: four of them fit into the name of a Kubernetes Secret. */
+const PART = { maxLength: 60, letterFirst: false };
 
 /** Service account that reads Kubernetes Secrets for External Secrets. */
 export const SECRET_READER = 'lnmt-secret-reader';
@@ -70,10 +73,10 @@ export class OnPremSecrets {
     readonly provider: Readonly<Record<string, object>>,
   ) {}
 
-  /** Key of a secret: the name of a Kubernetes Secret, or a path in Vault. */
+  /** Key of a secret: the name of a Kubernetes Secret (`ml.api-keys`), or a path in Vault (`ml/api-keys`). */
   key(naming: readonly string[]): string {
-    if (this.kind === 'kubernetes') return legalName(KUBERNETES_NAMES.label, naming);
-    return naming.map((part) => legalName({ ...KUBERNETES_NAMES.label, letterFirst: false }, [part])).join('/');
+    const parts = naming.map((part) => legalName(PART, [part]));
+    return parts.join(this.kind === 'kubernetes' ? '.' : '/');
   }
 }
 

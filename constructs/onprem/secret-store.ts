@@ -9,7 +9,7 @@ import { expectHere, ONPREM } from './context';
 import type { OnPremContext } from './context';
 import { SECRET_READER, SECRET_VALUE_FIELD } from './secret-backend';
 import type { OnPremSecrets } from './secret-backend';
-import { restrictedNamespace } from './restricted-namespace';
+import { ownNamespace } from './restricted-namespace';
 
 /** External Secrets, reading Kubernetes Secrets of one namespace, or Vault. */
 export class OnPremSecretStore extends Construct implements ISecretStore {
@@ -51,7 +51,7 @@ export class OnPremSecretStore extends Construct implements ISecretStore {
     const { namespace } = this.secrets;
     if (namespace === undefined) return [];
     return [
-      { id: 'secrets-namespace', layer: '00-crds', define: (chart) => void restrictedNamespace(chart, namespace) },
+      ...ownNamespace(this, namespace),
       { id: 'secret-reader', layer: '20-platform', namespace, define: defineReader },
     ];
   }
