@@ -43,7 +43,7 @@ export function writeArgocd(input: DeliveryInput): DeliveryOutput {
       entries.push(chartEntry(planned, `${git.outputPath}/charts/${chart.name}`));
     }
     values.forEach((value) => used.add(value));
-    const application = childApplication(input, git, controller.namespace, planned, position, values);
+    const application = childApplication(input, git, controller.namespace, { planned, position, values });
     put(`apps/templates/${planned.name}.yaml`, objectText(workloads, application, binding, HELM_DIALECT).text);
   });
   put('apps/Chart.yaml', chartYaml(`${workloads.stack.node.id}-apps`));
@@ -59,28 +59,17 @@ export function writeArgocd(input: DeliveryInput): DeliveryOutput {
   return { stackFiles: new Map([...stackFiles, indexFile(input, entries, charts)]), sharedFiles };
 }
 
-function childApplication(
-  input: DeliveryInput,
-  git: GitSource,
-  namespace: string,
-  planned: PlannedRelease,
-  position: number,
-  values: readonly string[],
-): ManifestObject {
-  const source =
-    planned.kind === 'addon'
-      ? {
-          repoURL: planned.addon.chart.repository.replace(/^oci:\/\//, ''),
-          chart: planned.addon.chart.name,
-          targetRevision: planned.addon.chart.version,
-          helm: { releaseName: planned.name, valuesObject: planned.addon.values ?? {} },
-        }
-      : {
-          repoURL: git.url,
-          targetRevision: git.revision,
-          path: `${git.path}/charts/${planned.name}`,
-          helm: { releaseName: planned.name, valuesObject: boundValues(values, input.binding) },
-        };
+/** One release as an Application. */
+interface Child {
+  readonly planned: PlannedRelease;
+  /** Place in the order of installation. */
+  readonly position: number;
+  /** Late-bound values that it needs. */
+  readonly values: readonly string[];
+}
+
+function childApplication(input: DeliveryInput, git: GitSource, namespace: string, child: Child): ManifestObject {
+  const { planned, position } = child;
   return {
     apiVersion: API,
     kind: 'Application',
@@ -93,24 +82,11 @@ function childApplication(
     spec: {
       project: projectName(input),
       destination: {
-        server: 'https://kubernetes.default.svc',
+        server: IN_CLUSTER,
         namespace: planned.kind === 'addon' ? planned.addon.namespace : RELEASE_NAMESPACE,
       },
-      source,
-      // Replicas belong to the autoscaler, CA bundles to the controllers that inject them.
-      ignoreDifferences: [
-        { group: 'apps', kind: 'Deployment', jsonPointers: ['/spec/replicas'] },
-        {
-          group: 'admissionregistration.k8s.io',
-          kind: 'ValidatingWebhookConfiguration',
-          jqPathExpressions: ['.webhooks[].clientConfig.caBundle'],
-        },
-        {
-          group: 'admissionregistration.k8s.io',
-          kind: 'MutatingWebhookConfiguration',
-          jqPathExpressions: ['.webhooks[].clientConfig.caBundle'],
-        },
-      ],
+      source: childSource(input, git, child),
+      ignoreDifferences: IGNORED_DIFFERENCES,
       syncPolicy: {
         automated: { prune: planned.layer !== '00-crds', selfHeal: true },
         syncOptions: ['ServerSideApply=true', 'SkipDryRunOnMissingResource=true', 'RespectIgnoreDifferences=true'],
@@ -119,6 +95,44 @@ function childApplication(
     },
   };
 }
+
+function childSource(input: DeliveryInput, git: GitSource, { planned, values }: Child): object {
+  if (planned.kind === 'addon') {
+    const { chart, values: valuesObject = {} } = planned.addon;
+    return {
+      repoURL: withoutScheme(chart.repository),
+      chart: chart.name,
+      targetRevision: chart.version,
+      helm: { releaseName: planned.name, valuesObject },
+    };
+  }
+  return {
+    repoURL: git.url,
+    targetRevision: git.revision,
+    path: `${git.path}/charts/${planned.name}`,
+    helm: { releaseName: planned.name, valuesObject: boundValues(values, input.binding) },
+  };
+}
+
+// Argo CD names OCI registries without a scheme.
+function withoutScheme(repository: string): string {
+  return repository.replace(/^oci:\/\//, '');
+}
+
+/** The API server of the cluster that Argo CD runs in. */
+const IN_CLUSTER = 'https://kubernetes.default.svc';
+
+const CA_BUNDLES = ['.webhooks[].clientConfig.caBundle'] as const;
+
+/** Replicas belong to the autoscaler, CA bundles to the controllers that inject them. */
+const IGNORED_DIFFERENCES = [
+  { group: 'apps', kind: 'Deployment', jsonPointers: ['/spec/replicas'] },
+  ...['ValidatingWebhookConfiguration', 'MutatingWebhookConfiguration'].map((kind) => ({
+    group: 'admissionregistration.k8s.io',
+    kind,
+    jqPathExpressions: CA_BUNDLES,
+  })),
+];
 
 // Definitions stay when their Application goes: removing one removes every object of its kind.
 function finalizerUnlessDefinitions(planned: PlannedRelease): { readonly finalizers?: readonly string[] } {
@@ -135,20 +149,6 @@ function rootObjects(
   namespace: string,
   values: readonly string[],
 ): readonly ManifestObject[] {
-  const charts = input.releases.flatMap((planned) =>
-    planned.kind === 'addon' ? [planned.addon.chart.repository.replace(/^oci:\/\//, '')] : [],
-  );
-  const project: ManifestObject = {
-    apiVersion: API,
-    kind: 'AppProject',
-    metadata: { name: projectName(input), namespace },
-    spec: {
-      description: 'What LNMT synthesized for this platform, and nothing else',
-      sourceRepos: [...new Set([git.url, ...charts])].sort(),
-      destinations: [{ server: 'https://kubernetes.default.svc', namespace: '*' }],
-      clusterResourceWhitelist: [{ group: '*', kind: '*' }],
-    },
-  };
   const root: ManifestObject = {
     apiVersion: API,
     kind: 'Application',
@@ -159,7 +159,7 @@ function rootObjects(
     },
     spec: {
       project: projectName(input),
-      destination: { server: 'https://kubernetes.default.svc', namespace },
+      destination: { server: IN_CLUSTER, namespace },
       source: {
         repoURL: git.url,
         targetRevision: git.revision,
@@ -169,5 +169,22 @@ function rootObjects(
       syncPolicy: { automated: { prune: true, selfHeal: true }, syncOptions: ['ServerSideApply=true'] },
     },
   };
-  return [project, root];
+  return [project(input, git, namespace), root];
+}
+
+function project(input: DeliveryInput, git: GitSource, namespace: string): ManifestObject {
+  const charts = input.releases.flatMap((planned) =>
+    planned.kind === 'addon' ? [withoutScheme(planned.addon.chart.repository)] : [],
+  );
+  return {
+    apiVersion: API,
+    kind: 'AppProject',
+    metadata: { name: projectName(input), namespace },
+    spec: {
+      description: 'What LNMT synthesized for this platform, and nothing else',
+      sourceRepos: [...new Set([git.url, ...charts])].sort(),
+      destinations: [{ server: IN_CLUSTER, namespace: '*' }],
+      clusterResourceWhitelist: [{ group: '*', kind: '*' }],
+    },
+  };
 }

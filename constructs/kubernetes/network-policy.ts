@@ -68,32 +68,20 @@ export function denyAllBut(scope: Construct, id: string, props: DenyAllButProps)
     spec: {
       podSelector: podSelector ? { matchLabels: podSelector } : {},
       policyTypes: egress ? ['Ingress', 'Egress'] : ['Ingress'],
-      ingress: [
-        ...one.map((pods) => ({ from: [pods] })),
-        ...ingress.map((rule) => ({
-          from: peers(scope, 'ingressFrom', rule),
-          ports: ports(
-            scope,
-            'ingressFrom',
-            rule,
-            rule.ports.map((port) => ({ port, protocol: 'TCP' })),
-          ),
-        })),
-      ],
-      egress: egress && [
-        ...one.map((pods) => ({ to: [pods] })),
-        ...egress.map((rule) => ({
-          to: peers(scope, 'egress', rule),
-          ports: ports(
-            scope,
-            'egress',
-            rule,
-            rule.ports.map(({ port, protocol }) => ({ port, protocol })),
-          ),
-        })),
-      ],
+      ingress: [...one.map((pods) => ({ from: [pods] })), ...ingress.map((rule) => ingressRule(scope, rule))],
+      egress: egress && [...one.map((pods) => ({ to: [pods] })), ...egress.map((rule) => egressRule(scope, rule))],
     },
   });
+}
+
+function ingressRule(scope: Construct, rule: PortIngressRule): object {
+  const open = rule.ports.map((port) => ({ port, protocol: 'TCP' }));
+  return { from: peers(scope, 'ingressFrom', rule), ports: ports(scope, 'ingressFrom', rule, open) };
+}
+
+function egressRule(scope: Construct, rule: EgressRule): object {
+  const open = rule.ports.map(({ port, protocol }) => ({ port, protocol }));
+  return { to: peers(scope, 'egress', rule), ports: ports(scope, 'egress', rule, open) };
 }
 
 type Peer =

@@ -46,19 +46,12 @@ export class TrainingWorkload extends Construct {
     this.metadata = { name: props.name, namespace: props.namespace, labels };
     this.check(props);
 
-    this.object('Config', 'v1', 'ConfigMap', { data: trainingConfig(props) }, `${props.name}-config`);
-    const account = { automountServiceAccountToken: false };
-    this.object(
-      'ServiceAccount',
-      'v1',
-      'ServiceAccount',
-      account,
-      this.serviceAccountName,
-      props.serviceAccount?.annotations,
-    );
+    this.object('Config', 'ConfigMap', { data: trainingConfig(props) }, { name: `${props.name}-config` });
+    const account = { name: this.serviceAccountName, annotations: props.serviceAccount?.annotations };
+    this.object('ServiceAccount', 'ServiceAccount', { automountServiceAccountToken: false }, account);
     // Ranks look for one another before any of them is ready.
     const rendezvous = { clusterIP: 'None', publishNotReadyAddresses: true, selector: this.podSelector };
-    this.object('Rendezvous', 'v1', 'Service', { spec: rendezvous });
+    this.object('Rendezvous', 'Service', { spec: rendezvous });
     denyAllBut(this, 'NetworkPolicy', {
       ...this.metadata,
       podSelector: this.podSelector,
@@ -123,12 +116,10 @@ export class TrainingWorkload extends Construct {
 
   private object(
     id: string,
-    apiVersion: string,
     kind: string,
     body: Record<string, unknown>,
-    name = this.metadata.name,
-    annotations?: Readonly<Record<string, string>>,
+    metadata: { readonly name?: string; readonly annotations?: Readonly<Record<string, string>> } = {},
   ): void {
-    new ApiObject(this, id, { apiVersion, kind, metadata: { ...this.metadata, name, annotations }, ...body });
+    new ApiObject(this, id, { apiVersion: 'v1', kind, metadata: { ...this.metadata, ...metadata }, ...body });
   }
 }
