@@ -26,8 +26,8 @@ export interface ContainerInsightsProps extends AwsContext {
 
 /**
  * The CloudWatch agent and Fluent Bit as an add-on of EKS. Both may write to the four log groups of the cluster, which exist
- * before them, and cannot make others. Its
- * pods tolerate every taint by default.
+ * before them, and cannot make others. Its pods tolerate every taint: nodes with accelerators are watched too, and Terraform
+ * waits for the add-on while there are only system nodes.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-reference-performance-logs-EKS.html
  */
@@ -58,6 +58,7 @@ export class ContainerInsights extends Construct {
       addonName: 'amazon-cloudwatch-observability',
       resolveConflictsOnCreate: 'OVERWRITE',
       resolveConflictsOnUpdate: 'PRESERVE',
+      configurationValues: JSON.stringify({ tolerations: [{ operator: 'Exists' }] }),
       podIdentityAssociation: [{ roleArn: role.arn, serviceAccount: AGENT.serviceAccountName }],
       dependsOn: [policy, ...groups],
     });
