@@ -78,14 +78,19 @@ export class EksCluster extends Construct implements IEksCluster {
     this.connection = execConnection(this.region, this.clusterName, resource.endpoint, certificate);
     this.kubeconfigCommand = kubeconfigCommand(this.region, this.clusterName);
     addClusterAccess(this, {
-      ...this,
+      region: this.region,
+      clusterName: this.clusterName,
+      clusterSecurityGroupId: this.clusterSecurityGroupId,
       administrators: props.administrators ?? [],
       access: props.access,
       cidr: network.cidr,
     });
     const systemRole = nodeRole(this, 'SystemNode', props);
     const karpenterRole = nodeRole(this, 'KarpenterNode', props);
-    addNodeAccess(this, 'KarpenterNodeAccess', { ...this, roleArn: karpenterRole.role.arn });
+    addNodeAccess(this, 'KarpenterNodeAccess', {
+      clusterName: this.clusterName,
+      roleArn: karpenterRole.role.arn,
+    });
     this.addSystemNodes(props, network, resource, systemRole);
     const karpenter = new KarpenterController(this, 'Karpenter', {
       naming: props.naming,

@@ -118,7 +118,14 @@ export class VpcNetwork extends Construct implements IVpcNetwork {
       publicSubnetIds: publicSubnets.map((subnet) => subnet.id),
       natGateways,
     });
-    addNetworkEndpoints(this, { ...this, privateRouteTableIds, naming: props.naming });
+    addNetworkEndpoints(this, {
+      naming: props.naming,
+      region: this.region,
+      vpcId: this.vpcId,
+      cidr: this.cidr,
+      privateSubnetIds: this.privateSubnetIds,
+      privateRouteTableIds,
+    });
     addFlowLogs(this, { naming: props.naming, region: this.region, vpcId: this.vpcId, retentionDays });
   }
 
