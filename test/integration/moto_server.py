@@ -1,4 +1,4 @@
-"""moto_server on 127.0.0.1, with two defects of moto mended that stop the real AWS provider. Usage: moto_server.py PORT
+"""moto_server on 127.0.0.1, with three defects of moto mended that stop the real AWS provider. Usage: moto_server.py PORT
 
 No interface is added that moto lacks.
 """
@@ -11,6 +11,8 @@ import uuid
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 from moto.core import responses  # noqa: E402
+from moto.ec2.models import ec2_backends  # noqa: E402
+from moto.eks import models as eks  # noqa: E402
 from moto.rds import models as rds  # noqa: E402
 from moto.server import main  # noqa: E402
 
@@ -41,7 +43,30 @@ def give_each_database_its_own_resource_id():
     rds.DBInstance.__init__ = init
 
 
+def give_each_cluster_its_security_group():
+    """A cluster comes with one that its nodes wear; moto names none, so that no rule can refer to it."""
+    create, delete = eks.EKSBackend.create_cluster, eks.EKSBackend.delete_cluster
+
+    def create_cluster(self, *args, **kwargs):
+        cluster = create(self, *args, **kwargs)
+        network = ec2_backends[self.account_id][self.region_name]
+        config = cluster.resources_vpc_config
+        vpc = network.get_subnet(config["subnetIds"][0]).vpc_id
+        group = network.create_security_group("eks-cluster-sg-" + cluster.name, "EKS created security group", vpc_id=vpc)
+        config["clusterSecurityGroupId"] = group.id
+        return cluster
+
+    def delete_cluster(self, name):
+        group = self.clusters[name].resources_vpc_config["clusterSecurityGroupId"]
+        cluster = delete(self, name)
+        ec2_backends[self.account_id][self.region_name].delete_security_group(group_id=group)
+        return cluster
+
+    eks.EKSBackend.create_cluster, eks.EKSBackend.delete_cluster = create_cluster, delete_cluster
+
+
 if __name__ == "__main__":
     answer_501_when_unimplemented()
     give_each_database_its_own_resource_id()
+    give_each_cluster_its_security_group()
     main(["-H", "127.0.0.1", "-p", sys.argv[1]])

@@ -1,3 +1,4 @@
+import { autoscaling } from './autoscaling';
 import { controlPlane } from './control-plane';
 import { helm } from './helm';
 import { providerFacts } from './provider-facts';
@@ -6,4 +7,4 @@ import { terraform } from './terraform';
 import type { Suite } from './suite';
 
 /** Every suite, in the order in which they run: the cheap ones first. */
-export const suites: readonly Suite[] = [schemas, providerFacts, helm, terraform, controlPlane];
+export const suites: readonly Suite[] = [schemas, providerFacts, helm, terraform, controlPlane, autoscaling];

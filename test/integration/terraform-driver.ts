@@ -1,7 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import type { Json, JsonObject } from '../support/terraform-json';
-import { isObject, readTerraform } from '../support/terraform-json';
+import { blocksOf, isObject, mapBlocks, readTerraform } from '../support/terraform-json';
+import type { Json, JsonObject, TerraformDocument } from '../support/terraform-json';
+import { NEWER_THAN_BINARY } from './moto-lists';
 import { findProgram, run, tail } from './processes';
 import type { RunResult } from './processes';
 import { Skip } from './suite';
@@ -41,7 +42,7 @@ export function requiredProviders(stackFile: string): string[] {
   return isObject(required) ? Object.keys(required).sort() : [];
 }
 
-/** A copy of a stack that Terraform may work in: the synthesized file untouched, and an override beside it. */
+/** A copy of a stack that Terraform may work in, and an override beside it. */
 export class WorkingCopy {
   constructor(
     private readonly terraform: Terraform,
@@ -55,7 +56,7 @@ export class WorkingCopy {
    */
   prepare(stackFile: string, override: JsonObject = {}): void {
     fs.mkdirSync(this.folder, { recursive: true });
-    fs.copyFileSync(stackFile, path.join(this.folder, 'cdk.tf.json'));
+    this.writeStack(readTerraform(stackFile));
     const pins = requiredProviders(stackFile).map((name) => [
       name,
       { source: `hashicorp/${name}`, version: this.terraform.versions[name] ?? '' },
@@ -69,7 +70,16 @@ export class WorkingCopy {
     });
   }
 
-  write(file: string, content: Json): void {
+  /** The stack, without what the binary at hand is too old for. */
+  writeStack(document: TerraformDocument): void {
+    this.write('cdk.tf.json', (this.isOld() ? withoutNewer(document) : document) as JsonObject);
+  }
+
+  private isOld(): boolean {
+    return Number.parseInt(this.terraform.versions['aws'] ?? '', 10) < 6;
+  }
+
+  private write(file: string, content: Json): void {
     fs.writeFileSync(path.join(this.folder, file), JSON.stringify(content, null, 1));
   }
 
@@ -92,4 +102,21 @@ export class WorkingCopy {
     };
     return run(this.terraform.program, args, { cwd: this.folder, env, timeoutMs: timeoutMinutes * 60_000 });
   }
+}
+
+/** Which of the listed newer arguments a stack uses, as `type.argument`. */
+export function newerArguments(document: TerraformDocument): string[] {
+  return blocksOf(document).flatMap(({ type, body }) =>
+    (NEWER_THAN_BINARY[type] ?? [])
+      .filter((argument) => body[argument] !== undefined)
+      .map((argument) => `${type}.${argument}`),
+  );
+}
+
+function withoutNewer(document: TerraformDocument): TerraformDocument {
+  if (!document.resource) return document;
+  const resource = mapBlocks(document.resource, (body, type) =>
+    Object.fromEntries(Object.entries(body).filter(([key]) => !NEWER_THAN_BINARY[type]?.includes(key))),
+  );
+  return { ...document, resource };
 }

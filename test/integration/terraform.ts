@@ -1,11 +1,12 @@
 import path from 'node:path';
 import { synthesizeExamples } from '../support/examples';
-import { stacksOf } from '../support/terraform-json';
+import { readTerraform, stacksOf } from '../support/terraform-json';
 import { applyAgainstMoto } from './moto';
+import { NEWER_THAN_BINARY } from './moto-lists';
 import { reasonToSkip } from './tools';
-import { findTerraform, requiredProviders, WorkingCopy } from './terraform-driver';
+import { findTerraform, newerArguments, requiredProviders, WorkingCopy } from './terraform-driver';
 import type { Terraform } from './terraform-driver';
-import { Skip } from './suite';
+import { noFaults, Skip } from './suite';
 import type { Checks, Suite } from './suite';
 
 /** The stack that is really applied, planned again and destroyed. */
@@ -22,8 +23,10 @@ export const terraform: Suite = {
         .map(([name, version]) => `${name} ${version}`)
         .join(', ')}`,
     );
+    const newer = new Set<string>();
     for (const { name, outdir } of await synthesizeExamples()) {
       for (const stack of stacksOf(outdir)) {
+        newerArguments(readTerraform(stack.file)).forEach((argument) => newer.add(argument));
         await checks.check(`${name}/${stack.name}: init and validate`, () =>
           validate(checks, found, `${name}-${stack.name}`, stack.file),
         );
@@ -31,6 +34,12 @@ export const terraform: Suite = {
           await applyAgainstMoto(checks, found, stack.file);
       }
     }
+    const listed = Object.entries(NEWER_THAN_BINARY).flatMap(([type, names]) =>
+      names.map((argument) => `${type}.${argument}`),
+    );
+    await checks.check(`every argument listed as newer than the binary is in use: ${listed.join(', ')}`, () =>
+      noFaults(listed.filter((argument) => !newer.has(argument))),
+    );
   },
 };
 

@@ -97,3 +97,13 @@ export function listOf(value: Json | undefined): readonly Json[] {
 export function textOf(value: Json | undefined): string {
   return typeof value === 'object' || value === undefined ? '' : String(value);
 }
+
+/** The same blocks with other bodies. */
+export function mapBlocks(blocks: BlocksByType, map: (body: JsonObject, type: string) => JsonObject): BlocksByType {
+  return Object.fromEntries(
+    Object.entries(blocks).map(([type, byName]) => [
+      type,
+      Object.fromEntries(Object.entries(byName).map(([name, body]) => [name, map(body, type)])),
+    ]),
+  );
+}

@@ -37,7 +37,11 @@ export async function behaviours(
     deployments.length,
     () => spread(cluster, deployments),
   );
-  await check('GPU nodes hold only pods with GPUs, and no more than they have', deployments.length, () =>
+  const jobs = of('Job');
+  await check(`the pods of ${jobs.length} Job(s) are placed once they are let go`, jobs.length, () =>
+    placeJobs(cluster, jobs),
+  );
+  await check('GPU nodes hold only pods with GPUs, and no more than they have', deployments.length + jobs.length, () =>
     devices(cluster),
   );
   await check(
