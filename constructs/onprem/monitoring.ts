@@ -1,12 +1,13 @@
 import { Construct } from 'constructs';
 import { kubePrometheusStack, PROMETHEUS } from '../addons/kube-prometheus-stack';
+import { prometheusAdapter } from '../addons/prometheus-adapter';
 import { wholeNumber } from '../checks';
 import type { KubernetesParts } from '../cloud/kubernetes-parts';
 import type { IMonitoring, MonitoringProps } from '../cloud/monitoring';
 import { expectHere, ONPREM } from './context';
 import type { OnPremContext } from './context';
 
-/** Prometheus, Alertmanager and Grafana in the cluster. Logs stay with the cluster's own collector. */
+/** Prometheus, Alertmanager and Grafana in the cluster, with the adapter that autoscalers read. Logs stay with the cluster's own collector. */
 export class OnPremMonitoring extends Construct implements IMonitoring {
   readonly cloud = ONPREM;
   readonly kubernetes: KubernetesParts;
@@ -26,6 +27,6 @@ export class OnPremMonitoring extends Construct implements IMonitoring {
       storageGiB: wholeNumber(this, 'storageGiB', props.storageGiB ?? 50, { min: 1, unit: 'GiB' }),
       ...(blockStorageClass === undefined ? {} : { storageClassName: blockStorageClass }),
     });
-    this.kubernetes = { addons, objects: [] };
+    this.kubernetes = { addons: [...addons, prometheusAdapter({ prometheusUrl: PROMETHEUS.url })], objects: [] };
   }
 }

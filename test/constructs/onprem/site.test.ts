@@ -172,14 +172,14 @@ describe('registry, identity and monitoring', () => {
     expect(cloud.security.egress).toEqual([]);
   });
 
-  it('runs Prometheus on the block storage of the site', () => {
+  it('runs Prometheus on the block storage of the site, with the adapter that autoscalers read', () => {
     const { cloud, cluster, stack } = new Bench({ blockStorageClass: 'ceph-block' });
     const monitoring = cloud.operations.monitoring(stack, 'monitoring', {
       cluster,
       naming: ['ml'],
       metricsRetentionDays: 30,
     });
-    expect(addonsOf(monitoring)).toEqual(['prometheus-operator-crds', 'kube-prometheus-stack']);
+    expect(addonsOf(monitoring)).toEqual(['prometheus-operator-crds', 'kube-prometheus-stack', 'prometheus-adapter']);
     expect(JSON.stringify(monitoring.kubernetes.addons[1]?.values)).toContain('"storageClassName":"ceph-block"');
   });
 });
