@@ -7,7 +7,7 @@ import type { ErrorDefinition } from '../../constructs/errors';
 import { KUBERNETES_ERRORS } from '../../constructs/kubernetes/errors';
 import { ONPREM_ERRORS } from '../../constructs/onprem/errors';
 import { INFERENCE_ERRORS, MODEL_ERRORS } from '../inference/errors';
-import { SERVER_ERRORS } from '../shared/errors';
+import { SERVER_ERRORS, START_ERRORS } from '../shared/errors';
 import { CLI_ERRORS } from './errors';
 
 /** Every code of LNMT, by who raises it. */
@@ -21,6 +21,7 @@ const TABLES: readonly (readonly [origin: string, table: Readonly<Record<string,
   ['delivery', DELIVERY_ERRORS],
   ['the lnmt command', CLI_ERRORS],
   ['servers', SERVER_ERRORS],
+  ['servers', START_ERRORS],
   ['the inference server', INFERENCE_ERRORS],
   ['the inference server', MODEL_ERRORS],
 ];

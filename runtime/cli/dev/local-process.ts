@@ -45,10 +45,15 @@ export class LocalProcess {
     for (const stream of [this.child.stdout, this.child.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', onLine);
     }
+    // Whatever ends this process, short of SIGKILL, ends the program too.
+    const sweep = (): void => this.signalGroup('SIGKILL');
+    process.once('exit', sweep);
     this.exited = new Promise((resolve) => {
       const end = (code: number | null, signal: NodeJS.Signals | null): void => {
+        if (this.ended) return;
         this.ended = true;
-        this.signalGroup('SIGKILL');
+        sweep();
+        process.off('exit', sweep);
         resolve({ code, signal });
       };
       this.child.once('exit', end);
@@ -78,7 +83,7 @@ export class LocalProcess {
       this.signal('SIGTERM');
       await Promise.race([this.exited, delay(HURRY_MS, undefined, { ref: false })]);
     }
-    this.signalGroup('SIGKILL');
+    if (!this.ended) this.signalGroup('SIGKILL');
     return this.exited;
   }
 

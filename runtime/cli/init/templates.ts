@@ -22,13 +22,24 @@ const TARGETS: Readonly<Record<InitTarget, TargetTemplate>> = {
   aws: {
     packages: ['@cdktf/provider-aws'],
     importLine: "import { AwsCloud } from 'lnmt/aws';",
-    cloud: "new AwsCloud({ region: 'eu-west-1' })",
+    cloud: " new AwsCloud({ region: 'eu-west-1' })",
     access: "ClusterAccess.publicFrom('203.0.113.0/24')",
   },
   onprem: {
     packages: ['@cdktf/provider-kubernetes'],
-    importLine: "import { OnPremCloud } from 'lnmt/onprem';",
-    cloud: 'new OnPremCloud()',
+    importLine: "import { OnPremCloud, OnPremFileStorage, OnPremObjectStorage } from 'lnmt/onprem';",
+    cloud: `
+    new OnPremCloud({
+      network: { cidr: '10.20.0.0/16' },
+      nodes: [{ shape: { vcpus: 32, memoryGiB: 128 }, count: 6 }],
+      objectStore: OnPremObjectStorage.s3({
+        endpoint: 'https://s3.example.com',
+        bucket: 'lnmt',
+        credentialsSecret: ['ml', 's3'],
+      }),
+      fileStore: OnPremFileStorage.nfs({ server: 'nfs.example.com', share: '/export/lnmt' }),
+      registry: 'registry.example.com/lnmt',
+    })`,
     access: 'ClusterAccess.insideNetwork()',
   },
 };
@@ -98,7 +109,7 @@ import { PlatformStacks } from 'lnmt/stacks';
 
 /** Where the platform can live. One row more is one target more: \`lnmt plan --all-targets\` shows them side by side. */
 const clouds: Record<string, () => ICloud> = {
-  ${target}: () => ${cloud},
+  ${target}: () =>${cloud},
 };
 
 /** Digests that \`lnmt images push\` prints. These are not real: replace them before you deploy. */
@@ -120,7 +131,7 @@ new PlatformStacks(app, 'ml', {
       auth: Auth.apiKeys(SecretReference.fromStore('digits-api-keys')),
     },
   ],
-  images: Images.from('registry.example.com/lnmt', digests),
+  images: Images.fromPlatform(digests),
 });
 app.synth();
 `;

@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { buildProgram } from '../../../runtime/cli/program';
+import type { Command } from 'commander';
+import { cli, command } from './support';
+
+function verbs(parent: Command): Command[] {
+  return parent.commands.flatMap((child) => (child.commands.length > 0 ? verbs(child) : [child]));
+}
+
+const program = buildProgram({
+  cwd: '.',
+  env: {},
+  out: () => undefined,
+  err: () => undefined,
+  terminal: false,
+  node: '',
+  onInterrupt: () => () => undefined,
+});
+
+describe('the lnmt command', () => {
+  test.each(
+    verbs(program).map((verb) => [verb.parent === program ? [] : [verb.parent?.name() ?? ''], verb.name()].flat()),
+  )('shows examples in the help of %s %s', async (...path) => {
+    const { code, out } = await cli([...path.filter((word) => word !== undefined), '--help']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^Usage: lnmt /);
+    expect(out).toMatch(/\nExamples:\n {2}\S/);
+  });
+
+  test('prints its version, and the help of a verb is not the program’s', async () => {
+    expect((await cli(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test('refuses an unknown verb with a hint, the usage code and no stack trace', async () => {
+    const { code, out, err } = await command(['synht']);
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).toBe(
+      "error LNMT6001: unknown command 'synht'\n  remedy:  did you mean synth?\n  more:    lnmt explain LNMT6001\n",
+    );
+  });
+
+  test('refuses a verb without its verb', async () => {
+    expect(await cli(['images'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('a verb is missing') as string,
+    });
+  });
+
+  test('prints an error as JSON for whoever asked for JSON', async () => {
+    const { code, err } = await cli(['explain', 'nothing', '--json']);
+    expect(code).toBe(2);
+    expect(JSON.parse(err)).toMatchObject({ error: { code: 'LNMT6018', what: 'the code is not known' } });
+  });
+});

@@ -1,0 +1,206 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import * as realSdk from '@aws-sdk/client-s3';
+import { describe, expect, test } from 'vitest';
+import { renderModelManifest } from '../../../runtime/contract';
+import { ModelCache } from '../../../runtime/inference/models/cache';
+import { FileStore } from '../../../runtime/inference/models/file-store';
+import { modelFiles } from '../../../runtime/cli/model/files';
+import { readOnnxFile } from '../../../runtime/cli/model/onnx-file';
+import { S3Target } from '../../../runtime/cli/model/s3-target';
+import type { S3Sdk } from '../../../runtime/cli/model/s3-target';
+import { identityModel, loopModel } from '../support/models';
+import { cli, ROOT, scratch } from './support';
+
+const DIGITS = path.join(ROOT, 'examples/quickstart/models/digits/3');
+
+const varint = (value: number): Buffer =>
+  value < 128 ? Buffer.of(value) : Buffer.concat([Buffer.of((value & 127) | 128), varint(value >> 7)]);
+const number = (field: number, value: number): Buffer => Buffer.concat([varint(field << 3), varint(value)]);
+const bytes = (field: number, content: Buffer | string): Buffer =>
+  Buffer.concat([varint((field << 3) | 2), varint(Buffer.byteLength(content)), Buffer.from(content)]);
+
+/** A model whose weights lie in another file; with `inside` its tensor is that of a node's attribute. */
+function externalModel(location: string, inside = false): Buffer {
+  const tensor = Buffer.concat([
+    number(2, 1),
+    bytes(13, Buffer.concat([bytes(1, 'location'), bytes(2, location)])),
+    number(14, 1),
+  ]);
+  const graph = inside ? bytes(1, bytes(5, bytes(5, tensor))) : bytes(5, tensor);
+  return Buffer.concat([number(1, 9), bytes(8, number(2, 17)), bytes(7, graph)]);
+}
+
+function writeModel(content: Uint8Array, name = 'm.onnx'): string {
+  const file = path.join(scratch(), name);
+  fs.writeFileSync(file, content);
+  return file;
+}
+
+const push = (file: string, store: string, version = '3') =>
+  cli(['model', 'push', 'digits', file, '--version', version, '--store', pathToFileURL(store).href]);
+
+describe('lnmt model push', () => {
+  test('writes the layout that the quickstart has and the server reads', async () => {
+    const store = scratch();
+    expect((await push(path.join(DIGITS, 'model.onnx'), store)).code).toBe(0);
+    const manifest = fs.readFileSync(path.join(store, 'digits/3/manifest.json'), 'utf8');
+    expect(manifest).toBe(fs.readFileSync(path.join(DIGITS, 'manifest.json'), 'utf8'));
+    expect(fs.readdirSync(path.join(store, 'digits'))).toEqual(['3']);
+    const cached = await new ModelCache(new FileStore(store), scratch()).obtain({ name: 'digits', version: '3' });
+    expect(cached.fetched).toBe(true);
+  });
+
+  test('takes the files along that hold the weights, wherever the graph names them', async () => {
+    for (const inside of [false, true]) {
+      const file = writeModel(externalModel('weights/w.bin', inside));
+      fs.mkdirSync(path.join(path.dirname(file), 'weights'));
+      fs.writeFileSync(path.join(path.dirname(file), 'weights/w.bin'), 'weights');
+      const store = scratch();
+      expect((await push(file, store)).code).toBe(0);
+      expect(fs.readFileSync(path.join(store, 'digits/3/weights/w.bin'), 'utf8')).toBe('weights');
+      expect(
+        (await new ModelCache(new FileStore(store), scratch()).obtain({ name: 'digits', version: '3' })).fetched,
+      ).toBe(true);
+    }
+  });
+
+  test('says that the same content is there already, and is no error', async () => {
+    const store = scratch();
+    const file = writeModel(identityModel('FP32'));
+    await push(file, store);
+    expect(await push(file, store)).toMatchObject({ code: 0, out: expect.stringMatching(/^already in /) as string });
+  });
+
+  test('refuses to change a version, and leaves it as it is', async () => {
+    const store = scratch();
+    await push(writeModel(identityModel('FP32')), store);
+    const before = fs.readFileSync(path.join(store, 'digits/3/manifest.json'), 'utf8');
+    const { code, err } = await push(writeModel(identityModel('FP64')), store);
+    expect(code).toBe(2);
+    expect(err).toContain('error LNMT6014: version 3 of model digits is in the store already: with other content');
+    expect(fs.readFileSync(path.join(store, 'digits/3/manifest.json'), 'utf8')).toBe(before);
+    expect(fs.readdirSync(path.join(store, 'digits'))).toEqual(['3']);
+  });
+
+  test('refuses a folder that somebody left half written', async () => {
+    const store = scratch();
+    fs.mkdirSync(path.join(store, 'digits/3'), { recursive: true });
+    expect((await push(writeModel(identityModel('FP32')), store)).err).toContain('error LNMT6014');
+    expect(fs.readdirSync(path.join(store, 'digits/3'))).toEqual([]);
+  });
+
+  test.each(['../secret', '/etc/passwd', 'a/../../b', 'model.onnx', 'manifest.json', '.hidden', 'absent.bin'])(
+    'refuses weights in %s',
+    async (location) => {
+      const store = scratch();
+      const { code, err } = await push(writeModel(externalModel(location)), store);
+      expect(code).toBe(2);
+      expect(err).toContain('error LNMT6024');
+      expect(fs.readdirSync(store)).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['text', Buffer.from('{"not": "a model"}')],
+    ['nothing', Buffer.alloc(0)],
+    ['a graph without operator sets', Buffer.concat([number(1, 9), bytes(7, '')])],
+    ['no graph', Buffer.concat([number(1, 9), bytes(8, number(2, 17))])],
+    ['half a model', Buffer.from(identityModel('FP32')).subarray(0, 40)],
+    ['a model with something after it', Buffer.concat([identityModel('FP32'), Buffer.of(0)])],
+  ])('refuses a file with %s', async (_what, content) => {
+    const { code, err } = await push(writeModel(content), scratch());
+    expect(code).toBe(2);
+    expect(err).toContain('error LNMT6012');
+  });
+
+  test('accepts models with graphs inside graphs', () => {
+    expect(readOnnxFile(writeModel(loopModel()))).toMatchObject({ externalData: [] });
+  });
+
+  test.each([
+    [['model', 'push', 'Digits', 'f', '--version', '1', '--store', 'file:///s'], 'LNMT6025'],
+    [['model', 'push', 'digits', 'f', '--version', '0', '--store', 'file:///s'], 'LNMT6025'],
+    [['model', 'push', 'digits', 'f', '--version', '1.5', '--store', 'file:///s'], 'LNMT6025'],
+    [['model', 'push', 'digits', 'no such file', '--version', '1', '--store', 'file:///s'], 'LNMT6001'],
+    [['model', 'push', 'digits', 'package.json', '--version', '1', '--store', 'gs://b'], 'LNMT6013'],
+    [['model', 'push', 'digits', 'package.json', '--version', '1', '--store', 's3://key:secret@b'], 'LNMT6013'],
+  ])('refuses %j', async (argv, expected) => {
+    expect(await cli(argv)).toMatchObject({ code: 2, err: expect.stringContaining(`error ${expected}`) as string });
+  });
+});
+
+/** A bucket in memory, behind the real commands of the SDK. */
+function memoryBucket(objects: Map<string, string>, order: string[]): () => Promise<S3Sdk> {
+  class MemoryClient {
+    async send({ constructor, input }: { constructor: { name: string }; input: Record<string, unknown> }) {
+      const key = `${String(input['Bucket'])}/${String(input['Key'])}`;
+      if (constructor.name === 'GetObjectCommand') {
+        const content = objects.get(key);
+        if (content === undefined) throw Object.assign(new Error('absent'), { name: 'NoSuchKey' });
+        return { Body: { transformToString: async () => content } };
+      }
+      if (input['IfNoneMatch'] === '*' && objects.has(key)) {
+        throw Object.assign(new Error('there'), { name: 'PreconditionFailed' });
+      }
+      objects.set(key, String(input['Body']));
+      order.push(key);
+      return {};
+    }
+    destroy(): void {
+      order.push('closed');
+    }
+  }
+  return async () => ({ ...realSdk, S3Client: MemoryClient as unknown as typeof realSdk.S3Client });
+}
+
+async function s3Request(content: Uint8Array) {
+  const files = await modelFiles(writeModel(content), []);
+  return { name: 'digits', version: '3', files, manifest: renderModelManifest(files) };
+}
+
+describe('pushing to S3', () => {
+  test('writes the manifest last', async () => {
+    const order: string[] = [];
+    const target = new S3Target({ bucket: 'b', prefix: 'p/q' }, memoryBucket(new Map(), order));
+    expect(await target.push(await s3Request(identityModel('FP32')))).toBe('pushed');
+    expect(order).toEqual(['b/p/q/digits/3/model.onnx', 'b/p/q/digits/3/manifest.json', 'closed']);
+  });
+
+  test('refuses to change a version, also one that appears in the meantime', async () => {
+    const objects = new Map<string, string>();
+    const target = new S3Target({ bucket: 'b', prefix: '' }, memoryBucket(objects, []));
+    const request = await s3Request(identityModel('FP32'));
+    expect(await target.push(request)).toBe('pushed');
+    expect(await target.push(request)).toBe('unchanged');
+    await expect(target.push(await s3Request(identityModel('FP64')))).rejects.toThrow('LNMT6014');
+    objects.delete('b/digits/3/manifest.json');
+    const racing = memoryBucket(objects, []);
+    const loseRace = async (): Promise<S3Sdk> => {
+      const sdk = await racing();
+      const original = sdk.S3Client.prototype.send.bind(sdk.S3Client.prototype);
+      sdk.S3Client.prototype.send = ((command: { input: { Key: string; IfNoneMatch?: string } }) => {
+        if (command.input.IfNoneMatch) objects.set('b/digits/3/manifest.json', 'somebody else’s');
+        return original(command as never);
+      }) as never;
+      return sdk;
+    };
+    await expect(new S3Target({ bucket: 'b', prefix: '' }, loseRace).push(request)).rejects.toThrow('LNMT6014');
+    expect(objects.get('b/digits/3/manifest.json')).toBe('somebody else’s');
+  });
+
+  test('reports what the store says, and a missing client with how to get it', async () => {
+    const failing = async (): Promise<S3Sdk> => {
+      const sdk = await memoryBucket(new Map(), [])();
+      sdk.S3Client.prototype.send = (async () => {
+        throw Object.assign(new Error('who are you'), { name: 'AccessDenied' });
+      }) as never;
+      return sdk;
+    };
+    const request = await s3Request(identityModel('FP32'));
+    await expect(new S3Target({ bucket: 'b', prefix: '' }, failing).push(request)).rejects.toThrow(
+      'LNMT6016: s3://b cannot be written: AccessDenied: who are you',
+    );
+  });
+});
