@@ -1,10 +1,21 @@
 import { autoscaling } from './autoscaling';
+import { cdktnAlias } from './cdktn-alias';
 import { controlPlane } from './control-plane';
 import { helm } from './helm';
+import { packageSuite } from './package';
 import { providerFacts } from './provider-facts';
 import { schemas } from './schemas';
 import { terraform } from './terraform';
 import type { Suite } from './suite';
 
 /** Every suite, in the order in which they run: the cheap ones first. */
-export const suites: readonly Suite[] = [schemas, providerFacts, helm, terraform, controlPlane, autoscaling];
+export const suites: readonly Suite[] = [
+  schemas,
+  providerFacts,
+  helm,
+  packageSuite,
+  cdktnAlias,
+  terraform,
+  controlPlane,
+  autoscaling,
+];
