@@ -4,7 +4,7 @@ import { Auth, ClusterAccess, Images, Model, Scaling, SecretReference } from 'ln
 import { AwsCloud } from 'lnmt/aws';
 import { OnPremCloud, OnPremFileStorage, OnPremObjectStorage } from 'lnmt/onprem';
 import { PlatformStacks } from 'lnmt/stacks';
-import { DIGITS_MODEL } from './train-digits';
+import { DIGITS_MODEL } from './digits';
 
 /** Every target that there is. One row more is one target more. */
 export const TARGETS: Readonly<Record<string, () => ICloud>> = {
