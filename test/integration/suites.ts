@@ -2,7 +2,7 @@ import { autoscaling } from './autoscaling';
 import { cdktnAlias } from './cdktn-alias';
 import { controlPlane } from './control-plane';
 import { helm } from './helm';
-import { packageSuite } from './package';
+import { packaged } from './package';
 import { providerFacts } from './provider-facts';
 import { schemas } from './schemas';
 import { terraform } from './terraform';
@@ -13,7 +13,7 @@ export const suites: readonly Suite[] = [
   schemas,
   providerFacts,
   helm,
-  packageSuite,
+  packaged,
   cdktnAlias,
   terraform,
   controlPlane,
