@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { findProgram } from '../../../../runtime/cli/dev/local-programs';
 import { ApiKeySet } from '../../../../runtime/shared/api-keys';
 import { cli, command, eventually, isAlive, scratch, startCommand } from '../support';
 import { impatientOutput, quickstartOutput, toyProject } from './support';
@@ -82,8 +83,7 @@ describe('lnmt dev', () => {
     expect(filesOf(dev)).toEqual([]);
   });
 
-  test('refuses without the server’s package, and says how to get it', async () => {
-    const { findProgram } = await import('../../../../runtime/cli/dev/local-programs');
+  test('refuses without the server’s package, and says how to get it', () => {
     expect(() => findProgram('training', scratch(), 'node')).toThrow(
       'LNMT6015: running image training locally needs the package @lnmt/training; got it is not installed; run `npm install @lnmt/training`',
     );

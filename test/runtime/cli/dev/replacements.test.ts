@@ -13,17 +13,17 @@ const FOLDERS = new Map([
   ['/var/cache/lnmt/models', '/local/cache'],
   ['/etc/lnmt/api-keys', '/local/keys'],
 ]);
-const AROUND: Surroundings = {
+const WITHOUT_STORE: Surroundings = {
   host: '127.0.0.1',
   ports: new Map([
     [8080, 18080],
     [9090, 19090],
   ]),
   folders: FOLDERS,
-  models: 'file:///models',
   services: [],
   caller: {},
 };
+const AROUND: Surroundings = { ...WITHOUT_STORE, models: 'file:///models' };
 
 function workloadOf(target: string): Workload {
   const [workload] = readWorkloads(objectsOf(quickstartOutput(target))).ours;
@@ -70,15 +70,13 @@ describe('the environment of a local process', () => {
   });
 
   test('leaves the store of the manifest where no local one is given', () => {
-    const { models: _models, ...rest } = AROUND;
-    expect(localEnvironment(withEnv({ LNMT_MODEL_URI: 's3://real' }), program, rest).env['LNMT_MODEL_URI']).toBe(
-      's3://real',
-    );
+    expect(
+      localEnvironment(withEnv({ LNMT_MODEL_URI: 's3://real' }), program, WITHOUT_STORE).env['LNMT_MODEL_URI'],
+    ).toBe('s3://real');
   });
 
   test('refuses a setting that only deployment knows, and says what to do', () => {
-    const { models: _models, ...rest } = AROUND;
-    expect(() => localEnvironment(workloadOf('aws'), program, rest)).toThrow(
+    expect(() => localEnvironment(workloadOf('aws'), program, WITHOUT_STORE)).toThrow(
       /LNMT6020: LNMT_MODEL_URI is known only after deployment; got s3:\/\/<\w+>; pass --models DIR/,
     );
   });
