@@ -211,6 +211,19 @@ describe('who may call an endpoint', () => {
     const app = endpoint({ auth: Auth.none({ reason: 'behind the gateway of the shop' }) });
     expect(manifest(app, 'ml-workloads', 'ConfigMap', 'digits-config')).toMatchObject({ data: { LNMT_AUTH: 'none' } });
   });
+
+  it('is said in a warning where it is anyone, with the reason', () => {
+    const warnings = (app: SynthesizedApp): string[] => {
+      const { stacks } = JSON.parse(app.files.get('manifest.json') ?? '') as {
+        stacks: Record<string, { annotations: { level: string; message: string }[] }>;
+      };
+      return Object.values(stacks).flatMap(({ annotations }) => annotations.map(({ message }) => message));
+    };
+    expect(warnings(endpoint({ auth: Auth.none({ reason: 'behind the gateway of the shop' }) }))).toEqual([
+      'endpoint digits answers anyone who reaches it, because: behind the gateway of the shop',
+    ]);
+    expect(warnings(endpoint({ auth }))).toEqual([]);
+  });
 });
 
 it('an endpoint gives its callers a URL and its dashboards queries', () => {
