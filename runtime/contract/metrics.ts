@@ -61,6 +61,18 @@ export const METRICS = {
     help: 'Requests admitted and not yet running',
     labels: MODEL_LABELS,
   },
+  queueDropped: {
+    name: 'lnmt_inference_queue_dropped_total',
+    type: 'counter',
+    help: 'Requests given up before they ran: their client left, or their deadline expired',
+    labels: [...MODEL_LABELS, 'reason'],
+  },
+  hostMemory: {
+    name: 'lnmt_model_host_memory_bytes',
+    type: 'gauge',
+    help: 'Resident memory of the process that runs the model',
+    labels: MODEL_LABELS,
+  },
   modelReady: {
     name: 'lnmt_model_ready',
     type: 'gauge',

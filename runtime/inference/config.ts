@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { INFERENCE_ENV, MODEL_NAME_PATTERN } from '../contract';
 import { EnvError, readEnv } from '../shared/env';
 import type { EnvValues } from '../shared/env';
+import type { BatchSettings } from './batching/batcher';
 
 /** Where models come from. */
 export type StoreLocation =
@@ -10,7 +11,10 @@ export type StoreLocation =
   | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string };
 
 /** Settings of the server, checked and immutable. Durations in seconds, sizes in bytes. */
-export type InferenceConfig = EnvValues<typeof INFERENCE_ENV> & { readonly store: StoreLocation };
+export type InferenceConfig = EnvValues<typeof INFERENCE_ENV> & {
+  readonly store: StoreLocation;
+  readonly batching: BatchSettings;
+};
 
 /** True for addresses that only this machine reaches. */
 export function isLoopback(address: string): boolean {
@@ -32,6 +36,14 @@ export function parseStoreUri(uri: string): StoreLocation | undefined {
   return { kind: 's3', bucket: url.host, prefix: url.pathname.replace(/^\/+|\/+$/g, '') };
 }
 
+const SIZE = /^[1-9]\d{0,3}$/;
+
+/** The sizes of a list such as `8,16`; undefined when it is none. */
+function parseSizes(list: readonly string[]): readonly number[] | undefined {
+  if (!list.every((text) => SIZE.test(text))) return undefined;
+  return list.map(Number).sort((a, b) => a - b);
+}
+
 function problemsOf(values: EnvValues<typeof INFERENCE_ENV>, store: StoreLocation | undefined): string[] {
   const { modelName, modelVersion, modelUri } = INFERENCE_ENV;
   const problems: string[] = [];
@@ -40,6 +52,9 @@ function problemsOf(values: EnvValues<typeof INFERENCE_ENV>, store: StoreLocatio
     [modelVersion, values.modelVersion],
   ] as const) {
     if (!MODEL_NAME_PATTERN.test(value)) problems.push(`${row.name} does not match ${MODEL_NAME_PATTERN.source}`);
+  }
+  if (!parseSizes(values.preferredBatchSizes ?? [])) {
+    problems.push(`${INFERENCE_ENV.preferredBatchSizes.name} is not a list of sizes from 1 to 9999, such as 8,16`);
   }
   if (!store) problems.push(`${modelUri.name} is not file:///dir or s3://bucket/prefix without credentials`);
   if (values.auth === 'none' && !isLoopback(values.bindAddress) && !values.authNoneReason) {
@@ -62,5 +77,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): I
   const store = parseStoreUri(values.modelUri);
   const problems = problemsOf(values, store);
   if (problems.length > 0 || !store) throw new EnvError(problems);
-  return Object.freeze({ ...values, store });
+  const batching: BatchSettings = {
+    maxRows: values.maxBatchSize,
+    maxDelay: values.maxQueueDelay,
+    preferred: parseSizes(values.preferredBatchSizes ?? []) ?? [],
+    maxQueue: values.maxQueueSize,
+  };
+  return Object.freeze({ ...values, store, batching });
 }

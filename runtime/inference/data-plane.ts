@@ -1,7 +1,7 @@
 import { notReady } from '../shared/errors';
 import type { Backend, ModelSignature } from './backends/backend';
 import { unknownModel } from './errors';
-import type { RunQueue } from './run-queue';
+import type { Batcher } from './batching/batcher';
 import { checkInputs, chooseOutputs } from './signature';
 import type { InferenceRequest } from './tensors/request';
 import type { Tensor } from './tensors/tensor';
@@ -20,12 +20,14 @@ export class DataPlane {
     /** The model that is served. */
     readonly model: ModelIdentity,
     private readonly backend: Backend,
-    private readonly queue: RunQueue,
+    private readonly batcher: Batcher,
   ) {}
 
   /** Loads the model from its verified file. */
   async load(file: string): Promise<void> {
-    this.signature = await this.backend.load(file);
+    const signature = await this.backend.load(file);
+    this.batcher.configure(signature);
+    this.signature = signature;
   }
 
   /** True while a run would be taken now. */
@@ -54,6 +56,8 @@ export class DataPlane {
     const signature = this.describe();
     checkInputs(request.inputs, signature);
     const outputs = chooseOutputs(request.outputs, signature);
-    return this.queue.submit(() => this.backend.run(request.inputs, outputs), signal);
+    const { timeoutMs, priority } = request;
+    const deadline = timeoutMs === undefined ? undefined : this.batcher.clock() + timeoutMs;
+    return this.batcher.submit(request.inputs, outputs, { signal, deadline, priority });
   }
 }

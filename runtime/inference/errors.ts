@@ -38,6 +38,16 @@ export const INFERENCE_ERRORS = {
     title: 'the client left before its answer',
     explanation: 'Nobody receives this; it is counted.',
   },
+  LNMT8220: {
+    status: 504,
+    title: 'the deadline of the request passed before its model ran',
+    explanation: 'The request said how long its answer is of use, and waited longer for its turn. It never ran.',
+  },
+  LNMT8221: {
+    status: 503,
+    title: 'the queue of the model is full',
+    explanation: 'More than LNMT_MAX_QUEUE_SIZE requests wait for the model; repeat after the Retry-After header.',
+  },
 } as const satisfies RequestErrorTable;
 
 function raise(code: keyof typeof INFERENCE_ERRORS, message: string, options?: RequestErrorOptions): RequestError {
@@ -67,6 +77,23 @@ export const modelProcessLost = (): RequestError =>
 
 /** 499: nobody waits any more. */
 export const clientGone = (): RequestError => raise('LNMT8207', 'the client left');
+
+/** 504: the request waited longer than its answer is of use. */
+export const deadlinePassed = (): RequestError =>
+  raise('LNMT8220', 'the deadline of the request passed before the model could run');
+
+/** 503: too many wait for the model. */
+export const queueFull = (limit: number): RequestError =>
+  raise('LNMT8221', `the limit of ${limit} waiting requests is reached; repeat later`, { retryAfter: 1 });
+
+const hasCode = (error: unknown, code: keyof typeof INFERENCE_ERRORS): boolean =>
+  error instanceof RequestError && error.code === code;
+
+/** True when the process ended during the run, through no known fault of the request. */
+export const isHostLoss = (error: unknown): boolean => hasCode(error, 'LNMT8206');
+
+/** True when the graph failed on the values of a request. */
+export const isRefusal = (error: unknown): boolean => hasCode(error, 'LNMT8204');
 
 /** Codes of what keeps a model from being served; they appear in the server’s log. */
 export const MODEL_ERRORS = {

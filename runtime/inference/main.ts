@@ -31,9 +31,14 @@ function readKeys(config: InferenceConfig, log: Logger): ApiKeyFile | undefined 
 }
 
 function buildBackend(config: InferenceConfig, log: Logger): HostBackend {
-  const { executionProvider, threads, runTimeout } = config;
+  const { executionProvider, threads, runTimeout, workers } = config;
   const host = hostCommand(process.execPath, process.env);
-  return new HostBackend({ host, onnx: { executionProvider, threads }, runTimeout, log });
+  const { maxRows } = config.batching;
+  return new HostBackend({
+    ...{ host, onnx: { executionProvider, threads }, runTimeout, log, workers },
+    memoryBytes: config.hostMemoryBytes,
+    ...(maxRows > 0 ? { maxRows } : {}),
+  });
 }
 
 async function listen(config: InferenceConfig, { app, metricsApp }: InferenceServer, log: Logger): Promise<void> {

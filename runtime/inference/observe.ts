@@ -4,7 +4,7 @@ import type { METRICS } from '../contract';
 import type { MetricSet } from '../shared/metrics';
 import type { ModelIdentity } from './data-plane';
 import type { ModelParams } from './routes/models';
-import type { QueueObserver } from './run-queue';
+import type { QueueObserver } from './batching/batcher';
 
 /** The metrics of this server. */
 export type ServerMetrics = MetricSet<typeof METRICS>;
@@ -55,9 +55,10 @@ export function observeQueue(metrics: ServerMetrics, { name, version }: ModelIde
   return {
     depth: (waiting) => depth.set(waiting),
     waited: (seconds) => waited.observe(seconds),
-    ran: (seconds) => {
+    ran: (seconds, requests) => {
       ran.observe(seconds);
-      size.observe(1);
+      size.observe(requests);
     },
+    dropped: (reason) => metrics.queueDropped.inc({ ...labels, reason }),
   };
 }

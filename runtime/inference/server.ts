@@ -15,13 +15,14 @@ import { hardenedOptions, limitsPlugin } from '../shared/limits';
 import { buildMetrics } from '../shared/metrics';
 import { buildMetricsServer } from '../shared/metrics-server';
 import type { Backend } from './backends/backend';
+import { Batcher } from './batching/batcher';
+import type { BatchSettings } from './batching/batcher';
 import type { InferenceConfig } from './config';
 import { DataPlane } from './data-plane';
 import { initialise, observeQueue, observeRequests } from './observe';
 import type { ServerMetrics } from './observe';
 import { inferRoutes } from './routes/infer';
 import { modelRoutes } from './routes/models';
-import { RunQueue } from './run-queue';
 
 /** What the server is given from outside. */
 export interface ServerDeps {
@@ -46,13 +47,20 @@ export interface InferenceServer {
   load(file: string): Promise<void>;
 }
 
-type SizedConfig = Pick<InferenceConfig, 'modelName' | 'modelVersion' | 'maxRequestBytes' | 'maxConcurrency'>;
+type SizedConfig = Pick<InferenceConfig, 'modelName' | 'modelVersion' | 'maxRequestBytes' | 'maxConcurrency'> & {
+  /**
+   * How requests are put together.
+   * @default - what was measured at load
+   */
+  readonly batching?: BatchSettings;
+};
 
 function buildPlane(config: SizedConfig, backend: Backend, metrics: ServerMetrics): DataPlane {
   const model = { name: config.modelName, version: config.modelVersion };
   initialise(metrics, model);
-  const queue = new RunQueue(observeQueue(metrics, model), () => performance.now() / 1000);
-  return new DataPlane(model, backend, queue);
+  const observer = observeQueue(metrics, model);
+  const batcher = new Batcher(backend, observer, () => performance.now(), config.batching);
+  return new DataPlane(model, backend, batcher);
 }
 
 async function buildApp(

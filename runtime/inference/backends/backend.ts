@@ -6,7 +6,15 @@ export interface ModelSignature {
   readonly outputs: readonly TensorSpec[];
 }
 
-/** One thing that runs a model. Requests reach it one batch at a time. */
+/** What a loaded model takes at once. */
+export interface Capacity {
+  /** Runs that go on beside one another. */
+  readonly lanes: number;
+  /** Rows of a batch beyond which a run gets no cheaper per row; 1 where rows must not share a run. */
+  readonly maxRows: number;
+}
+
+/** One thing that runs a model. Requests reach it one batch at a time for each of its lanes. */
 export interface Backend {
   /**
    * Loads the graph of this file, and nothing else afterwards.
@@ -20,6 +28,8 @@ export interface Backend {
    * @throws RequestError
    */
   run(inputs: readonly Tensor[], outputs: readonly string[]): Promise<readonly Tensor[]>;
+  /** What it takes at once; one run of one row before it is loaded. */
+  capacity(): Capacity;
   /** True while a run would be taken now. */
   healthy(): boolean;
   /** Ends it; runs in flight fail. */

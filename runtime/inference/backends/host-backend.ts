@@ -1,13 +1,19 @@
+import fs from 'node:fs/promises';
+import os from 'node:os';
 import type { FastifyBaseLogger } from 'fastify';
 import { notReady } from '../../shared/errors';
 import { ModelError, modelProcessLost, modelRefused, runTimedOut } from '../errors';
 import type { Frame } from '../host/frames';
+import { limitMemory, watchMemory } from '../host/memory';
+import { chooseWorkers, planWorkers } from '../host/plan';
+import type { Plan } from '../host/plan';
 import { HostProcess } from '../host/process';
 import type { HostCommand } from '../host/process';
 import { joinTensors, tensorHeads } from '../host/protocol';
-import type { HostReply, HostRequest } from '../host/protocol';
+import type { HostReply, Measured } from '../host/protocol';
 import type { Tensor } from '../tensors/tensor';
-import type { Backend, ModelSignature } from './backend';
+import type { Backend, Capacity, ModelSignature } from './backend';
+import { Conversation } from './conversation';
 import type { OnnxOptions } from './onnx';
 
 /** How a model is run in a process of its own. */
@@ -17,20 +23,28 @@ export interface HostBackendOptions {
   /** Seconds after which a run is ended together with its host. */
   readonly runTimeout: number;
   readonly log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
-}
-
-interface Answer {
-  readonly reply: HostReply;
-  readonly payload: Uint8Array;
-}
-
-interface Waiting {
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: Error) => void;
+  /**
+   * Workers inside the host, each with a session of its own.
+   * @default 0 - chosen from the cores and the time of a run
+   */
+  readonly workers?: number;
+  /**
+   * Most bytes that the host may take.
+   * @default 0 - no limit
+   */
+  readonly memoryBytes?: number;
+  /**
+   * Most rows of a batch to try while measuring; below 2 nothing is measured.
+   * @default 64
+   */
+  readonly maxRows?: number;
 }
 
 const BACKOFF_MS = { first: 50, most: 10_000 } as const;
 const CLOSE_PATIENCE_MS = 3_000;
+const MEASURE = { maxRows: 64, budgetMs: 1_500 } as const;
+const UNMEASURED: Measured = { runMs: undefined, maxRows: 1 };
+const ONE: Capacity = { lanes: 1, maxRows: 1 };
 
 /**
  * A model in a child process. The process is started again whenever it ends: at once after a run that it survived
@@ -39,12 +53,16 @@ const CLOSE_PATIENCE_MS = 3_000;
 export class HostBackend implements Backend {
   private host: HostProcess | undefined;
   private file: string | undefined;
+  private plan: Plan | undefined;
+  private measured: Measured | undefined;
+  private takes: Capacity = ONE;
   private ready = false;
   private closed = false;
-  private nextId = 1;
   private pause: number = BACKOFF_MS.first;
   private respawn: NodeJS.Timeout | undefined;
-  private readonly waiting = new Map<number, Waiting>();
+  private stopWatching: () => void = () => undefined;
+  private resident = 0;
+  private readonly talk = new Conversation();
 
   constructor(private readonly options: HostBackendOptions) {}
 
@@ -53,9 +71,15 @@ export class HostBackend implements Backend {
     return this.host?.pid;
   }
 
+  /** Resident bytes of the host when it was last looked at. */
+  get memoryBytes(): number {
+    return this.resident;
+  }
+
   async load(file: string): Promise<ModelSignature> {
     this.file = file;
     try {
+      await this.prepare(file);
       return await this.start(file);
     } catch (error) {
       const host = this.host;
@@ -69,29 +93,19 @@ export class HostBackend implements Backend {
   async run(inputs: readonly Tensor[], outputs: readonly string[]): Promise<readonly Tensor[]> {
     const host = this.host;
     if (host === undefined || !this.ready) throw notReady('replacing its model process');
-    const { runTimeout, log } = this.options;
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      log.error({ pid: host.pid, runTimeout }, 'run deadline passed, ending the model host');
-      host.kill();
-    }, runTimeout * 1000);
-    try {
-      const request = { type: 'run', id: this.nextId++, inputs: tensorHeads(inputs), outputs } as const;
-      const { reply, payload } = await this.ask(
-        host,
-        request,
-        inputs.map(({ data }) => data),
-      );
-      this.pause = BACKOFF_MS.first;
-      if (reply.type === 'failed') throw modelRefused(new Error(reply.message));
-      if (reply.type !== 'result') throw new Error(`host answered a run with '${reply.type}'; this is a bug`);
-      return joinTensors(reply.outputs, payload);
-    } catch (error) {
-      throw late ? runTimedOut(runTimeout) : error;
-    } finally {
-      clearTimeout(timer);
-    }
+    const request = { type: 'run', inputs: tensorHeads(inputs), outputs } as const;
+    const parts = inputs.map(({ data }) => data);
+    const { reply, payload } = await this.within(host, () =>
+      this.talk.ask(host, this.talk.quietest(this.takes.lanes), request, parts),
+    );
+    this.pause = BACKOFF_MS.first;
+    if (reply.type === 'failed') throw modelRefused(new Error(reply.message));
+    if (reply.type !== 'result') throw new Error(`host answered a run with '${reply.type}'; this is a bug`);
+    return joinTensors(reply.outputs, payload);
+  }
+
+  capacity(): Capacity {
+    return this.takes;
   }
 
   healthy(): boolean {
@@ -105,39 +119,98 @@ export class HostBackend implements Backend {
     await this.host?.close(CLOSE_PATIENCE_MS);
   }
 
+  /** Ends the host when the work takes longer than a run may. */
+  private async within<T>(host: HostProcess, work: () => Promise<T>): Promise<T> {
+    const { runTimeout, log } = this.options;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      log.error({ pid: host.pid, runTimeout }, 'run deadline passed, ending the model host');
+      host.kill();
+    }, runTimeout * 1000);
+    try {
+      return await work();
+    } catch (error) {
+      throw late ? runTimedOut(runTimeout) : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Decides how the model is spread over the machine. */
+  private async prepare(file: string): Promise<void> {
+    const { onnx, workers = 0, memoryBytes = 0 } = this.options;
+    const modelBytes = await fs.stat(file).then(
+      ({ size }) => size,
+      () => 0,
+    );
+    const cores = os.availableParallelism();
+    const onCpu = onnx.executionProvider === 'cpu';
+    this.plan = planWorkers({ workers, threads: onnx.threads, cores, modelBytes, memoryBytes, onCpu });
+  }
+
   private async start(file: string): Promise<ModelSignature> {
-    const host = new HostProcess(this.options.host, {
+    const { maxWorkers = 1, threads = 1 } = this.plan ?? {};
+    const { host: command, enforcement } = limitMemory(this.options.host, this.options.memoryBytes ?? 0);
+    const host = new HostProcess(command, maxWorkers, {
       onFrame: (frame) => this.receive(frame),
       onExit: (how) => this.lost(host, how),
     });
     this.host = host;
-    const request = { type: 'load', id: this.nextId++, file, options: this.options.onnx } as const;
-    const { reply } = await this.ask(host, request, []);
+    const signature = await this.loadLane(host, 0, file, threads);
+    if (this.measured === undefined && !(await this.measure(host))) return this.start(file);
+    const { runMs, maxRows } = this.measured ?? UNMEASURED;
+    const lanes = chooseWorkers(this.options.workers ?? 0, { maxWorkers, threads }, runMs);
+    await Promise.all(
+      Array.from({ length: lanes - 1 }, (_, index) => this.loadLane(host, index + 1, file, threads)),
+    );
+    this.takes = { lanes, maxRows };
+    this.watch(host);
+    this.ready = true;
+    this.options.log.info({ pid: host.pid, threads, ...this.takes, memory: enforcement }, 'model host ready');
+    return signature;
+  }
+
+  private async loadLane(host: HostProcess, lane: number, file: string, threads: number): Promise<ModelSignature> {
+    host.startLane(lane);
+    const options = { ...this.options.onnx, threads };
+    const { reply } = await this.talk.ask(host, lane, { type: 'load', file, options }, []);
     if (reply.type === 'failed') throw new ModelError('LNMT8306', reply.message);
     if (reply.type !== 'loaded') throw new Error(`host answered a load with '${reply.type}'; this is a bug`);
-    this.ready = true;
-    this.options.log.info({ pid: host.pid }, 'model host ready');
     return reply.signature;
   }
 
-  private ask(host: HostProcess, request: HostRequest, parts: readonly Uint8Array[]): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      this.waiting.set(request.id, { resolve, reject });
-      host.send(request, parts);
+  /** Measures the model once in its life. False when its host did not survive made-up inputs. */
+  private async measure(host: HostProcess): Promise<boolean> {
+    const options = { maxRows: this.options.maxRows ?? MEASURE.maxRows, budgetMs: MEASURE.budgetMs };
+    const question = { type: 'measure', options } as const;
+    const answer = await this.within(host, () => this.talk.ask(host, 0, question, [])).catch(() => undefined);
+    this.measured = answer?.reply.type === 'measured' ? answer.reply.measured : UNMEASURED;
+    return answer !== undefined;
+  }
+
+  private watch(host: HostProcess): void {
+    const { memoryBytes = 0, log } = this.options;
+    if (host.pid === undefined) return;
+    this.stopWatching = watchMemory(host.pid, (bytes) => {
+      this.resident = bytes;
+      if (memoryBytes === 0 || bytes <= memoryBytes) return;
+      log.error({ pid: host.pid, bytes, memoryBytes }, 'memory budget passed, ending the model host');
+      host.kill();
     });
   }
 
   private receive({ header, payload }: Frame): void {
-    const reply = header as HostReply;
-    this.waiting.get(reply.id)?.resolve({ reply, payload });
-    this.waiting.delete(reply.id);
+    this.talk.receive(header as HostReply, payload);
   }
 
   private lost(host: HostProcess, how: string): void {
     const wasReady = this.ready && this.host === host;
-    if (this.host === host) this.ready = false;
-    for (const { reject } of this.waiting.values()) reject(modelProcessLost());
-    this.waiting.clear();
+    if (this.host === host) {
+      this.ready = false;
+      this.stopWatching();
+    }
+    this.talk.fail(host, modelProcessLost());
     if (this.closed || this.host !== host || this.file === undefined) return;
     this.options.log.error({ pid: host.pid, how, pauseMs: this.pause }, 'model host ended');
     // A first load that fails is reported by `load`; only what once worked is started again.

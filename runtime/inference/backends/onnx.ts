@@ -3,7 +3,7 @@ import { modelRefused, ModelError } from '../errors';
 import { packStrings, unpackStrings } from '../tensors/bytes';
 import { aligned } from '../tensors/tensor';
 import type { Datatype, Tensor, TensorSpec } from '../tensors/tensor';
-import type { Backend, ModelSignature } from './backend';
+import type { Backend, Capacity, ModelSignature } from './backend';
 
 /** How onnxruntime runs a model. */
 export interface OnnxOptions {
@@ -87,6 +87,8 @@ function fromOrt(name: string, datatype: Datatype, value: OrtTensor): Tensor {
 
 /** Runs ONNX graphs in this thread, which is blocked meanwhile: for a model host, never for a process with sockets. */
 export class OnnxBackend implements Backend {
+  /** What the model takes and gives, once it is loaded. */
+  signature: ModelSignature | undefined;
   private session: InferenceSession | undefined;
   private datatypes = new Map<string, Datatype>();
 
@@ -101,15 +103,22 @@ export class OnnxBackend implements Backend {
         // Its own lines hold values of requests; what matters comes back as an error.
         logSeverityLevel: 4,
         ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
-        // Otherwise onnxruntime runs on the CPU what the provider cannot, without a word.
-        ...(onGpu ? { extra: { session: { disable_cpu_ep_fallback: '1' } } } : {}),
+        extra: {
+          session: {
+            // Threads that spin while they wait take the cores from the process that answers requests.
+            intra_op: { allow_spinning: '0' },
+            // Otherwise onnxruntime runs on the CPU what the provider cannot, without a word.
+            ...(onGpu ? { disable_cpu_ep_fallback: '1' } : {}),
+          },
+        },
       });
     } catch (error) {
       throw new ModelError('LNMT8306', error instanceof Error ? error.message : String(error), false, error);
     }
     const outputs = this.session.outputMetadata.map(specOf);
     this.datatypes = new Map(outputs.map(({ name, datatype }) => [name, datatype]));
-    return { inputs: this.session.inputMetadata.map(specOf), outputs };
+    this.signature = { inputs: this.session.inputMetadata.map(specOf), outputs };
+    return this.signature;
   }
 
   async run(inputs: readonly Tensor[], outputs: readonly string[]): Promise<readonly Tensor[]> {
@@ -122,6 +131,10 @@ export class OnnxBackend implements Backend {
       throw modelRefused(error);
     }
     return outputs.map((name) => this.resultOf(name, results[name]));
+  }
+
+  capacity(): Capacity {
+    return { lanes: 1, maxRows: 1 };
   }
 
   healthy(): boolean {

@@ -1,7 +1,11 @@
 const HEAD_BYTES = 8;
 const ALIGNMENT = 8;
+const SPACE = 0x20;
 
-/** One message between front and host: a JSON header and bytes. */
+/** Frames up to this size are copied into one chunk: for small ones a copy is cheaper than a list of chunks. */
+const COPIED_BYTES = 64 * 1024;
+
+/** One message between front and host: a JSON header and bytes that start where any typed array can view them. */
 export interface Frame {
   readonly header: unknown;
   readonly payload: Uint8Array;
@@ -13,55 +17,85 @@ export const FRAME_LIMITS = { header: 1 << 20, payload: 2 ** 31 } as const;
 /** Bytes that a payload is padded to, so that every tensor in it starts where typed arrays can view it. */
 export const padded = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
-/** The chunks of a frame: lengths of header and payload as u32, header, payload parts each padded to 8 bytes. */
+/** The chunks of a frame: lengths of header and payload as u32, header and payload parts each padded to 8 bytes. */
 export function encodeFrame(header: unknown, parts: readonly Uint8Array[]): Uint8Array[] {
-  const text = Buffer.from(JSON.stringify(header), 'utf8');
-  const head = Buffer.alloc(HEAD_BYTES);
-  const chunks: Uint8Array[] = [head, text];
+  const text = JSON.stringify(header);
+  const textBytes = padded(Buffer.byteLength(text));
   let bytes = 0;
-  for (const part of parts) {
-    chunks.push(part, Buffer.alloc(padded(part.byteLength) - part.byteLength));
-    bytes += padded(part.byteLength);
-  }
-  head.writeUInt32LE(text.length, 0);
+  for (const part of parts) bytes += padded(part.byteLength);
+  const whole = HEAD_BYTES + textBytes + bytes <= COPIED_BYTES;
+  const head = Buffer.alloc(HEAD_BYTES + textBytes + (whole ? bytes : 0), SPACE);
+  head.writeUInt32LE(textBytes, 0);
   head.writeUInt32LE(bytes, 4);
-  return chunks;
+  head.write(text, HEAD_BYTES);
+  if (!whole) return [head, ...parts.flatMap((part) => [part, Buffer.alloc(padded(part.byteLength) - part.byteLength)])];
+  let offset = HEAD_BYTES + textBytes;
+  for (const part of parts) {
+    head.set(part, offset);
+    offset += padded(part.byteLength);
+  }
+  return [head];
 }
 
-/** Puts frames together from the chunks of a stream. */
+function frameBytes(buffer: Uint8Array, offset: number): { header: number; payload: number } {
+  const view = new DataView(buffer.buffer, buffer.byteOffset + offset, HEAD_BYTES);
+  const header = view.getUint32(0, true);
+  const payload = view.getUint32(4, true);
+  if (header > FRAME_LIMITS.header || payload > FRAME_LIMITS.payload) throw new Error('broken frame');
+  return { header, payload };
+}
+
+function open(buffer: Uint8Array, offset: number, headerBytes: number, payloadBytes: number): Frame {
+  const start = offset + HEAD_BYTES + headerBytes;
+  const text = Buffer.from(buffer.buffer, buffer.byteOffset + offset + HEAD_BYTES, headerBytes).toString('utf8');
+  const payload = buffer.subarray(start, start + payloadBytes);
+  // A frame that follows another in one chunk need not be aligned.
+  return { header: JSON.parse(text), payload: payload.byteOffset % ALIGNMENT === 0 ? payload : payload.slice() };
+}
+
+/** Puts frames together from the chunks of a stream. One that lies in a single chunk is not copied. */
 export class FrameReader {
-  private chunks: Uint8Array[] = [];
+  private partial: Uint8Array = new Uint8Array();
   private held = 0;
-  private needed = HEAD_BYTES;
 
   /** Takes a chunk and gives the frames that it completes. */
   push(chunk: Uint8Array): Frame[] {
-    this.chunks.push(chunk);
-    this.held += chunk.byteLength;
     const frames: Frame[] = [];
-    // Joining only when enough has come keeps a large frame from being copied once per chunk.
-    while (this.held >= this.needed) {
-      const frame = this.take();
-      if (frame) frames.push(frame);
+    for (let rest = this.held > 0 ? this.complete(chunk, frames) : chunk; rest.byteLength > 0; ) {
+      const size = rest.byteLength < HEAD_BYTES ? undefined : frameBytes(rest, 0);
+      const needed = size === undefined ? HEAD_BYTES : HEAD_BYTES + size.header + size.payload;
+      if (size === undefined || rest.byteLength < needed) {
+        this.keep(rest, needed);
+        break;
+      }
+      frames.push(open(rest, 0, size.header, size.payload));
+      rest = rest.subarray(needed);
     }
     return frames;
   }
 
-  private take(): Frame | undefined {
-    const held = Buffer.concat(this.chunks);
-    this.chunks = [held];
-    const headerBytes = held.readUInt32LE(0);
-    const payloadBytes = held.readUInt32LE(4);
-    if (headerBytes > FRAME_LIMITS.header || payloadBytes > FRAME_LIMITS.payload) throw new Error('broken frame');
-    const end = HEAD_BYTES + headerBytes + payloadBytes;
-    this.needed = end;
-    if (held.length < end) return undefined;
-    const header: unknown = JSON.parse(held.toString('utf8', HEAD_BYTES, HEAD_BYTES + headerBytes));
-    // A copy of its own: aligned, and free to be transferred to a worker.
-    const payload = new Uint8Array(held.subarray(HEAD_BYTES + headerBytes, end));
-    this.chunks = [held.subarray(end)];
-    this.held = held.length - end;
-    this.needed = HEAD_BYTES;
-    return { header, payload };
+  /** Adds what the frame in hand lacks, and gives the rest of the chunk. */
+  private complete(chunk: Uint8Array, frames: Frame[]): Uint8Array {
+    const taken = chunk.subarray(0, this.partial.byteLength - this.held);
+    this.partial.set(taken, this.held);
+    this.held += taken.byteLength;
+    const rest = chunk.subarray(taken.byteLength);
+    if (this.held < this.partial.byteLength) return rest;
+    const { header, payload } = frameBytes(this.partial, 0);
+    const needed = HEAD_BYTES + header + payload;
+    if (this.partial.byteLength < needed) {
+      this.keep(this.partial, needed);
+      return this.complete(rest, frames);
+    }
+    frames.push(open(this.partial, 0, header, payload));
+    this.held = 0;
+    return rest;
+  }
+
+  /** Makes room for a whole frame at once, so that a large one is copied no more than once. */
+  private keep(begun: Uint8Array, needed: number): void {
+    this.partial = new Uint8Array(needed);
+    this.partial.set(begun);
+    this.held = begun.byteLength;
   }
 }

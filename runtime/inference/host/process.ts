@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { encodeFrame, FrameReader } from './frames';
 import type { Frame } from './frames';
+import type { ControlRequest } from './protocol';
 
 /** How a model host is started. */
 export interface HostCommand {
@@ -19,32 +20,43 @@ export interface HostEvents {
   readonly onExit: (how: string) => void;
 }
 
-/** One running model host and the socket to it. */
+function send(socket: Duplex, header: unknown, parts: readonly Uint8Array[]): void {
+  const chunks = encodeFrame(header, parts);
+  if (chunks.length > 1) socket.cork();
+  for (const chunk of chunks) socket.write(chunk);
+  if (chunks.length > 1) socket.uncork();
+}
+
+/** One running model host, the control socket to its main thread, and a socket to each of its workers. */
 export class HostProcess {
   private readonly child: ChildProcess;
-  private readonly socket: Duplex;
-  private readonly reader = new FrameReader();
+  private readonly control: Duplex;
+  private readonly lanes: readonly Duplex[];
   private readonly ended: Promise<void>;
 
-  constructor({ command, args, env }: HostCommand, events: HostEvents) {
-    // Node makes the fourth descriptor one end of a Unix socket pair: no path that others could connect to.
-    this.child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
-    this.socket = this.child.stdio[3] as Duplex;
+  constructor({ command, args, env }: HostCommand, lanes: number, events: HostEvents) {
+    // Node makes each further descriptor one end of a Unix socket pair: no path that others could connect to.
+    const pipes = Array.from({ length: lanes + 1 }, () => 'pipe' as const);
+    this.child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'inherit', ...pipes] });
+    const [control, ...sockets] = this.child.stdio.slice(3) as Duplex[];
+    if (control === undefined) throw new Error('a host without a control socket; this is a bug');
+    this.control = control;
+    this.lanes = sockets;
     this.ended = new Promise((resolve) => {
       let done = false;
       const finish = (how: string): void => {
         if (done) return;
         done = true;
-        this.socket.destroy();
+        for (const socket of [control, ...sockets]) socket.destroy();
         resolve();
         events.onExit(how);
       };
       this.child.once('exit', (code, signal) => finish(signal ?? `code ${code}`));
       this.child.once('error', (error) => finish(error.message));
     });
-    // A host that is going away breaks the socket first; its exit tells the rest.
-    this.socket.on('error', () => this.kill());
-    this.socket.on('data', (chunk: Buffer) => this.receive(chunk, events));
+    // A host that is going away breaks its sockets first; its exit tells the rest.
+    for (const socket of [control, ...sockets]) socket.on('error', () => this.kill());
+    for (const socket of sockets) this.listen(socket, events);
   }
 
   /** Process id, while there is one. */
@@ -52,11 +64,17 @@ export class HostProcess {
     return this.child.pid;
   }
 
-  /** Sends one message. */
-  send(header: unknown, parts: readonly Uint8Array[]): void {
-    this.socket.cork();
-    for (const chunk of encodeFrame(header, parts)) this.socket.write(chunk);
-    this.socket.uncork();
+  /** Starts the worker of a lane. */
+  startLane(lane: number): void {
+    const request: ControlRequest = { type: 'start', lane };
+    send(this.control, request, []);
+  }
+
+  /** Sends one message to the worker of a lane. */
+  send(lane: number, header: unknown, parts: readonly Uint8Array[]): void {
+    const socket = this.lanes[lane];
+    if (socket === undefined) throw new Error(`no lane ${lane}; this is a bug`);
+    send(socket, header, parts);
   }
 
   /** Ends the host now, whatever it is doing. */
@@ -64,19 +82,22 @@ export class HostProcess {
     this.child.kill('SIGKILL');
   }
 
-  /** Asks the host to end by closing its socket, and ends it when it does not. Resolves when it is gone. */
+  /** Asks the host to end by closing its control socket, and ends it when it does not. Resolves when it is gone. */
   async close(patienceMs: number): Promise<void> {
-    this.socket.end();
+    this.control.end();
     const timer = setTimeout(() => this.kill(), patienceMs);
     await this.ended;
     clearTimeout(timer);
   }
 
-  private receive(chunk: Buffer, events: HostEvents): void {
-    try {
-      for (const frame of this.reader.push(chunk)) events.onFrame(frame);
-    } catch {
-      this.kill();
-    }
+  private listen(socket: Duplex, events: HostEvents): void {
+    const reader = new FrameReader();
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const frame of reader.push(chunk)) events.onFrame(frame);
+      } catch {
+        this.kill();
+      }
+    });
   }
 }

@@ -3,12 +3,39 @@ import type { OnnxOptions } from '../backends/onnx';
 import type { Tensor } from '../tensors/tensor';
 import { padded } from './frames';
 
+/** Descriptors that a host inherits: the control socket, then one socket for each worker. */
+export const HOST_FDS = { control: 3, firstLane: 4 } as const;
+
+/** What the front tells the main thread of a host. */
+export interface ControlRequest {
+  readonly type: 'start';
+  /** Which worker to start: it serves the socket of the same number. */
+  readonly lane: number;
+}
+
 /** A tensor inside a frame: its bytes follow in the payload, in order. */
 export type TensorHead = Omit<Tensor, 'data'> & { readonly bytes: number };
 
-/** What the front asks of a host. */
+/** What a worker is asked to find out about its model. */
+export interface MeasureOptions {
+  /** Most rows to try. */
+  readonly maxRows: number;
+  /** Milliseconds after which no further run is begun. */
+  readonly budgetMs: number;
+}
+
+/** What a worker found out about its model. */
+export interface Measured {
+  /** Milliseconds of a run of one row; absent when no input could be made up that the model takes. */
+  readonly runMs: number | undefined;
+  /** Rows beyond which a run gets no cheaper per row; 1 where rows of a batch were seen to influence one another. */
+  readonly maxRows: number;
+}
+
+/** What the front asks of a worker. */
 export type HostRequest =
   | { readonly type: 'load'; readonly id: number; readonly file: string; readonly options: OnnxOptions }
+  | { readonly type: 'measure'; readonly id: number; readonly options: MeasureOptions }
   | {
       readonly type: 'run';
       readonly id: number;
@@ -16,9 +43,10 @@ export type HostRequest =
       readonly outputs: readonly string[];
     };
 
-/** What a host answers, under the id of the question. */
+/** What a worker answers, under the id of the question. */
 export type HostReply =
   | { readonly type: 'loaded'; readonly id: number; readonly signature: ModelSignature }
+  | { readonly type: 'measured'; readonly id: number; readonly measured: Measured }
   | { readonly type: 'result'; readonly id: number; readonly outputs: readonly TensorHead[] }
   | { readonly type: 'failed'; readonly id: number; readonly message: string };
 
@@ -30,9 +58,9 @@ export function tensorHeads(tensors: readonly Tensor[]): TensorHead[] {
 /** Puts tensors together from their heads and a payload. */
 export function joinTensors(heads: readonly TensorHead[], payload: Uint8Array): Tensor[] {
   let offset = 0;
-  return heads.map(({ bytes, ...head }) => {
+  return heads.map(({ name, datatype, shape, bytes }) => {
     const data = payload.subarray(offset, offset + bytes);
     offset += padded(bytes);
-    return { ...head, data };
+    return { name, datatype, shape, data };
   });
 }

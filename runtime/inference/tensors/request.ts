@@ -10,6 +10,10 @@ export interface InferenceRequest {
   readonly inputs: readonly Tensor[];
   /** Names of the wanted outputs; all when absent. */
   readonly outputs: readonly string[] | undefined;
+  /** Milliseconds after which the answer is of no use any more. */
+  readonly timeoutMs?: number | undefined;
+  /** 0 is served first. */
+  readonly priority?: number | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import type { Backend, ModelSignature } from '../../../runtime/inference/backends/backend';
+import type { Backend, Capacity, ModelSignature } from '../../../runtime/inference/backends/backend';
 import { ModelError, modelRefused } from '../../../runtime/inference/errors';
 import type { Tensor } from '../../../runtime/inference/tensors/tensor';
 
@@ -8,6 +8,8 @@ export class FakeBackend implements Backend {
   gate: Promise<void> = Promise.resolve();
   runs = 0;
   up = false;
+  /** What it claims to take at once; a test replaces it. */
+  takes: Capacity = { lanes: 1, maxRows: 1 };
 
   async load(file: string): Promise<ModelSignature> {
     if (file.endsWith('missing.onnx')) throw new ModelError('LNMT8306', 'no such file');
@@ -24,6 +26,10 @@ export class FakeBackend implements Backend {
     const [input] = inputs;
     if (input === undefined) throw modelRefused(new Error('no input'));
     return outputs.map((name) => ({ ...input, name }));
+  }
+
+  capacity(): Capacity {
+    return this.takes;
   }
 
   healthy(): boolean {

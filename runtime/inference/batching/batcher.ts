@@ -1,0 +1,248 @@
+import type { Backend, ModelSignature } from '../backends/backend';
+import { clientGone, deadlinePassed, isHostLoss, isRefusal, modelProcessLost, queueFull } from '../errors';
+import type { Tensor } from '../tensors/tensor';
+import { decide } from './decide';
+import type { BatchPolicy, QueuedRequest } from './decide';
+import { bucketOf, mayBatch, mergeInputs, rowsOf, splitOutputs } from './tensors';
+
+/** What the batcher tells of its work. Times in seconds. */
+export interface QueueObserver {
+  /** Requests waiting now. */
+  depth(waiting: number): void;
+  /** How long a request waited before it began. */
+  waited(seconds: number): void;
+  /** How long a batch ran, and how many requests it held. */
+  ran(seconds: number, requests: number): void;
+  /** A request was given up before it ran, because its client left or its deadline passed. */
+  dropped(reason: 'left' | 'expired'): void;
+}
+
+/** What an operator says of batching. */
+export interface BatchSettings {
+  /** Most rows of a batch; 0 leaves it to what was measured at load, 1 switches batching off. */
+  readonly maxRows: number;
+  /** Seconds for which a batch may wait to grow while the model is busy. */
+  readonly maxDelay: number;
+  /** Sizes worth waiting for, ascending. */
+  readonly preferred: readonly number[];
+  /** Requests that may wait; one more is refused. */
+  readonly maxQueue: number;
+}
+
+/** What a request says of its turn. */
+export interface Turn {
+  /** Fires when the client leaves. */
+  readonly signal: AbortSignal;
+  /** Milliseconds on the batcher’s clock at which the answer is of no use any more. */
+  readonly deadline?: number | undefined;
+  /** 0 is served first; larger numbers later. */
+  readonly priority?: number | undefined;
+}
+
+interface Entry extends QueuedRequest {
+  bucket: string | undefined;
+  left: boolean;
+  retried: boolean;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly string[];
+  readonly signal: AbortSignal;
+  readonly leave: () => void;
+  readonly resolve: (outputs: readonly Tensor[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Milliseconds for which requests wait for a host that is being replaced, and between looks at it. */
+const RECOVERY = { patience: 1_000, look: 20 } as const;
+
+const DEFAULT_SETTINGS: BatchSettings = { maxRows: 0, maxDelay: 0, preferred: [], maxQueue: 1_000 };
+
+/**
+ * The queue of one model. Requests that wait are put together as soon as a worker is free, so nothing waits for company
+ * while the model is idle. Its length is bounded, and work whose client has left is dropped before it begins.
+ */
+export class Batcher {
+  private queue: Entry[] = [];
+  private busy = 0;
+  private batches = false;
+  private scheduled = false;
+  private timer: NodeJS.Timeout | undefined;
+  private downSince: number | undefined;
+  private runMs = 0;
+
+  /** @param now milliseconds of a monotonic clock */
+  constructor(
+    private readonly backend: Backend,
+    private readonly observer: QueueObserver,
+    private readonly now: () => number,
+    private readonly settings: BatchSettings = DEFAULT_SETTINGS,
+  ) {}
+
+  /** Tells what the loaded model takes; before that nothing shares a batch. */
+  configure(signature: ModelSignature): void {
+    this.batches = mayBatch(signature) && this.policy().maxRows > 1;
+  }
+
+  /** Milliseconds on the clock that deadlines are measured with. */
+  clock(): number {
+    return this.now();
+  }
+
+  /**
+   * Runs the model on these inputs when their turn comes.
+   *
+   * @throws RequestError when the client left, the deadline passed, the queue is full or the run failed
+   */
+  submit(inputs: readonly Tensor[], outputs: readonly string[], turn: Turn): Promise<readonly Tensor[]> {
+    const { signal, deadline = Number.POSITIVE_INFINITY, priority = 0 } = turn;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(clientGone());
+      if (this.queue.length >= this.settings.maxQueue) return reject(queueFull(this.settings.maxQueue));
+      const rows = this.batches ? rowsOf(inputs) : undefined;
+      const entry: Entry = {
+        ...{ inputs, outputs, signal, deadline, priority, resolve, reject },
+        ...{ rows: rows ?? 1, since: this.now(), left: false, retried: false },
+        bucket: rows === undefined ? undefined : bucketOf(inputs, outputs),
+        leave: () => this.drop(entry),
+      };
+      signal.addEventListener('abort', entry.leave, { once: true });
+      this.queue.push(entry);
+      this.observer.depth(this.queue.length);
+      this.schedule();
+    });
+  }
+
+  private policy(): BatchPolicy {
+    const { maxRows, maxDelay, preferred } = this.settings;
+    const measured = this.backend.capacity().maxRows;
+    return { maxRows: maxRows || measured, maxDelay: maxDelay * 1000, preferred, runMs: this.runMs };
+  }
+
+  /** Everything that arrived in this turn of the event loop is decided on together. */
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.pump();
+    });
+  }
+
+  private later(ms: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.pump(), Math.max(1, ms));
+  }
+
+  private pump(): void {
+    clearTimeout(this.timer);
+    if (!this.backend.healthy()) return this.hold();
+    this.downSince = undefined;
+    const all = this.backend.capacity().lanes;
+    for (;;) {
+      const { drop, send, wait } = decide(this.now(), this.queue, this.policy(), { free: all - this.busy, all });
+      const batch = this.take(send, drop);
+      this.wakeForDeadlines(wait);
+      if (batch.length === 0) return;
+      void this.perform(batch);
+    }
+  }
+
+  /** A batch that waits, or a request that may expire while every worker is busy, needs another look. */
+  private wakeForDeadlines(wait: number | undefined): void {
+    if (wait !== undefined) return this.later(wait);
+    let first = Number.POSITIVE_INFINITY;
+    for (const { deadline } of this.queue) first = Math.min(first, deadline);
+    if (Number.isFinite(first)) this.later(first - this.now());
+  }
+
+  /** Waits a little for the host that replaces a dead one, and refuses what would wait longer. */
+  private hold(): void {
+    if (this.queue.length === 0) return;
+    const now = this.now();
+    this.downSince ??= now;
+    if (now - this.downSince < RECOVERY.patience) return this.later(RECOVERY.look);
+    for (const entry of this.queue) this.settle(entry, () => entry.reject(modelProcessLost()));
+    this.queue = [];
+    this.downSince = undefined;
+    this.observer.depth(0);
+  }
+
+  /** Takes requests out of the queue: those of the batch, and those that nobody waits for. */
+  private take(send: readonly number[], drop: readonly number[]): readonly Entry[] {
+    if (send.length === 0 && drop.length === 0) return [];
+    const batch = send.flatMap((place) => this.queue[place] ?? []);
+    const expired = drop.flatMap((place) => this.queue[place] ?? []);
+    const gone = new Set([...batch, ...expired]);
+    this.queue = this.queue.length === gone.size ? [] : this.queue.filter((entry) => !gone.has(entry));
+    for (const entry of expired) {
+      this.observer.dropped('expired');
+      this.settle(entry, () => entry.reject(deadlinePassed()));
+    }
+    this.observer.depth(this.queue.length);
+    return batch;
+  }
+
+  private drop(entry: Entry): void {
+    entry.left = true;
+    const place = this.queue.indexOf(entry);
+    if (place < 0) return;
+    this.queue.splice(place, 1);
+    this.observer.depth(this.queue.length);
+    this.observer.dropped('left');
+    this.settle(entry, () => entry.reject(clientGone()));
+  }
+
+  private settle(entry: Entry, answer: () => void): void {
+    entry.signal.removeEventListener('abort', entry.leave);
+    answer();
+  }
+
+  private async perform(batch: readonly Entry[]): Promise<void> {
+    const started = this.now();
+    this.busy++;
+    for (const { since } of batch) this.observer.waited((started - since) / 1000);
+    try {
+      const inputs = mergeInputs(batch.map((entry) => entry.inputs));
+      const results = await this.backend.run(inputs, batch[0]?.outputs ?? []);
+      this.runMs = this.now() - started;
+      this.observer.ran(this.runMs / 1000, batch.length);
+      this.answer(batch, results);
+    } catch (error) {
+      this.observer.ran((this.now() - started) / 1000, batch.length);
+      this.recover(batch, error);
+    } finally {
+      this.busy--;
+      this.schedule();
+    }
+  }
+
+  private answer(batch: readonly Entry[], results: readonly Tensor[]): void {
+    const rows = batch.map((entry) => entry.rows);
+    const parts = splitOutputs(results, rows);
+    if (parts === undefined) {
+      // Its signature promised a row for every row and the graph does not keep that: it never batches again.
+      this.batches = false;
+      return this.again(batch);
+    }
+    batch.forEach((entry, index) => this.settle(entry, () => entry.resolve(parts[index] ?? [])));
+  }
+
+  private recover(batch: readonly Entry[], error: unknown): void {
+    // One bad request must not fail those that happened to share its batch.
+    if (isRefusal(error) && batch.length > 1) return this.again(batch);
+    const [again, lost] = [batch.filter((entry) => isHostLoss(error) && !entry.retried), [] as Entry[]];
+    for (const entry of batch) if (!again.includes(entry)) lost.push(entry);
+    for (const entry of again) entry.retried = true;
+    for (const entry of lost) this.settle(entry, () => entry.reject(error));
+    this.again(again);
+  }
+
+  /** Puts requests back in front, each to be run alone. */
+  private again(batch: readonly Entry[]): void {
+    const waiting = batch.filter((entry) => !entry.left);
+    for (const entry of batch) if (entry.left) this.settle(entry, () => entry.reject(clientGone()));
+    for (const entry of waiting) entry.bucket = undefined;
+    this.queue.unshift(...waiting);
+    this.observer.depth(this.queue.length);
+    this.schedule();
+  }
+}

@@ -1,0 +1,51 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import type { HostCommand } from './process';
+
+/** util-linux; it sets a limit and becomes the command that follows. */
+const PRLIMIT = 'prlimit';
+const LOOK_MS = 500;
+
+/** How the memory of a host is held to its budget. */
+export type MemoryEnforcement = 'none' | 'hard' | 'soft';
+
+function find(program: string, searchPath: string): string | undefined {
+  return searchPath
+    .split(path.delimiter)
+    .filter((dir) => path.isAbsolute(dir))
+    .map((dir) => path.join(dir, program))
+    .find((file) => fs.existsSync(file));
+}
+
+/**
+ * The command under a limit of its data segment, which the kernel enforces: an allocation beyond it fails inside the
+ * host. Where `prlimit` is absent the command is unchanged and the enforcement soft: somebody has to watch.
+ */
+export function limitMemory(
+  host: HostCommand,
+  bytes: number,
+): { readonly host: HostCommand; readonly enforcement: MemoryEnforcement } {
+  if (bytes === 0) return { host, enforcement: 'none' };
+  const prlimit = find(PRLIMIT, host.env['PATH'] ?? '');
+  if (prlimit === undefined) return { host, enforcement: 'soft' };
+  const args = [`--data=${bytes}:${bytes}`, host.command, ...host.args];
+  return { host: { ...host, command: prlimit, args }, enforcement: 'hard' };
+}
+
+/** Resident bytes of a process; undefined when it is gone or the system does not say. */
+export async function residentBytes(pid: number): Promise<number | undefined> {
+  const text = await fs.promises.readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1];
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+}
+
+/** Looks at the memory of a process again and again. Returns what ends it. */
+export function watchMemory(pid: number, look: (bytes: number) => void): () => void {
+  const timer = setInterval(() => {
+    void residentBytes(pid).then((bytes) => {
+      if (bytes !== undefined) look(bytes);
+    });
+  }, LOOK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
