@@ -1,3 +1,4 @@
+import { Annotations } from 'cdktf';
 import { Construct } from 'constructs';
 import type { Accelerator } from './accelerators';
 import type { Capacity } from './capacity';
@@ -131,6 +132,7 @@ export class InferenceEndpoint extends Construct {
       serviceAccountName: this.endpointName,
       naming: [platform.platformName, this.endpointName],
     });
+    this.warnAboutOpenEndpoint(props.auth);
     this.metrics = new EndpointMetrics(this.namespace, props.model.name);
     this.defineWorkload(props);
   }
@@ -147,6 +149,13 @@ export class InferenceEndpoint extends Construct {
     if (this.scaling.requestsPerSecondPerPod !== undefined) {
       platform.require(this, 'monitoring', platform.monitoring?.scraperNamespace, 'scaling by requestsPerSecond');
     }
+  }
+
+  private warnAboutOpenEndpoint(auth: Auth): void {
+    if (auth.kind !== 'none') return;
+    Annotations.of(this).addWarning(
+      `endpoint ${this.endpointName} answers anyone who reaches it, because: ${auth.reason ?? 'no reason given'}`,
+    );
   }
 
   private definePool(props: InferenceEndpointProps): INodePool | undefined {

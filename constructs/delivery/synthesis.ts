@@ -150,8 +150,10 @@ class StagedRun {
   publish(stack: TerraformStack, session: ISynthesisSession): void {
     const real = session.manifest.forStack(stack);
     const staged = this.manifest.forStack(stack);
-    // cdktf's own synthesizer fills the annotations in the same way.
-    (real as { annotations: typeof real.annotations }).annotations = staged.annotations;
+    // cdktf's own synthesizer fills the annotations in the same way, with stack traces: paths of this machine.
+    (real as { annotations: typeof real.annotations }).annotations = staged.annotations.map(
+      ({ constructPath, level, message }) => ({ constructPath, level, message }),
+    );
     this.replace(staged.workingDirectory, session.outdir);
     this.pending.delete(stack);
     if (!this.sharedPublished) this.publishShared(session.outdir);
