@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = path.resolve(__dirname, '..');
+const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
+const blocks = (language: string): string[] =>
+  [...readme.matchAll(/^( *)```(\w+)\n([\s\S]*?)^\1```$/gm)]
+    .filter((match) => match[2] === language)
+    .map((match) => match[3] ?? '');
+const programs = blocks('ts').map((text, index) => ({ name: `block-${index + 1}`, text }));
+
+let folder: string;
+
+beforeAll(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'lnmt-readme-'));
+  fs.symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+  fs.copyFileSync(path.join(root, 'examples/aws-inference/images.json'), path.join(folder, 'images.json'));
+  for (const { name, text } of programs) fs.writeFileSync(path.join(folder, `${name}.ts`), text);
+});
+
+afterAll(() => {
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+describe('the programs in README.md', () => {
+  it('are there', () => {
+    expect(programs.length).toBeGreaterThanOrEqual(5);
+  });
+
+  it('compile', () => {
+    const config = path.join(root, 'tsconfig.json');
+    const parsed = ts.parseJsonConfigFileContent(ts.readConfigFile(config, ts.sys.readFile).config, ts.sys, root);
+    const files = programs.map(({ name }) => path.join(folder, `${name}.ts`));
+    const program = ts.createProgram(files, {
+      ...parsed.options,
+      noEmit: true,
+      incremental: false,
+      tsBuildInfoFile: undefined,
+      pathsBasePath: root,
+      paths: parsed.options.paths,
+      preserveSymlinks: true,
+    });
+    const own = files.flatMap((file) => ts.getPreEmitDiagnostics(program, program.getSourceFile(file)));
+    expect(own.map((problem) => ts.flattenDiagnosticMessageText(problem.messageText, '\n'))).toEqual([]);
+  });
+
+  it.each(programs)('$name synthesizes', ({ name }) => {
+    const out = path.join(folder, name);
+    fs.mkdirSync(out);
+    execFileSync(process.execPath, ['--import', require.resolve('tsx'), path.join(folder, `${name}.ts`)], {
+      cwd: out,
+      env: { PATH: process.env['PATH'], TSX_TSCONFIG_PATH: path.join(root, 'tsconfig.json') },
+    });
+    const written = fs.readdirSync(out, { recursive: true }) as string[];
+    expect(written.some((file) => /cdk\.tf\.json$|\.k8s\.yaml$/.test(file))).toBe(true);
+  });
+});
+
+describe('what README.md says', () => {
+  it('of commands exists: scripts of package.json and verbs of lnmt', () => {
+    const { scripts } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+      readonly scripts: Readonly<Record<string, string>>;
+    };
+    for (const [, script = ''] of readme.matchAll(/npm (?:run )?(quickstart|docs|test|package|bench:\w+)\b/g)) {
+      expect(scripts[script], script).toBeDefined();
+    }
+    const verbs = fs.readdirSync(path.join(root, 'runtime/cli/commands')).map((file) => file.replace('.ts', ''));
+    for (const [, verb = ''] of readme.matchAll(/npx lnmt ([a-z]+)/g)) expect(verbs).toContain(verb);
+  });
+
+  it('of files exists', () => {
+    for (const [, target = ''] of readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
+      expect(fs.existsSync(path.join(root, target)), target).toBe(true);
+    }
+  });
+
+  it('of versions is what is installed', () => {
+    const [alias] = blocks('json').map((text) => JSON.parse(text) as { dependencies: Record<string, string> });
+    for (const [name, version] of Object.entries(alias?.dependencies ?? {})) {
+      if (name === 'lnmt' || name === 'cdktf') continue;
+      const file = path.join(root, 'node_modules', name, 'package.json');
+      const { version: installed } = JSON.parse(fs.readFileSync(file, 'utf8')) as { readonly version: string };
+      expect(version, name).toBe(installed);
+    }
+  });
+
+  it('promises nobody that anything is compliant', () => {
+    expect(readme).not.toMatch(/\bcompliant\b/i);
+  });
+});
