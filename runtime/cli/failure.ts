@@ -1,6 +1,6 @@
 import { LnmtError } from '../../constructs/errors';
 import type { ErrorDetails } from '../../constructs/errors';
-import { EXIT_CODES } from '../contract';
+import { CLI_ENV, EXIT_CODES } from '../contract';
 import type { CLI_ERRORS } from './errors';
 import type { Io } from './io';
 import { note } from './io';
@@ -60,8 +60,9 @@ export function report(io: Io, error: unknown, json: boolean): void {
   } else {
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
     note(io, `error: ${message}`);
-    if (io.env['LNMT_DEBUG'] && stack !== undefined) note(io, stack);
-    else note(io, '  remedy:  this is a defect of lnmt; run again with LNMT_DEBUG=1 and report what it prints');
+    if (io.env[CLI_ENV.debug.name] && stack !== undefined) note(io, stack);
+    else
+      note(io, `  remedy:  this is a defect of lnmt; run again with ${CLI_ENV.debug.name}=1 and report what it prints`);
   }
 }
 

@@ -12,7 +12,7 @@ export interface EnvVariable {
   readonly default?: string;
   /** True when the variable may stay unset and has no default. */
   readonly optional?: boolean;
-  /** Allowed values of an enum. */
+  /** Allowed values of an enum, or of the entries of a list. */
   readonly values?: readonly string[];
   /** Smallest value of an integer, duration or size. */
   readonly min?: number;
@@ -45,11 +45,19 @@ export const INFERENCE_ENV = {
     min: 0,
     max: 65535,
   },
+  grpcPort: {
+    name: 'LNMT_GRPC_PORT',
+    kind: 'integer',
+    doc: 'gRPC port; without one the server speaks HTTP only.',
+    optional: true,
+    min: 0,
+    max: 65535,
+  },
   auth: {
     name: 'LNMT_AUTH',
-    kind: 'enum',
-    values: ['api-keys', 'none'],
-    doc: 'How callers prove who they are. `none` outside localhost needs LNMT_AUTH_NONE_REASON.',
+    kind: 'list',
+    values: ['api-keys', 'jwt', 'mtls', 'none'],
+    doc: 'How callers prove who they are, one or several. `none` outside localhost needs LNMT_AUTH_NONE_REASON.',
     default: 'api-keys',
   },
   authNoneReason: {
@@ -63,6 +71,119 @@ export const INFERENCE_ENV = {
     kind: 'string',
     doc: 'Folder with the mounted API-key file.',
     default: '/etc/lnmt/api-keys',
+  },
+  jwtIssuer: {
+    name: 'LNMT_JWT_ISSUER',
+    kind: 'string',
+    doc: 'Issuer (`iss`) whose tokens are accepted.',
+    optional: true,
+  },
+  jwtAudience: {
+    name: 'LNMT_JWT_AUDIENCE',
+    kind: 'string',
+    doc: 'Audience (`aud`) that a token must name.',
+    optional: true,
+  },
+  jwtJwksUri: {
+    name: 'LNMT_JWT_JWKS_URI',
+    kind: 'string',
+    doc: 'URL of the key set of the issuer; https outside localhost.',
+    optional: true,
+  },
+  jwtAlgorithms: {
+    name: 'LNMT_JWT_ALGORITHMS',
+    kind: 'list',
+    values: ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'],
+    doc: 'Signature algorithms that are accepted; a token cannot choose another.',
+    default: 'RS256,PS256,ES256,EdDSA',
+  },
+  jwtScopesClaim: {
+    name: 'LNMT_JWT_SCOPES_CLAIM',
+    kind: 'string',
+    doc: 'Claim with the scopes: a list, or a text with blanks between them; dots lead into objects.',
+    default: 'scope',
+  },
+  tlsCertFile: {
+    name: 'LNMT_TLS_CERT_FILE',
+    kind: 'string',
+    doc: 'Certificate chain in PEM; HTTP and gRPC speak TLS with it.',
+    optional: true,
+  },
+  tlsKeyFile: {
+    name: 'LNMT_TLS_KEY_FILE',
+    kind: 'string',
+    doc: 'Private key in PEM that belongs to LNMT_TLS_CERT_FILE.',
+    optional: true,
+  },
+  tlsClientCaFile: {
+    name: 'LNMT_TLS_CLIENT_CA_FILE',
+    kind: 'string',
+    doc: 'Certificates in PEM of those who issue client certificates; asks clients for one.',
+    optional: true,
+  },
+  mtlsScopes: {
+    name: 'LNMT_MTLS_SCOPES',
+    kind: 'list',
+    values: ['infer', 'read', 'manage'],
+    doc: 'What the holder of an accepted client certificate may do.',
+    default: 'infer,read',
+  },
+  policyFile: {
+    name: 'LNMT_POLICY_FILE',
+    kind: 'string',
+    doc: 'Cedar policies beside the scopes; a `forbid` wins. Needs the package @cedar-policy/cedar-wasm.',
+    optional: true,
+  },
+  ratePerSecond: {
+    name: 'LNMT_RATE_PER_SECOND',
+    kind: 'integer',
+    doc: 'Requests per second of one caller, in the mean; 0 sets no limit. An entry of the key file may set its own.',
+    default: '0',
+    min: 0,
+    max: 1000000,
+  },
+  rateBurst: {
+    name: 'LNMT_RATE_BURST',
+    kind: 'integer',
+    doc: 'Requests that one caller may send at once; 0 stands for two seconds of its rate.',
+    default: '0',
+    min: 0,
+    max: 1000000,
+  },
+  callerConcurrency: {
+    name: 'LNMT_CALLER_CONCURRENCY',
+    kind: 'integer',
+    doc: 'Requests of one caller that are answered at the same time; one more is refused with 429.',
+    default: '64',
+    min: 1,
+    max: 100000,
+  },
+  requestsPerDay: {
+    name: 'LNMT_REQUESTS_PER_DAY',
+    kind: 'integer',
+    doc: 'Requests of one caller in a day of UTC, on each replica; 0 sets no limit.',
+    default: '0',
+    min: 0,
+  },
+  connectionsPerAddress: {
+    name: 'LNMT_CONNECTIONS_PER_ADDRESS',
+    kind: 'integer',
+    doc: 'Open connections from one address; 0 sets no limit, as behind a proxy that holds many.',
+    default: '256',
+    min: 0,
+    max: 1000000,
+  },
+  auditFile: {
+    name: 'LNMT_AUDIT_FILE',
+    kind: 'string',
+    doc: 'File that receives the audit log: who did what, and how it ended; never payloads.',
+    optional: true,
+  },
+  otlpEndpoint: {
+    name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    kind: 'string',
+    doc: 'Collector that receives traces by OTLP over HTTP; needs the OpenTelemetry packages.',
+    optional: true,
   },
   maxRequestBytes: {
     name: 'LNMT_MAX_REQUEST_BYTES',
@@ -216,8 +337,14 @@ export const TRAINING_ENV = {
   },
 } as const satisfies Record<string, EnvVariable>;
 
-/** What the `lnmt` command tells the program that it runs. */
+/** Variables of the `lnmt` command, and what it tells the program that it runs. */
 export const CLI_ENV = {
+  debug: {
+    name: 'LNMT_DEBUG',
+    kind: 'string',
+    doc: 'Set to anything, the command prints the stack trace of a defect.',
+    optional: true,
+  },
   target: {
     name: 'LNMT_TARGET',
     kind: 'string',

@@ -25,7 +25,7 @@ Examples:
 const PUSH_EXAMPLES = `
 Examples:
   lnmt images push --registry "$(terraform -chdir=cdktf.out/stacks/ml-infra output -raw registry)"
-  lnmt images push --registry registry.example.com/lnmt --json > digests.json`;
+  lnmt images push --registry registry.example.com/lnmt --json | jq .digests > images.json`;
 
 /** Adds `lnmt images build` and `lnmt images push`. */
 export function registerImages(program: Command, io: Io): void {
@@ -63,7 +63,7 @@ async function prepare(io: Io, options: ImageOptions) {
   const context = buildContext(io.cwd, options.context);
   const images = withSources(selectImages(options), context, options.only !== undefined);
   const tagOf = ({ key }: ImageChoice): string => `${registry}/${key}:${options.tag ?? ownVersion()}`;
-  return { registry, context, images, tagOf, tool: ContainerTool.find(io) };
+  return { registry, context, images, tagOf, tool: await ContainerTool.find(io) };
 }
 
 async function build(io: Io, options: ImageOptions): Promise<void> {

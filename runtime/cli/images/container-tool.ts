@@ -25,13 +25,16 @@ export interface BuildRequest {
 
 const DIGEST = /sha256:[0-9a-f]{64}/;
 const LAST_WORDS = 400;
+const DAEMON_TIMEOUT_MS = 5_000;
 
 /** Builds and pushes with whichever tool is installed. */
 export class ContainerTool {
-  /** Finds a tool. @throws LNMT6009 when there is none */
-  static find(io: Io): ContainerTool {
-    const name = CONTAINER_TOOLS.find((tool) => which(tool, io.env) !== undefined);
-    if (name !== undefined) return new ContainerTool(io, name);
+  /** Finds a tool: the first that works, else the first that is installed. @throws LNMT6009 when there is none */
+  static async find(io: Io): Promise<ContainerTool> {
+    const installed = CONTAINER_TOOLS.filter((tool) => which(tool, io.env) !== undefined);
+    const [first] = installed;
+    for (const name of installed) if (await answers(io, name)) return new ContainerTool(io, name);
+    if (first !== undefined) return new ContainerTool(io, first);
     throw toolMissing(
       'building images',
       CONTAINER_TOOLS,
@@ -85,4 +88,11 @@ export class ContainerTool {
     const words = (outcome.stderr || outcome.stdout).trim().slice(-LAST_WORDS);
     throw toolFailed(`${this.name} ${args[0]}`, outcome.code, words);
   }
+}
+
+// The command of Docker is often installed where its daemon does not run.
+async function answers(io: Io, name: ContainerToolName): Promise<boolean> {
+  if (name === 'buildah') return true;
+  const { code } = await execute(name, ['info'], { cwd: io.cwd, env: io.env, timeoutMs: DAEMON_TIMEOUT_MS });
+  return code === 0;
 }

@@ -10,8 +10,8 @@ const REGISTRY = 'registry.example.com:5000/lnmt';
 /** A tool that writes its arguments down, one call a line. */
 function fakeTool(name: string, script = ''): { readonly PATH: string; readonly calls: () => string[] } {
   const log = path.join(scratch(), 'calls');
-  const PATH = fakePrograms({ [name]: `echo "$@" >> ${log}\n${script}` });
-  return { PATH: `${PATH}:/usr/bin:/bin`, calls: () => fs.readFileSync(log, 'utf8').trim().split('\n') };
+  const PATH = fakePrograms({ [name]: `[ "$1" = info ] && exit 0\necho "$@" >> ${log}\n${script}` });
+  return { PATH, calls: () => fs.readFileSync(log, 'utf8').trim().split('\n') };
 }
 
 describe('lnmt images', () => {
@@ -42,6 +42,14 @@ describe('lnmt images', () => {
       digests: Record<string, string>;
     };
     expect(Images.from(registry, digests).registry).toBe(REGISTRY);
+  });
+
+  test('passes over a tool whose daemon does not run, unless it is the only one', async () => {
+    const dead = '[ "$1" = info ] && exit 1; echo "no daemon" >&2; exit 1';
+    const both = `${fakePrograms({ docker: dead })}:${fakeTool('buildah').PATH}`;
+    const argv = ['images', 'build', '--only', 'inference'];
+    expect((await cli(argv, { env: { PATH: both } })).code).toBe(0);
+    expect((await cli(argv, { env: { PATH: fakePrograms({ docker: dead }) } })).err).toContain('no daemon');
   });
 
   test('refuses without a tool, says how to get one, and ends with the code for a missing prerequisite', async () => {
