@@ -21,5 +21,22 @@ export const DROPPED: Readonly<Record<string, string>> = {
 
 /** Attributes that moto does not remember, so that a second plan wants to set them again; exactly these. */
 export const DRIFT: Readonly<Record<string, readonly string[]>> = {
-  aws_eks_cluster: ['access_config', 'vpc_config'],
+  aws_backup_plan: ['tags_all'],
+  aws_backup_vault: ['tags_all'],
+  aws_db_instance: [
+    'monitoring_interval',
+    'monitoring_role_arn',
+    'performance_insights_enabled',
+    'performance_insights_kms_key_id',
+    'performance_insights_retention_period',
+  ],
+  aws_db_parameter_group: ['parameter'],
+  aws_kms_key: ['rotation_period_in_days'],
+  aws_vpc_security_group_ingress_rule: ['description'],
+};
+
+/** What moto creates and cannot delete again; exactly these are taken out of the state before the destroy. */
+export const UNDELETABLE: Readonly<Record<string, string>> = {
+  aws_efs_file_system_policy: 'DeleteFileSystemPolicy is not implemented',
+  aws_elasticache_subnet_group: 'DeleteCacheSubnetGroup is not implemented',
 };

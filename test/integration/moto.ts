@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Json, JsonObject, TerraformDocument } from '../support/terraform-json';
 import { blocksOf, isObject, listOf, mapBlocks, objectOf, readTerraform } from '../support/terraform-json';
-import { DRIFT, DROPPED } from './moto-lists';
+import { DRIFT, DROPPED, UNDELETABLE } from './moto-lists';
 import { findProgram, freePort, run, start, waitFor } from './processes';
 import { noFaults, Skip } from './suite';
 import type { Checks } from './suite';
@@ -94,6 +94,12 @@ function withLifecycle(document: TerraformDocument, lifecycle: (type: string) =>
 async function destroy(copy: WorkingCopy, document: TerraformDocument): Promise<void> {
   copy.writeStack(unprotected(document));
   await copy.call(['apply', '-no-color', '-auto-approve', '-parallelism=20']);
+  const listed = (await copy.call(['state', 'list'])).stdout
+    .split('\n')
+    .filter((address) => UNDELETABLE[address.split('.')[0] ?? '']);
+  const stale = Object.keys(UNDELETABLE).filter((type) => !listed.some((address) => address.startsWith(`${type}.`)));
+  noFaults(stale.map((type) => `${type} is listed as undeletable and not in the stack`));
+  await copy.call(['state', 'rm', ...listed]);
   await copy.call(['destroy', '-no-color', '-auto-approve', '-parallelism=20']);
   const { stdout } = await copy.call(['state', 'list']);
   noFaults(stdout.split('\n').filter((line) => line !== '' && !line.startsWith('data.')));
@@ -189,13 +195,28 @@ function driftOf(plan: Plan): Map<string, Set<string>> {
   for (const { type, change } of plan.resource_changes ?? []) {
     if (change.actions.every((action) => action === 'no-op' || action === 'read')) continue;
     if (!change.before || !change.after) add(type, '*');
-    for (const [key, before] of Object.entries(change.before ?? {})) {
-      if (!change.after_unknown?.[key] && JSON.stringify(before) !== JSON.stringify(change.after?.[key]))
-        add(type, key);
-    }
+    for (const [key, before] of Object.entries(change.before ?? {}))
+      if (change.after && differs(before, change.after[key], change.after_unknown?.[key])) add(type, key);
   }
   return drift;
 }
+
+/** Whether what will be known after the change is another value; an absent one and an empty one are the same. */
+function differs(before: Json | undefined, after: Json | undefined, unknown: Json | undefined): boolean {
+  if (unknown === true) return false;
+  if (isEmpty(before) && isEmpty(after)) return false;
+  if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null)
+    return before !== after;
+  const [left, right, open] = [before, after, unknown ?? {}] as Readonly<Record<string, Json>>[];
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].some((key) => differs(left?.[key], right?.[key], open?.[key]));
+}
+
+const isEmpty = (value: Json | undefined): boolean =>
+  value === null ||
+  value === undefined ||
+  value === '' ||
+  (typeof value === 'object' && Object.keys(value).length === 0);
 
 function compareDrift(
   found: ReadonlyMap<string, ReadonlySet<string>>,

@@ -40,18 +40,29 @@ export const packaged: Suite = {
     const manifest = readManifest();
     const tarball = await pack(checks);
     const folder = path.join(checks.folder, 'user');
-    await checks.check('installs into an empty folder with one cloud and its peers', () => install(folder, tarball, manifest));
+    await checks.check('installs into an empty folder with one cloud and its peers', () =>
+      install(folder, tarball, manifest),
+    );
     for (const resolution of Object.keys(RESOLUTIONS) as (keyof typeof RESOLUTIONS)[])
       await checks.check(`compiles under moduleResolution ${resolution}`, () => compile(folder, resolution));
-    for (const system of ['cjs', 'mjs'] as const) await checks.check(`runs as ${system === 'cjs' ? 'CommonJS' : 'an ES module'} and synthesizes the same`, () => execute(folder, system));
+    for (const system of ['cjs', 'mjs'] as const)
+      await checks.check(`runs as ${system === 'cjs' ? 'CommonJS' : 'an ES module'} and synthesizes the same`, () =>
+        execute(folder, system),
+      );
     await checks.check('loads no other cloud', () => loadsOneCloud(folder));
     await checks.check('its command answers', async () => {
       const version = await runOk(path.join(folder, 'node_modules/.bin/lnmt'), ['--version'], { cwd: folder });
       if (version.trim() !== manifest.version) throw new Error(`lnmt --version says ${version}`);
     });
-    await checks.check('publint finds nothing', () => runOk('npx', ['--no-install', 'publint', '--strict', tarball], { cwd: root }).then(() => undefined));
+    await checks.check('publint finds nothing', () =>
+      runOk('npx', ['--no-install', 'publint', '--strict', tarball], { cwd: root }).then(() => undefined),
+    );
     // The subpaths of node10 lie in typesVersions: attw asks for their files beside the package, where only `types` can be.
-    await checks.check('are-the-types-wrong finds nothing', () => runOk('npx', ['--no-install', 'attw', tarball, '--format', 'ascii', '--exclude-entrypoints', './package.json'], { cwd: root }).then(() => undefined));
+    await checks.check('are-the-types-wrong finds nothing', () =>
+      runOk('npx', ['--no-install', 'attw', tarball, '--format', 'ascii', '--exclude-entrypoints', './package.json'], {
+        cwd: root,
+      }).then(() => undefined),
+    );
   },
 };
 
@@ -81,16 +92,38 @@ async function install(folder: string, tarball: string, manifest: Manifest): Pro
       // The same versions as here, so that the package manager's cache has them.
       .map(([name, range]) => [name, manifest.devDependencies[name] ?? range]),
   );
-  const typescript = { typescript: manifest.devDependencies['typescript'] ?? '*', '@types/node': manifest.devDependencies['@types/node'] ?? '*' };
-  fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'user', private: true, dependencies: { ...peers, lnmt: `file:${tarball}` }, devDependencies: typescript }));
+  const typescript = {
+    typescript: manifest.devDependencies['typescript'] ?? '*',
+    '@types/node': manifest.devDependencies['@types/node'] ?? '*',
+  };
+  fs.writeFileSync(
+    path.join(folder, 'package.json'),
+    JSON.stringify({
+      name: 'user',
+      private: true,
+      dependencies: { ...peers, lnmt: `file:${tarball}` },
+      devDependencies: typescript,
+    }),
+  );
   for (const name of ['main.ts', 'main.mts', 'main.cts']) fs.writeFileSync(path.join(folder, name), PROGRAM);
-  await runOk('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: folder, timeoutMs: 300_000 });
+  await runOk('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], {
+    cwd: folder,
+    timeoutMs: 300_000,
+  });
 }
 
 async function compile(folder: string, resolution: keyof typeof RESOLUTIONS): Promise<void> {
   const files = resolution === 'node16' ? ['main.mts', 'main.cts'] : ['main.ts'];
   const flags = ['--strict', '--target', 'es2022', '--skipLibCheck', '--types', 'node', '--esModuleInterop'];
-  const args = [...flags, '--module', RESOLUTIONS[resolution], '--moduleResolution', resolution, ...(resolution === 'node16' ? [] : ['--noEmit']), ...files];
+  const args = [
+    ...flags,
+    '--module',
+    RESOLUTIONS[resolution],
+    '--moduleResolution',
+    resolution,
+    ...(resolution === 'node16' ? [] : ['--noEmit']),
+    ...files,
+  ];
   await runOk(path.join(folder, 'node_modules/.bin/tsc'), args, { cwd: folder });
 }
 

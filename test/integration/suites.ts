@@ -1,12 +1,13 @@
 import { autoscaling } from './autoscaling';
-import { cdktnAlias } from './cdktn-alias';
+import { cdktfCli } from './cdktf-cli';
+import { checkov } from './checkov';
 import { controlPlane } from './control-plane';
 import { helm } from './helm';
 import { packaged } from './package';
 import { providerFacts } from './provider-facts';
 import { schemas } from './schemas';
-import { terraform } from './terraform';
 import type { Suite } from './suite';
+import { terraform } from './terraform';
 
 /** Every suite, in the order in which they run: the cheap ones first. */
 export const suites: readonly Suite[] = [
@@ -14,7 +15,8 @@ export const suites: readonly Suite[] = [
   providerFacts,
   helm,
   packaged,
-  cdktnAlias,
+  cdktfCli,
+  checkov,
   terraform,
   controlPlane,
   autoscaling,
