@@ -49,7 +49,7 @@ function withOptions(command: Command): Command {
     .option('--json', 'print JSON');
 }
 
-async function prepare(io: Io, options: ImageOptions) {
+async function prepare(io: Io, options: ImageOptions, verb: 'build' | 'push') {
   const { buildContext, selectImages, withSources } = await import('../images/select.js');
   const { ContainerTool } = await import('../images/container-tool.js');
   const registry = options.registry?.replace(/\/+$/, '') ?? LOCAL_PREFIX;
@@ -61,13 +61,16 @@ async function prepare(io: Io, options: ImageOptions) {
     );
   }
   const context = buildContext(io.cwd, options.context);
-  const images = withSources(selectImages(options), context, options.only !== undefined);
+  const selected = selectImages(options);
+  const asked = options.only !== undefined;
+  // What was built elsewhere can be pushed by its name.
+  const images = asked && verb === 'push' ? selected : withSources(selected, context, asked);
   const tagOf = ({ key }: ImageChoice): string => `${registry}/${key}:${options.tag ?? ownVersion()}`;
   return { registry, context, images, tagOf, tool: await ContainerTool.find(io) };
 }
 
 async function build(io: Io, options: ImageOptions): Promise<void> {
-  const { context, images, tagOf, tool } = await prepare(io, options);
+  const { context, images, tagOf, tool } = await prepare(io, options, 'build');
   const built: Record<string, string> = {};
   for (const image of images) {
     progress(io, `building ${tagOf(image)} with ${tool.name}`);
@@ -84,7 +87,7 @@ async function build(io: Io, options: ImageOptions): Promise<void> {
 }
 
 async function push(io: Io, options: ImageOptions): Promise<void> {
-  const { registry, images, tagOf, tool } = await prepare(io, options);
+  const { registry, images, tagOf, tool } = await prepare(io, options, 'push');
   const digests: Record<string, string> = {};
   for (const image of images) {
     progress(io, `pushing ${tagOf(image)} with ${tool.name}`);

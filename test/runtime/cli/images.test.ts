@@ -34,7 +34,7 @@ describe('lnmt images', () => {
     ['buildah', `[ "$1" = push ] && printf %s ${DIGEST} > "$3"; true`],
   ])('prints the digest that %s reports, as a program can take it', async (name, script) => {
     const { PATH } = fakeTool(name, script);
-    const argv = ['images', 'push', '--only', 'inference', '--registry', `${REGISTRY}/`];
+    const argv = ['images', 'push', '--only', 'inference', '--registry', `${REGISTRY}/`, '--context', '/nowhere'];
     const { out } = await cli(argv, { env: { PATH } });
     expect(out).toBe(`Images.from('${REGISTRY}', {\n  'inference': '${DIGEST}',\n})\n`);
     const { registry, digests } = JSON.parse((await cli([...argv, '--json'], { env: { PATH } })).out) as {
