@@ -51,33 +51,49 @@ export type CapabilityGaps = Readonly<Partial<Record<Capability, CapabilityGap>>
 
 /** Networks, clusters, nodes and machines. */
 export interface IComputeProvider {
+  /** A private network, or the one that is there. */
   network(scope: Construct, id: string, props: NetworkProps): INetwork;
+  /** A Kubernetes cluster, or the one that is there. */
   cluster(scope: Construct, id: string, props: ClusterProps): ICluster;
+  /** Nodes without accelerators. */
   nodePool(scope: Construct, id: string, props: NodePoolProps): INodePool;
+  /** Nodes with accelerators. */
   gpuNodePool(scope: Construct, id: string, props: GpuNodePoolProps): INodePool;
+  /** A machine in the network: a bastion, a gateway. */
   virtualMachine(scope: Construct, id: string, props: VirtualMachineProps): IVirtualMachine;
 }
 
 /** Objects and files. */
 export interface IStorageProvider {
+  /** A versioned, encrypted, private bucket or a folder of one. */
   objectStore(scope: Construct, id: string, props: ObjectStoreProps): IObjectStore;
+  /** Files that many pods mount at once. */
   fileStore(scope: Construct, id: string, props: FileStoreProps): IFileStore;
+  /** Fast scratch for training. */
   parallelFileStore(scope: Construct, id: string, props: ParallelFileStoreProps): IParallelFileStore;
 }
 
 /** Databases and caches. */
 export interface IDataProvider {
+  /** A PostgreSQL database. */
   relationalDatabase(scope: Construct, id: string, props: RelationalDatabaseProps): IRelationalDatabase;
+  /** A document or key-value store; its `api` says which client speaks to it. */
   documentStore(scope: Construct, id: string, props: DocumentStoreProps): IDocumentStore;
+  /** A Valkey cache. */
   cache(scope: Construct, id: string, props: CacheProps): ICache;
 }
 
 /** Identities, keys, secrets and images. */
 export interface ISecurityProvider {
+  /** What the pods of one service account may do in the cloud. */
   workloadIdentity(scope: Construct, id: string, props: WorkloadIdentityProps): IWorkloadIdentity;
+  /** A key that is rotated. */
   encryptionKey(scope: Construct, id: string, props: EncryptionKeyProps): IEncryptionKey;
+  /** A secret whose value is never in a state. */
   secret(scope: Construct, id: string, props: SecretProps): ISecret;
+  /** Where workloads read secrets from. */
   secretStore(scope: Construct, id: string, props: SecretStoreProps): ISecretStore;
+  /** Where images are kept and scanned. */
   containerRegistry(scope: Construct, id: string, props: ContainerRegistryProps): IContainerRegistry;
   /** Destinations that every pod with a workload identity needs: credential and token endpoints, the cloud's APIs. */
   readonly egress: readonly EgressRule[];
@@ -85,8 +101,11 @@ export interface ISecurityProvider {
 
 /** Monitoring, backups and names. */
 export interface IOperationsProvider {
+  /** Metrics, logs and alarms. */
   monitoring(scope: Construct, id: string, props: MonitoringProps): IMonitoring;
+  /** Backups of stateful blocks, kept apart from them. */
   backup(scope: Construct, id: string, props: BackupProps): IBackup;
+  /** A zone and a certificate for it. */
   dnsZone(scope: Construct, id: string, props: DnsZoneProps): IDnsZone;
 }
 

@@ -27,6 +27,7 @@ export interface DocumentStoreProps extends DocumentStoreOptions, StatefulProps 
 
 /** Grants on a document store. */
 export interface IDocumentStoreGrants {
+  /** Read and write items, and nothing of the table itself. */
   readWrite(identity: IWorkloadIdentity): void;
 }
 

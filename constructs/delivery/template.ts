@@ -88,7 +88,7 @@ const ACTION = /\{\{ "\{\{" \}\}|\{\{ print ((?:"(?:[^"\\]|\\.)*"|\(toString \.V
 const OPERAND = /"(?:[^"\\]|\\.)*"|\(toString \.Values\.(\w+)\)/g;
 
 /**
- * Expands a template that {@link HELM_DIALECT} wrote, as Helm would, without Helm: for running synthesized manifests
+ * Expands a template of a generated chart, as Helm would, without Helm: for running synthesized manifests
  * locally and for writing plain manifests.
  *
  * @param missing called for a value that `values` lacks; returns its text or throws

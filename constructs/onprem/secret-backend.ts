@@ -24,7 +24,7 @@ export const SECRET_READER = 'lnmt-secret-reader';
 
 /**
  * Where the values of secrets are: people write them there, External Secrets reads them. A secret has named fields; one
- * that is a single value has it in the field {@link SECRET_VALUE_FIELD}.
+ * that is a single value has it in the field `value`.
  */
 export class OnPremSecrets {
   /** Kubernetes Secrets of one namespace, which only External Secrets reads. @default namespace 'lnmt-secrets' */

@@ -27,6 +27,7 @@ export class FakeResource extends TerraformResource {
     return this.getStringAttribute(`output.${name}`);
   }
 
+  /** What Terraform reads. */
   protected override synthesizeAttributes(): Record<string, JsonObject> {
     return { input: this.values };
   }
