@@ -39,13 +39,16 @@ export interface OnnxConstant {
   readonly data: Uint8Array;
 }
 
+/** Value of an attribute. */
+export type OnnxAttribute = number | readonly number[] | OnnxGraph;
+
 /** One operation of a graph. */
 export interface OnnxNode {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Integer, or a graph for control flow. */
-  readonly attributes?: Readonly<Record<string, number | OnnxGraph>>;
+  /** Integer, list of integers, or a graph for control flow. */
+  readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
 }
 
 /** Operations in the order in which they run. */
@@ -99,6 +102,7 @@ const SCHEMA = Root.fromJSON({
         name: optional('string', 1),
         integer: optional('int64', 3),
         graph: optional('Graph', 6),
+        integers: repeated('int64', 8),
         type: optional('int32', 20),
       },
     },
@@ -122,14 +126,18 @@ const IR_VERSION = 8;
 const OPSET = 17;
 const INTEGER_ATTRIBUTE = 2;
 const GRAPH_ATTRIBUTE = 5;
+const INTEGERS_ATTRIBUTE = 7;
+
+const isList = (content: OnnxAttribute): content is readonly number[] => Array.isArray(content);
 
 function value({ name, type, shape }: OnnxValue): object {
   const dims = shape.map((size) => (typeof size === 'number' ? { size } : { symbol: size }));
   return { name, type: { tensor: { type, shape: { dims } } } };
 }
 
-function attribute([name, content]: [string, number | OnnxGraph]): object {
+function attribute([name, content]: [string, OnnxAttribute]): object {
   if (typeof content === 'number') return { name, integer: content, type: INTEGER_ATTRIBUTE };
+  if (isList(content)) return { name, integers: [...content], type: INTEGERS_ATTRIBUTE };
   return { name, graph: graphOf(content), type: GRAPH_ATTRIBUTE };
 }
 

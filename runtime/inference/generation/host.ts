@@ -1,0 +1,64 @@
+import type { ModelSignature } from '../backends/backend';
+import { Engine } from './engine';
+import type { GraphRunner } from './graph-run';
+import type { GenerationReply, GenerationRequest } from './protocol';
+
+/** What a worker lends to what generates in it. */
+export interface GenerationParts {
+  readonly runner: GraphRunner;
+  readonly signature: ModelSignature;
+  /** Sends one answer to the front. */
+  readonly send: (reply: GenerationReply) => void;
+}
+
+const INT32_BYTES = 4;
+
+/** The prompt of a `generate` request. */
+function promptOf(payload: Uint8Array, tokens: number): Int32Array {
+  return new Int32Array(payload.slice(0, tokens * INT32_BYTES).buffer);
+}
+
+/** Generation inside a worker: caches stay here, and only tokens cross the socket. */
+export class GenerationHost {
+  private engine: Promise<Engine> | undefined;
+  private turning = false;
+
+  constructor(private readonly parts: GenerationParts) {}
+
+  /** Takes a message of the front. */
+  async receive(request: GenerationRequest, payload: Uint8Array): Promise<void> {
+    if (request.type === 'cancel') {
+      const engine = await this.engine;
+      engine?.cancel(request.target);
+      return;
+    }
+    try {
+      this.engine ??= this.open(request.engine.maxRows);
+      const engine = await this.engine;
+      engine.add(request.id, promptOf(payload, request.promptTokens), request.options);
+      this.run(engine);
+    } catch (error) {
+      this.engine = undefined;
+      const message = error instanceof Error ? error.message : String(error);
+      this.parts.send({ type: 'step', id: request.id, step: { finish: 'failed', message } });
+    }
+  }
+
+  private open(maxRows: number): Promise<Engine> {
+    const { runner, signature, send } = this.parts;
+    return Engine.open(runner, signature, { maxRows }, ({ id }, step) => send({ type: 'step', id, step }));
+  }
+
+  /** Takes turns while there is work, and lets messages of the front in between them. */
+  private run(engine: Engine): void {
+    if (this.turning) return;
+    this.turning = true;
+    const turn = (): void => {
+      void engine.turn().then(() => {
+        if (engine.busy) setImmediate(turn);
+        else this.turning = false;
+      });
+    };
+    setImmediate(turn);
+  }
+}
