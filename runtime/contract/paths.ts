@@ -15,8 +15,12 @@ export const PATHS = {
   metrics: '/metrics',
   /** Server metadata. */
   server: '/v2',
+  /** Description of the routes, as OpenAPI 3.1. */
+  openapi: '/openapi.json',
   /** Prefix of model metadata, readiness and inference. */
   models: '/v2/models',
+  /** Prefix of the model repository extension. */
+  repository: '/v2/repository',
 } as const;
 
 /** Path of a model, or of one version of it, e.g. `/v2/models/digits/versions/3`. */

@@ -17,15 +17,27 @@ export class Admission {
     return this.admitted;
   }
 
-  /** A hook for the routes that it guards. The place is held until the answer is sent or its client is gone. */
-  readonly hook = async (_request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  /**
+   * Takes a request in. Call what it returns when the request is over, once or more often.
+   *
+   * @throws RequestError 429 or 503
+   */
+  enter(): () => void {
     if (!this.health.started) throw notReady('starting');
     // A draining server still accepts: load balancers send here until they have noticed.
     if (this.health.phase === 'running' && !this.health.ready) throw notReady('recovering');
     if (this.admitted >= this.limit) throw tooBusy(this.limit);
     this.admitted += 1;
-    finished(reply.raw, () => {
+    let over = false;
+    return () => {
+      if (over) return;
+      over = true;
       this.admitted -= 1;
-    });
+    };
+  }
+
+  /** A hook for the routes that it guards. The place is held until the answer is sent or its client is gone. */
+  readonly hook = async (_request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    finished(reply.raw, this.enter());
   };
 }

@@ -7,11 +7,32 @@ export const SCOPES = ['infer', 'read', 'manage'] as const;
 /** One of {@link SCOPES}. */
 export type Scope = (typeof SCOPES)[number];
 
+/** How a caller proved who it is. */
+export type AuthMethod = 'api-key' | 'jwt' | 'mtls';
+
+/** What one caller may use; absent members are those of the server. */
+export interface CallerLimits {
+  /** Requests per second in the mean. */
+  readonly ratePerSecond?: number;
+  /** Requests at once. */
+  readonly burst?: number;
+  /** Requests that are answered at the same time. */
+  readonly concurrency?: number;
+  /** Requests in a day of UTC. */
+  readonly requestsPerDay?: number;
+}
+
 /** Who a request comes from. */
 export interface Principal {
-  /** Id of the key; safe to log. */
+  /** Id of the key, subject of the token or name of the certificate; safe to log. */
   readonly id: string;
   readonly scopes: ReadonlySet<Scope>;
+  /** @default 'api-key' */
+  readonly method?: AuthMethod;
+  /** Claims of a token, for policies. @default - none */
+  readonly claims?: Readonly<Record<string, unknown>>;
+  /** @default - those of the server */
+  readonly limits?: CallerLimits;
 }
 
 interface ApiKey extends Principal {
@@ -33,7 +54,8 @@ export class KeyFileError extends Error {
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const DIGEST = /^[0-9a-f]{64}$/i;
 
-const isScope = (value: unknown): value is Scope => SCOPES.some((scope) => scope === value);
+/** True for the name of a scope. */
+export const isScope = (value: unknown): value is Scope => SCOPES.some((scope) => scope === value);
 
 function asRecord(value: unknown, where: string): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
@@ -47,9 +69,23 @@ function parseExpiry(value: unknown, where: string): number {
   return time;
 }
 
+const LIMITS = ['ratePerSecond', 'burst', 'concurrency', 'requestsPerDay'] as const;
+
+function parseLimits(value: unknown, where: string): CallerLimits | undefined {
+  if (value === undefined) return undefined;
+  const limits = asRecord(value, where);
+  for (const [name, limit] of Object.entries(limits)) {
+    const known = LIMITS.some((each) => each === name);
+    if (!known || !Number.isInteger(limit) || Number(limit) < 1) {
+      throw new KeyFileError(`${where}.${name} is not one of ${LIMITS.join(', ')} with an integer from 1`);
+    }
+  }
+  return limits;
+}
+
 function parseKey(value: unknown, index: number): ApiKey {
   const where = `keys[${index}]`;
-  const { id, sha256, scopes, expires } = asRecord(value, where);
+  const { id, sha256, scopes, expires, limits } = asRecord(value, where);
   if (typeof id !== 'string' || !ID.test(id)) throw new KeyFileError(`${where}.id does not match ${ID.source}`);
   if (typeof sha256 !== 'string' || !DIGEST.test(sha256)) {
     throw new KeyFileError(`${where}.sha256 is not a SHA-256 in hexadecimal`);
@@ -58,13 +94,20 @@ function parseKey(value: unknown, index: number): ApiKey {
     throw new KeyFileError(`${where}.scopes is not a list of ${SCOPES.join(', ')}`);
   }
   const digest = Buffer.from(sha256, 'hex');
-  return { id, digest, scopes: new Set(scopes), expires: parseExpiry(expires, where) };
+  return {
+    id,
+    digest,
+    scopes: new Set(scopes),
+    expires: parseExpiry(expires, where),
+    method: 'api-key',
+    limits: parseLimits(limits, `${where}.limits`),
+  };
 }
 
 /** An immutable set of API keys. Only digests are held; a key itself is seen in requests alone. */
 export class ApiKeySet {
   /**
-   * Reads a key file: `{"keys": [{"id", "sha256", "scopes": ["infer"], "expires"?}]}`.
+   * Reads a key file: `{"keys": [{"id", "sha256", "scopes": ["infer"], "expires"?, "limits"?}]}`.
    *
    * @throws KeyFileError
    */

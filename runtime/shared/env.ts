@@ -8,7 +8,9 @@ type Parsed<V extends EnvVariable> = V['kind'] extends 'integer' | 'duration' | 
   : V['kind'] extends 'boolean'
     ? boolean
     : V['kind'] extends 'list'
-      ? readonly string[]
+      ? V extends { values: readonly (infer U)[] }
+        ? readonly U[]
+        : readonly string[]
       : V extends { values: readonly (infer U)[] }
         ? U
         : string;
@@ -44,6 +46,13 @@ function parseNumber(row: EnvVariable, kind: keyof typeof NUMERALS, text: string
   return { problem: `${row.name} is ${JSON.stringify(text)}; give ${NOUNS[kind]}${low}${high}` };
 }
 
+function parseList(row: EnvVariable, text: string): Outcome {
+  const value = text.split(',');
+  const strangers = value.filter((entry) => row.values?.includes(entry) === false);
+  if (strangers.length === 0) return { value };
+  return { problem: `${row.name} is ${JSON.stringify(text)}; give some of ${(row.values ?? []).join(', ')}` };
+}
+
 function parse(row: EnvVariable, text: string): Outcome {
   switch (row.kind) {
     case 'integer':
@@ -57,7 +66,7 @@ function parse(row: EnvVariable, text: string): Outcome {
       if (row.values?.includes(text)) return { value: text };
       return { problem: `${row.name} is ${JSON.stringify(text)}; give one of ${(row.values ?? []).join(', ')}` };
     case 'list':
-      return { value: text.split(',') };
+      return parseList(row, text);
     case 'string':
       return { value: text };
   }

@@ -15,13 +15,15 @@ export type RequestErrorTable = Readonly<Record<`LNMT${number}`, RequestErrorDef
 export const SERVER_ERRORS = {
   LNMT8001: {
     status: 401,
-    title: 'the request carries no valid API key',
-    explanation: 'Send the key as `Authorization: Bearer KEY` or `X-API-Key: KEY`. An expired key counts as none.',
+    title: 'the request carries no valid credential',
+    explanation:
+      'Send an API key as `Authorization: Bearer KEY` or `X-API-Key: KEY`, or a token as `Authorization: Bearer TOKEN`, where the server accepts them. What has expired counts as none.',
   },
   LNMT8002: {
     status: 403,
-    title: 'the API key lacks a scope',
-    explanation: 'Each operation needs one scope (infer, read or manage). Add it to the entry of the key file.',
+    title: 'the caller lacks a scope',
+    explanation:
+      'Each operation needs one scope (infer, read or manage). Add it to the entry of the key file, or let the issuer put it into the token.',
   },
   LNMT8003: {
     status: 429,
@@ -51,7 +53,8 @@ export const SERVER_ERRORS = {
   LNMT8008: {
     status: 415,
     title: 'the media type is not supported',
-    explanation: 'Send JSON (`Content-Type: application/json`), not compressed.',
+    explanation:
+      'Send JSON (`Content-Type: application/json`), plain or with `Content-Encoding: gzip` or `deflate`, once.',
   },
   LNMT8009: {
     status: 431,
@@ -68,6 +71,33 @@ export const SERVER_ERRORS = {
     title: 'the JSON body cannot be read',
     explanation: 'Bodies are UTF-8 JSON, nested at most 64 deep, without prototype keys.',
   },
+  LNMT8012: {
+    status: 429,
+    title: 'the caller is over its limit',
+    explanation:
+      'Each caller has a rate, a number of requests at a time and perhaps a number per day. Repeat after the Retry-After header, or raise the limit in the settings or in the entry of the key file.',
+  },
+  LNMT8013: {
+    status: 503,
+    title: 'tokens cannot be verified at the moment',
+    explanation:
+      'The keys of the issuer cannot be fetched from LNMT_JWT_JWKS_URI. Egress to that host is needed; the server tries again.',
+  },
+  LNMT8014: {
+    status: 405,
+    title: 'the method is not allowed on this path',
+    explanation: 'The Allow header of the answer names the methods that are.',
+  },
+  LNMT8015: {
+    status: 413,
+    title: 'the body grows too much when it is decompressed',
+    explanation: 'A compressed body may become at most 20 times as long. Send it plain.',
+  },
+  LNMT8016: {
+    status: 403,
+    title: 'the policy does not allow it',
+    explanation: 'The Cedar policies of LNMT_POLICY_FILE forbid this operation to this caller, or none permits it.',
+  },
 } as const satisfies RequestErrorTable;
 
 /** Codes of what keeps a server from starting; they appear on its standard error or in its log. */
@@ -80,6 +110,28 @@ export const START_ERRORS = {
     title: 'the API-key file cannot be used',
     explanation:
       'It is a JSON document `{"keys": [{"id", "sha256", "scopes", "expires"?}]}` in the folder LNMT_API_KEYS_DIR. At start the server ends with code 2; later it keeps the last good keys.',
+  },
+  LNMT8103: {
+    title: 'an optional package is not installed',
+    explanation: 'The message names the package and the setting that asks for it. Install it beside the server.',
+  },
+  LNMT8104: {
+    title: 'the policy file cannot be used',
+    explanation: 'It holds Cedar policies. The message says where it is wrong; the server ends with code 2.',
+  },
+  LNMT8105: {
+    title: 'the audit log cannot be used',
+    explanation:
+      'The file cannot be written, or what it holds does not form a chain. It is never repaired: move it away and keep it.',
+  },
+  LNMT8106: {
+    title: 'a route, procedure or field has no entry in the operation table',
+    explanation:
+      'Everything that a server answers has a row that states its permission. A server that would answer anything else does not start.',
+  },
+  LNMT8107: {
+    title: 'the TLS files cannot be used',
+    explanation: 'Certificate chain, private key and client authorities are PEM files that the server may read.',
   },
 } as const;
 
@@ -113,11 +165,11 @@ function raise(code: keyof typeof SERVER_ERRORS, message: string, options?: Requ
   return new RequestError(code, SERVER_ERRORS[code], message, options);
 }
 
-/** 401: no key, an unknown one or an expired one; which of them is not said. */
-export const unauthenticated = (): RequestError => raise('LNMT8001', 'a valid API key is needed');
+/** 401: no credential, an unknown one or an expired one; which of them is not said. */
+export const unauthenticated = (): RequestError => raise('LNMT8001', 'a valid API key or token is needed');
 
-/** 403: a known key without the scope. */
-export const forbidden = (scope: string): RequestError => raise('LNMT8002', `the API key lacks the scope '${scope}'`);
+/** 403: a known caller without the scope. */
+export const forbidden = (scope: string): RequestError => raise('LNMT8002', `the caller lacks the scope '${scope}'`);
 
 /** 429: admission is full. */
 export const tooBusy = (limit: number): RequestError =>
@@ -137,9 +189,8 @@ export const badRequest = (what: string): RequestError => raise('LNMT8006', what
 export const bodyTooLarge = (limit: number): RequestError =>
   raise('LNMT8007', `the request body is larger than ${limit} bytes`);
 
-/** 415: a body that is not plain JSON. */
-export const unsupportedMediaType = (what: string): RequestError =>
-  raise('LNMT8008', `${what} is not supported; send JSON, not compressed`);
+/** 415: a body in a form that is not read. */
+export const unsupportedMediaType = (what: string): RequestError => raise('LNMT8008', `${what} is not supported`);
 
 /** 431: headers or URL exceed their limit. */
 export const requestHeadTooLarge = (what: string): RequestError => raise('LNMT8009', what);
@@ -149,3 +200,33 @@ export const internalError = (cause: unknown): RequestError => raise('LNMT8010',
 
 /** 400: a body that is not the JSON we accept. */
 export const badJson = (what: string): RequestError => raise('LNMT8011', what);
+
+/** 429: one caller asks too much; `what` says of which. */
+export const overLimit = (what: string, retryAfter: number): RequestError =>
+  raise('LNMT8012', `${what}; repeat later`, { retryAfter });
+
+/** 503: the keys of the issuer are out of reach. */
+export const issuerUnavailable = (cause: unknown): RequestError =>
+  raise('LNMT8013', 'tokens cannot be verified at the moment; repeat later', { retryAfter: 5, cause });
+
+/** 405: the path exists, the method on it does not. */
+export const methodNotAllowed = (): RequestError => raise('LNMT8014', 'the method is not allowed on this path');
+
+/** 413: a compressed body that grows beyond the ratio. */
+export const expandsTooMuch = (ratio: number): RequestError =>
+  raise('LNMT8015', `the body grows to more than ${ratio} times its length when it is decompressed`);
+
+/** 403: the policy says no. */
+export const policyDenied = (): RequestError => raise('LNMT8016', 'the policy does not allow this');
+
+/** What keeps a server from starting. For operators: the message may name paths. */
+export class StartError extends Error {
+  constructor(
+    readonly code: keyof typeof START_ERRORS,
+    what: string,
+    cause?: unknown,
+  ) {
+    super(`${code}: ${START_ERRORS[code].title}: ${what}`, { cause });
+    this.name = 'StartError';
+  }
+}

@@ -5,6 +5,7 @@ export type Phase = 'starting' | 'running' | 'draining';
 export class HealthState {
   private current: Phase = 'starting';
   private loaded = false;
+  private readonly drainListeners: (() => void)[] = [];
 
   /** @param canServe whether a request would be answered now, as far as what lies behind the server is concerned */
   constructor(private readonly canServe: () => boolean) {}
@@ -32,6 +33,13 @@ export class HealthState {
 
   /** The server is about to end: not ready any more, whatever else happens. */
   markDraining(): void {
+    if (this.current === 'draining') return;
     this.current = 'draining';
+    for (const listener of this.drainListeners) listener();
+  }
+
+  /** Tells a listener once when the server begins to end. */
+  onDraining(listener: () => void): void {
+    this.drainListeners.push(listener);
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger } from 'fastify';
 import { EXIT_CODES } from '../contract';
 import type { HealthState } from './health';
 
@@ -7,7 +7,7 @@ import type { HealthState } from './health';
 export interface ShutdownParts {
   readonly health: HealthState;
   /** Closing it stops listening and waits for the requests in flight. */
-  readonly app: Pick<FastifyInstance, 'close'>;
+  readonly app: { close(): PromiseLike<unknown> };
   /** Requests not answered yet; reported when they are cut. */
   readonly inFlight: () => number;
   /** Ends what lies behind the server: child processes, other listeners, watchers. */

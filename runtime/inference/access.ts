@@ -1,0 +1,79 @@
+import fs from 'node:fs';
+import type { FastifyBaseLogger } from 'fastify';
+import { INFERENCE_ENV } from '../contract';
+import type { AccessControlOptions } from '../shared/access-control';
+import { ApiKeyFile } from '../shared/api-key-file';
+import { AuditLog } from '../shared/audit';
+import { CedarPolicy } from '../shared/cedar-policy';
+import { ClientCertificates } from '../shared/client-certificates';
+import { StartError } from '../shared/errors';
+import { JwtVerifier } from '../shared/jwt';
+import { readTls } from '../shared/tls';
+import type { TlsMaterial } from '../shared/tls';
+import { isLoopback } from './access-config';
+import type { InferenceConfig } from './config';
+
+/** Ways to prove oneself, and what is decided and written down. */
+export interface AccessParts extends Pick<AccessControlOptions, 'keys' | 'tokens' | 'certificates' | 'policy'> {
+  /** @default - none */
+  readonly audit?: AuditLog | undefined;
+  /** @default - none: connections are not encrypted */
+  readonly tls?: TlsMaterial | undefined;
+}
+
+/** {@link AccessParts} from files, and how to let go of them. */
+export interface OpenedAccess extends AccessParts {
+  readonly close: () => Promise<void>;
+}
+
+async function readTokens(config: InferenceConfig): Promise<JwtVerifier | undefined> {
+  const { jwtIssuer: issuer, jwtAudience: audience, jwtJwksUri, jwtAlgorithms: algorithms } = config;
+  if (!config.auth.includes('jwt')) return undefined;
+  if (issuer === undefined || audience === undefined || jwtJwksUri === undefined) return undefined;
+  const scopesClaim = config.jwtScopesClaim;
+  return JwtVerifier.create({ issuer, audience, jwksUri: new URL(jwtJwksUri), algorithms, scopesClaim });
+}
+
+async function readPolicy({ policyFile }: InferenceConfig): Promise<CedarPolicy | undefined> {
+  if (policyFile === undefined) return undefined;
+  let text: string;
+  try {
+    text = fs.readFileSync(policyFile, 'utf8');
+  } catch (error) {
+    throw new StartError('LNMT8104', `${policyFile} cannot be read`, error);
+  }
+  return CedarPolicy.create(text, INFERENCE_ENV.policyFile.name);
+}
+
+function openAudit({ auditFile: file }: InferenceConfig, log: FastifyBaseLogger): AuditLog | undefined {
+  if (file === undefined) return undefined;
+  return new AuditLog({
+    file,
+    now: Date.now,
+    anchor: (head) => log.info({ audit: head }, 'audit log'),
+    failed: (error) => log.fatal({ err: error }, 'the audit log cannot be written any more'),
+  });
+}
+
+/**
+ * Opens what the settings say of access.
+ *
+ * @throws StartError, KeyFileError
+ */
+export async function openAccess(config: InferenceConfig, log: FastifyBaseLogger): Promise<OpenedAccess> {
+  const { auth, bindAddress, authNoneReason: reason } = config;
+  if (auth.includes('none') && !isLoopback(bindAddress)) {
+    log.warn({ reason }, 'authentication is off and others can reach this server');
+  }
+  const tls = readTls(config);
+  const policy = await readPolicy(config);
+  const tokens = await readTokens(config);
+  const certificates = auth.includes('mtls') ? new ClientCertificates(config.mtlsScopes) : undefined;
+  const audit = openAudit(config, log);
+  const keys = auth.includes('api-keys') ? new ApiKeyFile(config.apiKeysDir, log) : undefined;
+  const close = async (): Promise<void> => {
+    keys?.close();
+    await audit?.close();
+  };
+  return { keys, tokens, certificates, policy, audit, tls, close };
+}

@@ -1,0 +1,115 @@
+import { invalidRequest } from '../errors';
+import type { ModelIdentity } from '../data-plane';
+import { checkBinary, WIDENED, widenBfloat16 } from '../tensors/binary';
+import type { InferenceRequest } from '../tensors/request';
+import { elementCount, isDatatype, TENSOR_LIMITS } from '../tensors/tensor';
+import type { Tensor } from '../tensors/tensor';
+import { packContents, unpackContents } from './elements';
+import type { InferInputTensor, InferParameter, Int64, ModelInferRequest, ModelInferResponse } from './messages';
+
+const MAX_NAME = 256;
+const MICROSECONDS = 1000;
+
+function shapeOf(shape: readonly Int64[], where: string): readonly number[] {
+  if (shape.length > TENSOR_LIMITS.rank)
+    throw invalidRequest(`${where}: shape has more than ${TENSOR_LIMITS.rank} axes`);
+  const sizes = shape.map((size) => Number(size.toString()));
+  if (!sizes.every((size) => Number.isSafeInteger(size) && size > 0)) {
+    throw invalidRequest(`${where}: each size of shape is an integer from 1`);
+  }
+  if (elementCount(sizes) > TENSOR_LIMITS.elements) {
+    throw invalidRequest(`${where}: shape has more than ${TENSOR_LIMITS.elements} elements`);
+  }
+  return sizes;
+}
+
+function tensorOf(input: InferInputTensor, raw: Uint8Array | undefined): Tensor {
+  const { name, datatype, contents } = input;
+  if (name === '' || name.length > MAX_NAME) {
+    throw invalidRequest(`the name of an input is not a string of 1 to ${MAX_NAME} characters`);
+  }
+  const where = `input ${JSON.stringify(name)}`;
+  if (!isDatatype(datatype) && datatype !== 'BF16') {
+    throw invalidRequest(`${where}: datatype is missing or not supported`);
+  }
+  const shape = shapeOf(input.shape, where);
+  const count = elementCount(shape);
+  if (raw !== undefined) {
+    if (contents !== null) throw invalidRequest(`${where}: contents and raw_input_contents exclude one another`);
+    checkBinary(datatype, count, raw, where);
+    if (datatype !== 'BF16') return { name, datatype, shape, data: raw };
+    return { name, datatype: WIDENED.BF16, shape, data: widenBfloat16(raw) };
+  }
+  if (datatype === 'BF16') throw invalidRequest(`${where}: BF16 travels in raw_input_contents only`);
+  if (contents === null) throw invalidRequest(`${where}: contents is missing`);
+  return { name, datatype, shape, data: packContents(datatype, contents, count, where) };
+}
+
+function refuseRepeats(names: readonly string[], where: string): void {
+  if (names.length > TENSOR_LIMITS.tensors)
+    throw invalidRequest(`${where} has more than ${TENSOR_LIMITS.tensors} entries`);
+  const repeated = names.find((name, index) => names.indexOf(name) < index);
+  if (repeated !== undefined) throw invalidRequest(`${where} names ${JSON.stringify(repeated)} twice`);
+}
+
+/** A parameter as a whole number; undefined when it is none. */
+function integerOf(parameter: InferParameter | undefined): number | undefined {
+  const value = parameter?.int64_param ?? parameter?.uint64_param;
+  if (value === undefined || value === null) return undefined;
+  const number = Number(value.toString());
+  return Number.isSafeInteger(number) && number >= 0 ? number : undefined;
+}
+
+/** Milliseconds that the request may take, by its parameter `timeout` (microseconds) and the deadline of its call. */
+function timeoutOf(message: ModelInferRequest, remainingMs: number): number | undefined {
+  const asked = integerOf(message.parameters['timeout']);
+  const least = Math.min(asked === undefined || asked === 0 ? Infinity : asked / MICROSECONDS, remainingMs);
+  return Number.isFinite(least) ? Math.max(0, least) : undefined;
+}
+
+/**
+ * Reads a request of `ModelInfer`.
+ *
+ * @param remainingMs milliseconds until the deadline of the call; Infinity without one
+ * @throws RequestError that names the member at fault
+ */
+export function readInferRequest(message: ModelInferRequest, remainingMs: number): InferenceRequest {
+  const { inputs, outputs, raw_input_contents: raw } = message;
+  refuseRepeats(
+    inputs.map(({ name }) => name),
+    'inputs',
+  );
+  const wanted = outputs.map(({ name }) => name);
+  refuseRepeats(wanted, 'outputs');
+  if (raw.length > 0 && raw.length !== inputs.length) {
+    throw invalidRequest(`raw_input_contents has ${raw.length} entries, inputs has ${inputs.length}`);
+  }
+  return {
+    id: message.id === '' ? undefined : message.id,
+    inputs: inputs.map((input, index) => tensorOf(input, raw[index])),
+    outputs: wanted.length > 0 ? wanted : undefined,
+    timeoutMs: timeoutOf(message, remainingMs),
+    priority: integerOf(message.parameters['priority']),
+  };
+}
+
+/** Writes an answer, in the form that the request came in: raw for raw, typed for typed, where every datatype can be. */
+export function writeInferResponse(
+  model: ModelIdentity,
+  id: string | undefined,
+  tensors: readonly Tensor[],
+  raw: boolean,
+): ModelInferResponse {
+  const contents = raw ? [] : tensors.map(unpackContents);
+  const typed = !raw && contents.every((each) => each !== undefined);
+  return {
+    model_name: model.name,
+    model_version: model.version,
+    id,
+    outputs: tensors.map(({ name, datatype, shape }, index) => {
+      const own = typed ? contents[index] : undefined;
+      return { name, datatype, shape, ...(own ? { contents: own } : {}) };
+    }),
+    raw_output_contents: typed ? [] : tensors.map(({ data }) => data),
+  };
+}

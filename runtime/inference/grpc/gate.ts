@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { ResponderBuilder, ServerInterceptingCall, ServerListenerBuilder, status } from '@grpc/grpc-js';
+import type { Metadata, ServerInterceptingCallInterface, ServerInterceptor } from '@grpc/grpc-js';
+import type { Context } from '@opentelemetry/api';
+import type { FastifyBaseLogger } from 'fastify';
+import type { AccessControl } from '../../shared/access-control';
+import type { Principal } from '../../shared/api-keys';
+import type { AuditLog } from '../../shared/audit';
+import { auditedCaller } from '../../shared/audit-plugin';
+import type { CallerLimiter } from '../../shared/caller-limits';
+import { presentedKey } from '../../shared/credentials';
+import type { Credentials } from '../../shared/credentials';
+import { badRequest, StartError } from '../../shared/errors';
+import type { RequestError } from '../../shared/errors';
+import { endSpan, startRequestSpan, traceFields } from '../../shared/tracing';
+import { operationOfRpc, OPERATIONS } from '../operations/table';
+import type { Operation, OperationId } from '../operations/table';
+import { asRequestError, statusOf } from './status';
+
+/** What a call has to pass. */
+export interface GateOptions {
+  readonly access: AccessControl;
+  readonly limiter: CallerLimiter;
+  /** @default - none */
+  readonly audit?: AuditLog | undefined;
+  readonly log: FastifyBaseLogger;
+}
+
+/** A model that a call is about. */
+export interface CallSubject {
+  readonly model?: string | undefined;
+  readonly version?: string | undefined;
+}
+
+/** What is known of a call. */
+export interface Call {
+  readonly operation: OperationId;
+  readonly request: string;
+  readonly trace: Context;
+  principal: Principal | null;
+  subject: CallSubject;
+}
+
+const HEADERS = ['authorization', 'x-api-key'] as const;
+
+function credentialsOf(metadata: Metadata, call: ServerInterceptingCallInterface): Credentials {
+  const headers: Record<string, string> = {};
+  for (const name of HEADERS) {
+    const values = metadata.get(name);
+    if (values.length > 1) throw badRequest(`the header ${name} is sent twice`);
+    const [value] = values;
+    if (typeof value === 'string') headers[name] = value;
+  }
+  return { presented: presentedKey(headers), certificate: call.getAuthContext().sslPeerCertificate };
+}
+
+/** Address of a caller, without its port. */
+function addressOf(call: ServerInterceptingCallInterface): string {
+  return call
+    .getPeer()
+    .replace(/^(ipv[46]:)?/, '')
+    .replace(/:\d+$/, '')
+    .replace(/[[\]%].*$|^\[/g, '');
+}
+
+type Closer = (code: status) => void;
+
+/**
+ * What stands before every procedure: its row of the operation table, who calls, how often, whether they may, and the
+ * audit log. A call of nobody is refused before its message is read.
+ */
+export class Gate {
+  private readonly calls = new WeakMap<Metadata, Call>();
+
+  constructor(private readonly options: GateOptions) {}
+
+  /**
+   * Lets a call go on once it is known what it is about.
+   *
+   * @throws RequestError 403
+   */
+  pass(metadata: Metadata, subject: CallSubject): Call {
+    const call = this.calls.get(metadata);
+    if (call === undefined) throw new Error('a call came past the gate; this is a bug');
+    call.subject = subject;
+    const { access } = OPERATIONS[call.operation];
+    if (access !== 'public') {
+      this.options.access.permit(call.principal, { operation: call.operation, access, ...subject });
+    }
+    return call;
+  }
+
+  /** For the options of the server. */
+  readonly interceptor: ServerInterceptor = (definition, outer) => {
+    const closers: Closer[] = [];
+    const close = (code: status): void => closers.splice(0).forEach((closer) => closer(code));
+    const refuse = (error: RequestError): void => {
+      if (error.cause !== undefined) this.options.log.error({ err: error.cause, code: error.code }, error.message);
+      const answer = statusOf(error);
+      close(answer.code);
+      outer.sendStatus(answer);
+    };
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        const admitted = this.admit(definition.path, metadata, outer, closers);
+        admitted.then(() => next(metadata)).catch((error: unknown) => refuse(asRequestError(error)));
+      })
+      .withOnCancel(() => close(status.CANCELLED))
+      .build();
+    const responder = new ResponderBuilder()
+      .withStart((next) => next(listener))
+      .withSendStatus((answer, next) => {
+        close(answer.code ?? status.UNKNOWN);
+        next(answer);
+      })
+      .build();
+    return new ServerInterceptingCall(outer, responder);
+  };
+
+  private async admit(
+    path: string,
+    metadata: Metadata,
+    outer: ServerInterceptingCallInterface,
+    closers: Closer[],
+  ): Promise<void> {
+    const [operation, { access }] = rowOf(path);
+    const above = metadata.get('traceparent')[0];
+    const trace = startRequestSpan(operation, above, { 'rpc.system': 'grpc', 'rpc.method': path });
+    const call: Call = { operation, request: randomUUID(), trace, principal: null, subject: {} };
+    this.calls.set(metadata, call);
+    closers.push((code) => endSpan(trace, { 'rpc.grpc.status_code': code }, code === status.INTERNAL));
+    if (access === 'public') return;
+    closers.push((code) => this.audit(call, code));
+    call.principal = await this.options.access.authenticate(credentialsOf(metadata, outer));
+    closers.push(this.options.limiter.enter(call.principal, addressOf(outer)));
+  }
+
+  private audit({ operation, request, principal, subject, trace }: Call, code: status): void {
+    this.options.audit?.record({
+      ...{ operation, transport: 'grpc', model: subject.model, version: subject.version, request },
+      caller: auditedCaller(principal),
+      outcome: status[code],
+      trace: traceFields(trace)?.trace_id,
+    });
+  }
+}
+
+/**
+ * The row of a procedure, by its path.
+ *
+ * @throws StartError LNMT8106 where there is none
+ */
+export function rowOf(path: string): readonly [OperationId, Operation] {
+  const row = operationOfRpc(path.replace(/^\//, ''));
+  if (row === undefined) throw new StartError('LNMT8106', `procedure ${path}`);
+  return row;
+}

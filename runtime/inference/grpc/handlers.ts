@@ -1,0 +1,159 @@
+import type { handleUnaryCall, ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { FastifyBaseLogger } from 'fastify';
+import { MODEL_NAME_PATTERN } from '../../contract';
+import type { Admission } from '../../shared/admission';
+import type { HealthState } from '../../shared/health';
+import { invalidRequest, unknownModel } from '../errors';
+import { metadataOfModel, metadataOfServer } from '../metadata';
+import type { ModelRegistry } from '../registry';
+import { readInferRequest, writeInferResponse } from './codec';
+import type { CallSubject, Gate } from './gate';
+import type { ModelInferRequest, ModelInferResponse, ModelRequest, RepositoryModelRequest } from './messages';
+import { asRequestError, statusOf } from './status';
+
+/** What the procedures ask of the models. */
+export type Models = Pick<ModelRegistry, 'identify' | 'describe' | 'isReady' | 'infer' | 'index' | 'load' | 'unload'>;
+
+/** What the procedures need. */
+export interface HandlerDeps {
+  readonly gate: Gate;
+  readonly models: Models;
+  readonly health: HealthState;
+  readonly admission: Admission;
+  readonly log: FastifyBaseLogger;
+  /** Told of every inference call: status as HTTP has it, and seconds. */
+  readonly observed: (subject: CallSubject, code: string, seconds: number) => void;
+}
+
+const OK = 200;
+const LEFT = 499;
+
+/** One procedure: the model that a request is about, and the answer. */
+interface Procedure<Request, Response> {
+  readonly subject: (request: Request) => CallSubject;
+  readonly answer: (request: Request, call: ServerUnaryCall<Request, Response>) => Promise<Response> | Response;
+}
+
+const nothing = (): CallSubject => ({});
+const named = ({ name, version }: ModelRequest): CallSubject => ({ model: name, version: version || undefined });
+
+function unary<Request, Response>(
+  deps: HandlerDeps,
+  procedure: Procedure<Request, Response>,
+): handleUnaryCall<Request, Response> {
+  const run = async (call: ServerUnaryCall<Request, Response>): Promise<Response> => {
+    deps.gate.pass(call.metadata, procedure.subject(call.request));
+    return procedure.answer(call.request, call);
+  };
+  return (call, answered) => {
+    run(call).then(
+      (response) => answered(null, response),
+      (thrown: unknown) => {
+        const error = asRequestError(thrown);
+        if (error.status >= 500 && error.cause !== undefined) {
+          deps.log.error({ err: error.cause, code: error.code }, error.message);
+        }
+        answered(statusOf(error));
+      },
+    );
+  };
+}
+
+/** Fires when the client leaves or the deadline of its call passes. */
+function departure(call: ServerUnaryCall<unknown, unknown>): AbortSignal {
+  const controller = new AbortController();
+  call.on('cancelled', () => controller.abort());
+  return controller.signal;
+}
+
+/** Milliseconds until the deadline of a call; Infinity without one. */
+function remaining(call: ServerUnaryCall<unknown, unknown>): number {
+  const deadline = call.getDeadline();
+  return (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now();
+}
+
+async function infer(
+  { models, admission }: HandlerDeps,
+  call: ServerUnaryCall<ModelInferRequest, ModelInferResponse>,
+): Promise<ModelInferResponse> {
+  const leave = admission.enter();
+  try {
+    const { request } = call;
+    const [name, version] = [request.model_name, request.model_version || undefined];
+    models.identify(name, version);
+    const parsed = readInferRequest(request, remaining(call));
+    const { model, outputs } = await models.infer(name, version, parsed, departure(call));
+    return writeInferResponse(model, parsed.id, outputs, request.raw_input_contents.length > 0);
+  } finally {
+    leave();
+  }
+}
+
+function inferProcedure(deps: HandlerDeps): Procedure<ModelInferRequest, ModelInferResponse> {
+  const subject = (request: ModelInferRequest): CallSubject => ({
+    model: request.model_name,
+    version: request.model_version || undefined,
+  });
+  return {
+    subject,
+    answer: async (request, call) => {
+      const started = performance.now();
+      let code = LEFT;
+      try {
+        const response = await infer(deps, call);
+        code = OK;
+        return response;
+      } catch (error) {
+        code = asRequestError(error).status;
+        throw error;
+      } finally {
+        deps.observed(subject(request), String(call.cancelled ? LEFT : code), (performance.now() - started) / 1000);
+      }
+    },
+  };
+}
+
+/** Parameters that clients send and that change nothing here: no model depends on another. */
+const IGNORED = ['unload_dependents'];
+
+function repositoryProcedure(deps: HandlerDeps, verb: 'load' | 'unload'): Procedure<RepositoryModelRequest, object> {
+  return {
+    subject: ({ model_name: model }) => ({ model }),
+    answer: async ({ model_name: name, parameters }) => {
+      if (!MODEL_NAME_PATTERN.test(name)) throw unknownModel();
+      const stranger = Object.keys(parameters).find((each) => !IGNORED.includes(each));
+      if (stranger !== undefined) {
+        throw invalidRequest(
+          `the parameter ${JSON.stringify(stranger)} is not supported; models come from the repository`,
+        );
+      }
+      await deps.models[verb](name);
+      return {};
+    },
+  };
+}
+
+/** The procedures of `inference.GRPCInferenceService`. */
+export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementation {
+  const { models, health } = deps;
+  return {
+    ServerLive: unary(deps, { subject: nothing, answer: () => ({ live: true }) }),
+    ServerReady: unary(deps, { subject: nothing, answer: () => ({ ready: health.ready }) }),
+    ServerMetadata: unary(deps, { subject: nothing, answer: metadataOfServer }),
+    ModelReady: unary<ModelRequest, object>(deps, {
+      subject: named,
+      answer: ({ name, version }) => ({ ready: models.isReady(name, version || undefined) }),
+    }),
+    ModelMetadata: unary<ModelRequest, object>(deps, {
+      subject: named,
+      answer: ({ name, version }) => metadataOfModel(models.describe(name, version || undefined)),
+    }),
+    ModelInfer: unary(deps, inferProcedure(deps)),
+    RepositoryIndex: unary<{ readonly ready: boolean }, object>(deps, {
+      subject: nothing,
+      answer: ({ ready }) => ({ models: models.index(ready) }),
+    }),
+    RepositoryModelLoad: unary(deps, repositoryProcedure(deps, 'load')),
+    RepositoryModelUnload: unary(deps, repositoryProcedure(deps, 'unload')),
+  };
+}

@@ -1,0 +1,76 @@
+/** A 64-bit integer as the protocol library gives it. */
+export interface Int64 {
+  readonly low: number;
+  readonly high: number;
+  readonly unsigned: boolean;
+  toString(): string;
+}
+
+/** Value of a parameter; one member is set. */
+export interface InferParameter {
+  readonly bool_param?: boolean;
+  readonly int64_param?: Int64;
+  readonly string_param?: string;
+  readonly double_param?: number;
+  readonly uint64_param?: Int64;
+}
+
+/** Elements of a tensor, in the member that fits its datatype. */
+export interface InferTensorContents {
+  readonly bool_contents: readonly boolean[];
+  readonly int_contents: readonly number[];
+  readonly int64_contents: readonly Int64[];
+  readonly uint_contents: readonly number[];
+  readonly uint64_contents: readonly Int64[];
+  readonly fp32_contents: readonly number[];
+  readonly fp64_contents: readonly number[];
+  readonly bytes_contents: readonly Uint8Array[];
+}
+
+/** Member of {@link InferTensorContents}. */
+export type ContentsKey = keyof InferTensorContents;
+
+/** One input of a request. */
+export interface InferInputTensor {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly Int64[];
+  readonly contents: InferTensorContents | null;
+}
+
+/** A request of `ModelInfer`. */
+export interface ModelInferRequest {
+  readonly model_name: string;
+  readonly model_version: string;
+  readonly id: string;
+  readonly parameters: Readonly<Record<string, InferParameter>>;
+  readonly inputs: readonly InferInputTensor[];
+  readonly outputs: readonly { readonly name: string }[];
+  readonly raw_input_contents: readonly Uint8Array[];
+}
+
+/** A request that names a model. */
+export interface ModelRequest {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** An answer of `ModelInfer`. */
+export interface ModelInferResponse {
+  readonly model_name: string;
+  readonly model_version: string;
+  readonly id: string | undefined;
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly datatype: string;
+    readonly shape: readonly number[];
+    readonly contents?: { readonly [K in ContentsKey]?: readonly unknown[] };
+  }[];
+  readonly raw_output_contents: readonly Uint8Array[];
+}
+
+/** A request that loads or unloads a model. */
+export interface RepositoryModelRequest {
+  readonly model_name: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,93 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { HealthState } from '../../shared/health';
+import { HTTP_LIMITS } from '../../shared/limits';
+import type { TlsMaterial } from '../../shared/tls';
+import { loadServices } from './definitions';
+import { Gate, rowOf } from './gate';
+import type { GateOptions } from './gate';
+import { inferenceHandlers } from './handlers';
+import type { HandlerDeps } from './handlers';
+import { healthHandlers } from './health';
+
+/** What a call may cost. Sizes in bytes, times in milliseconds. */
+export const GRPC_LIMITS = {
+  messageBytes: 64 * 1024 * 1024,
+  metadataBytes: HTTP_LIMITS.headerBytes,
+  /** Calls on one connection. */
+  streams: 256,
+  /** A connection without calls is closed after this. */
+  idle: 300_000,
+  /** A silent client is asked whether it is still there, and given this long to answer. */
+  keepalive: { every: 60_000, timeout: 20_000 },
+} as const;
+
+/** What the server is put together from. */
+export interface GrpcDeps extends Omit<HandlerDeps, 'gate'>, GateOptions {
+  readonly health: HealthState;
+  /** @default - none: the connection is not encrypted */
+  readonly tls?: TlsMaterial | undefined;
+}
+
+function credentialsOf(tls: TlsMaterial | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const pair = [{ cert_chain: tls.cert, private_key: tls.key }];
+  return ServerCredentials.createSsl(tls.ca ?? null, pair, tls.ca !== undefined);
+}
+
+function refuseUnlisted(service: ServiceDefinition): void {
+  for (const { path } of Object.values(service)) rowOf(path);
+}
+
+/** The gRPC listener: the Open Inference Protocol and the standard health service over the same data plane as HTTP. */
+export class GrpcServer {
+  private readonly server: Server;
+  private bound: string | undefined;
+
+  /** @throws StartError LNMT8106 for a procedure that the operation table does not list */
+  constructor(private readonly deps: GrpcDeps) {
+    const gate = new Gate(deps);
+    this.server = new Server({
+      'grpc.max_receive_message_length': GRPC_LIMITS.messageBytes,
+      'grpc.max_send_message_length': GRPC_LIMITS.messageBytes,
+      'grpc.max_metadata_size': GRPC_LIMITS.metadataBytes,
+      'grpc.max_concurrent_streams': GRPC_LIMITS.streams,
+      'grpc.max_connection_idle_ms': GRPC_LIMITS.idle,
+      'grpc.keepalive_time_ms': GRPC_LIMITS.keepalive.every,
+      'grpc.keepalive_timeout_ms': GRPC_LIMITS.keepalive.timeout,
+      'grpc.enable_channelz': 0,
+      interceptors: [gate.interceptor],
+    });
+    const { inference, health } = loadServices();
+    [inference, health].forEach(refuseUnlisted);
+    this.server.addService(inference, inferenceHandlers({ ...deps, gate }));
+    this.server.addService(health, healthHandlers(gate, deps.health));
+  }
+
+  /** Listens, and answers the port. */
+  async listen(host: string, port: number): Promise<number> {
+    const address = host.includes(':') ? `[${host}]` : host;
+    const bound = await new Promise<number>((resolve, reject) => {
+      this.server.bindAsync(`${address}:${port}`, credentialsOf(this.deps.tls), (error, actual) =>
+        error ? reject(error) : resolve(actual),
+      );
+    });
+    this.bound = `${address}:${bound}`;
+    return bound;
+  }
+
+  /** Asks the clients to go elsewhere (GOAWAY); calls in flight go on, and new connections are still accepted. */
+  drain(graceMs: number): void {
+    if (this.bound !== undefined) this.server.drain(this.bound, graceMs);
+  }
+
+  /** Stops listening and waits for the calls in flight. */
+  close(): Promise<void> {
+    return new Promise((resolve) => this.server.tryShutdown(() => resolve()));
+  }
+
+  /** Cuts every call. */
+  cut(): void {
+    this.server.forceShutdown();
+  }
+}

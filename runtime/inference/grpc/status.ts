@@ -1,0 +1,35 @@
+import { Metadata, status } from '@grpc/grpc-js';
+import type { StatusObject } from '@grpc/grpc-js';
+import { ERROR_CODE_HEADER } from '../../shared/error-plugin';
+import { internalError, RequestError } from '../../shared/errors';
+
+const BY_HTTP: Readonly<Record<number, status>> = {
+  400: status.INVALID_ARGUMENT,
+  401: status.UNAUTHENTICATED,
+  403: status.PERMISSION_DENIED,
+  404: status.NOT_FOUND,
+  409: status.FAILED_PRECONDITION,
+  413: status.RESOURCE_EXHAUSTED,
+  415: status.INVALID_ARGUMENT,
+  422: status.INVALID_ARGUMENT,
+  429: status.RESOURCE_EXHAUSTED,
+  431: status.RESOURCE_EXHAUSTED,
+  499: status.CANCELLED,
+  500: status.INTERNAL,
+  501: status.UNIMPLEMENTED,
+  503: status.UNAVAILABLE,
+  504: status.DEADLINE_EXCEEDED,
+};
+
+/** What was thrown, as an answer that may leave the process. */
+export function asRequestError(thrown: unknown): RequestError {
+  return thrown instanceof RequestError ? thrown : internalError(thrown);
+}
+
+/** The status of a failed call: message, and code and time to repeat in the trailers. */
+export function statusOf(error: RequestError): StatusObject {
+  const metadata = new Metadata();
+  metadata.set(ERROR_CODE_HEADER, error.code);
+  if (error.retryAfter !== undefined) metadata.set('retry-after', String(error.retryAfter));
+  return { code: BY_HTTP[error.status] ?? status.UNKNOWN, details: error.message, metadata };
+}

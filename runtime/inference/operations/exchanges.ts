@@ -1,0 +1,47 @@
+import type { Exchange } from './schemas';
+import type { OperationId } from './table';
+
+const UNKNOWN_MODEL = { 404: 'The model or version is not served here' };
+const NOT_NOW = { 503: 'Not now; repeat after the Retry-After header' };
+
+/** What each operation takes and gives. */
+export const EXCHANGES: { readonly [K in OperationId]: Exchange } = {
+  ServerLive: { response: 'Live' },
+  ServerReady: { response: 'Ready', others: { 503: 'Not ready' } },
+  ServerStarted: { response: 'Started', others: { 503: 'Still starting' } },
+  ServerMetadata: { response: 'ServerMetadata' },
+  ModelMetadata: { response: 'ModelMetadata', others: { ...UNKNOWN_MODEL, ...NOT_NOW } },
+  ModelReady: { response: 'ModelReady', others: { ...UNKNOWN_MODEL, 503: 'The model is not ready' } },
+  ModelInfer: {
+    request: 'InferenceRequest',
+    response: 'InferenceResponse',
+    binary: true,
+    others: {
+      ...{ ...UNKNOWN_MODEL, ...NOT_NOW },
+      422: 'The model cannot be run on this input',
+      504: 'The model ran too long, or the deadline of the request passed',
+    },
+  },
+  RepositoryIndex: { request: 'RepositoryQuery', response: 'RepositoryIndex' },
+  RepositoryModelLoad: {
+    request: 'RepositoryParameters',
+    others: { ...UNKNOWN_MODEL, ...NOT_NOW, 409: 'The model cannot be loaded as it is' },
+  },
+  RepositoryModelUnload: {
+    request: 'RepositoryParameters',
+    others: { ...UNKNOWN_MODEL, ...NOT_NOW, 409: 'The model cannot be unloaded as it is' },
+  },
+  OpenAiModels: { response: 'OpenAiDocument', others: UNKNOWN_MODEL },
+  OpenAiEmbeddings: { request: 'OpenAiDocument', response: 'OpenAiDocument', others: { ...UNKNOWN_MODEL, ...NOT_NOW } },
+  OpenAiCompletions: {
+    request: 'OpenAiDocument',
+    response: 'OpenAiDocument',
+    others: { ...UNKNOWN_MODEL, ...NOT_NOW },
+  },
+  OpenAiChatCompletions: {
+    request: 'OpenAiDocument',
+    response: 'OpenAiDocument',
+    others: { ...UNKNOWN_MODEL, ...NOT_NOW },
+  },
+  Description: { response: 'Description' },
+};

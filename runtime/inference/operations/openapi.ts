@@ -1,0 +1,117 @@
+import { HEADERS } from '../../contract';
+import { SERVER_NAME, SERVER_VERSION } from '../version';
+import { EXCHANGES } from './exchanges';
+import { SCHEMAS } from './schemas';
+import type { Exchange, Schema } from './schemas';
+import { operations } from './table';
+import type { Operation, OperationId, RestBinding } from './table';
+
+const JSON_TYPE = 'application/json';
+const BINARY = 'application/octet-stream';
+
+const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+const failure = (description: string): Schema => ({ description, content: { [JSON_TYPE]: { schema: ref('Error') } } });
+
+/** `/v2/models/:name` as OpenAPI writes it. */
+export const templateOf = (path: string): string => path.replace(/:(\w+)/g, '{$1}');
+
+function pathParameters(path: string): Schema[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    ...{ name, in: 'path', required: true },
+    schema: { type: 'string', minLength: 1, maxLength: 128 },
+  }));
+}
+
+function headerParameters({ binary }: Exchange): Schema[] {
+  if (!binary) return [];
+  return [
+    {
+      ...{
+        name: HEADERS.inferenceHeaderLength,
+        in: 'header',
+        required: false,
+        schema: { type: 'integer', minimum: 1 },
+      },
+      description: 'Bytes of the JSON part of a body that has binary tensors after it.',
+    },
+    {
+      ...{ name: HEADERS.requestTimeout, in: 'header', required: false, schema: { type: 'integer', minimum: 0 } },
+      description: 'Milliseconds after which the answer is of no use any more.',
+    },
+  ];
+}
+
+function contentOf(schema: string, binary: boolean | undefined): Schema {
+  const json = { [JSON_TYPE]: { schema: ref(schema) } };
+  return binary ? { ...json, [BINARY]: { schema: { type: 'string', format: 'binary' } } } : json;
+}
+
+function responsesOf({ access, admitted }: Operation, { request, response, binary, others }: Exchange): Schema {
+  const responses: Record<string, Schema> = {
+    200: { description: 'Done', ...(response ? { content: contentOf(response, binary) } : {}) },
+  };
+  const add = (rows: Readonly<Record<number, string>>): void => {
+    for (const [status, description] of Object.entries(rows)) responses[status] = failure(description);
+  };
+  add({ 400: 'The request cannot be read, or does not fit', 431: 'Too many or too long headers, or a too long URL' });
+  if (access !== 'public') {
+    add({ 401: 'No valid credential', 403: 'Not allowed', 429: 'Over a limit', 503: 'Not now; repeat later' });
+  }
+  if (request) add({ 413: 'The body is too large', 415: 'The media type is not supported' });
+  if (admitted) add({ 429: 'At a limit; repeat after the Retry-After header' });
+  add(others ?? {});
+  // Health answers say in their own form that something is not so.
+  if (access === 'public' && response && others?.[503]) {
+    responses[503] = { description: others[503], content: contentOf(response, false) };
+  }
+  responses['default'] = failure('Anything else');
+  return responses;
+}
+
+function operationObject(id: OperationId, operation: Operation, { method, path }: RestBinding, index: number): Schema {
+  const exchange = EXCHANGES[id];
+  const parameters = [...pathParameters(path), ...headerParameters(exchange)];
+  return {
+    // Several routes of one operation need ids of their own.
+    operationId: index === 0 ? id : `${id}${index + 1}`,
+    summary: operation.summary,
+    'x-lnmt-access': operation.access,
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(method === 'POST' && exchange.request
+      ? { requestBody: { required: exchange.binary === true, content: contentOf(exchange.request, exchange.binary) } }
+      : {}),
+    responses: responsesOf(operation, exchange),
+    security: operation.access === 'public' ? [] : [{ apiKey: [] }, { bearer: [] }],
+  };
+}
+
+/**
+ * The OpenAPI 3.1 document of the routes that are served, made from the operation table alone.
+ * @see https://spec.openapis.org/oas/v3.1.1.html
+ */
+export function openApi(served: ReadonlySet<OperationId>): Schema {
+  const paths: Record<string, Record<string, Schema>> = {};
+  for (const [id, operation] of operations) {
+    if (!served.has(id)) continue;
+    operation.rest.forEach((binding, index) => {
+      const path = (paths[templateOf(binding.path)] ??= {});
+      path[binding.method.toLowerCase()] = operationObject(id, operation, binding, index);
+    });
+  }
+  return {
+    openapi: '3.1.1',
+    info: {
+      ...{ title: SERVER_NAME, version: SERVER_VERSION, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+      summary: 'ONNX models over the Open Inference Protocol, version 2',
+    },
+    servers: [{ url: '/' }],
+    paths,
+    components: {
+      schemas: SCHEMAS,
+      securitySchemes: {
+        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        bearer: { type: 'http', scheme: 'bearer', description: 'An API key or a JSON Web Token' },
+      },
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { TENSOR_LIMITS } from '../tensors/tensor';
+
+/** A JSON Schema, as OpenAPI 3.1 has them. */
+export type Schema = Readonly<Record<string, unknown>>;
+
+const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+const text: Schema = { type: 'string' };
+const flag: Schema = { type: 'boolean' };
+const list = (items: Schema, more: Schema = {}): Schema => ({ type: 'array', items, ...more });
+const record = (properties: Readonly<Record<string, Schema>>, required: readonly string[] = []): Schema => ({
+  type: 'object',
+  properties,
+  ...(required.length > 0 ? { required } : {}),
+});
+
+const tensorName: Schema = { type: 'string', minLength: 1, maxLength: 256 };
+const datatype: Schema = {
+  type: 'string',
+  enum: [
+    ...['BOOL', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64'],
+    ...['FP16', 'BF16', 'FP32', 'FP64', 'BYTES'],
+  ],
+};
+const shape: Schema = list({ type: 'integer', minimum: 1 }, { maxItems: TENSOR_LIMITS.rank });
+const parameters: Schema = {
+  type: 'object',
+  additionalProperties: { type: ['boolean', 'integer', 'number', 'string'] },
+};
+const data: Schema = {
+  type: 'array',
+  description: 'Elements, flat or nested as the shape says. Absent where the tensor follows the JSON in binary form.',
+};
+
+/** Schemas by name. */
+export const SCHEMAS: Readonly<Record<string, Schema>> = {
+  Error: record({ error: text }, ['error']),
+  Live: record({ live: flag }, ['live']),
+  Ready: record({ ready: flag }, ['ready']),
+  Started: record({ started: flag }, ['started']),
+  ServerMetadata: record({ name: text, version: text, extensions: list(text) }, ['name', 'version', 'extensions']),
+  TensorMetadata: record({ name: text, datatype, shape: list({ type: 'integer', minimum: -1 }) }, [
+    ...['name', 'datatype', 'shape'],
+  ]),
+  ModelMetadata: record(
+    {
+      ...{ name: text, versions: list(text), platform: text },
+      ...{ inputs: list(ref('TensorMetadata')), outputs: list(ref('TensorMetadata')) },
+    },
+    ['name', 'versions', 'platform', 'inputs', 'outputs'],
+  ),
+  ModelReady: record({ name: text, ready: flag }, ['name', 'ready']),
+  RequestInput: record({ name: tensorName, datatype, shape, parameters, data }, ['name', 'datatype', 'shape']),
+  RequestOutput: record({ name: tensorName, parameters }, ['name']),
+  InferenceRequest: record(
+    {
+      ...{ id: text, parameters },
+      inputs: list(ref('RequestInput'), { maxItems: TENSOR_LIMITS.tensors }),
+      outputs: list(ref('RequestOutput'), { maxItems: TENSOR_LIMITS.tensors }),
+    },
+    ['inputs'],
+  ),
+  ResponseOutput: record({ name: text, datatype, shape: list({ type: 'integer' }), parameters, data }, [
+    ...['name', 'datatype', 'shape'],
+  ]),
+  InferenceResponse: record(
+    { model_name: text, model_version: text, id: text, parameters, outputs: list(ref('ResponseOutput')) },
+    ['model_name', 'outputs'],
+  ),
+  RepositoryQuery: record({ ready: flag }),
+  RepositoryEntry: record({ name: text, version: text, state: text, reason: text }, ['name']),
+  RepositoryIndex: list(ref('RepositoryEntry')),
+  RepositoryParameters: record({ parameters: { type: 'object' } }),
+  OpenAiDocument: { type: 'object', description: 'As the API of OpenAI has it.' },
+  Description: { type: 'object' },
+};
+
+/** What an operation takes and gives, by names of {@link SCHEMAS}. */
+export interface Exchange {
+  /** @default - no body */
+  readonly request?: string;
+  /** @default - an empty body */
+  readonly response?: string;
+  /** Whether bodies may carry binary tensors after the JSON. @default false */
+  readonly binary?: boolean;
+  /** Statuses other than 200 with their meaning, besides those that access and bodies bring. */
+  readonly others?: Readonly<Record<number, string>>;
+}

@@ -1,0 +1,161 @@
+import { PATHS } from '../../contract';
+import type { Access } from '../../shared/access-control';
+
+/** One route of an operation. Parameters of the path begin with a colon. */
+export interface RestBinding {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+}
+
+/** One thing that the server does, whatever it is asked through. */
+export interface Operation {
+  /** Who may ask for it. */
+  readonly access: Access;
+  /** One line for people. */
+  readonly summary: string;
+  /** Routes. */
+  readonly rest: readonly RestBinding[];
+  /** Procedures, `<package>.<service>/<name>`. @default - none */
+  readonly rpc?: readonly string[];
+  /** Field of the GraphQL document, `Query.<name>` or `Mutation.<name>`. @default - none */
+  readonly field?: string;
+  /** Whether answering takes a place in admission. @default false */
+  readonly admitted?: boolean;
+}
+
+const INFERENCE_SERVICE = 'inference.GRPCInferenceService';
+const HEALTH_SERVICE = 'grpc.health.v1.Health';
+const MODEL = `${PATHS.models}/:name`;
+const VERSION = `${MODEL}/versions/:version`;
+
+const OPENAI = '/v1';
+
+const get = (...paths: readonly string[]): RestBinding[] => paths.map((path) => ({ method: 'GET', path }));
+const post = (...paths: readonly string[]): RestBinding[] => paths.map((path) => ({ method: 'POST', path }));
+const rpc = (name: string): string => `${INFERENCE_SERVICE}/${name}`;
+
+/**
+ * Everything that the server answers. A route, procedure or field without a row here keeps the server from starting,
+ * so that nothing is reachable that nobody thought about.
+ */
+export const OPERATIONS = {
+  ServerLive: {
+    access: 'public',
+    summary: 'Whether the process can make progress',
+    rest: get(PATHS.live),
+    rpc: [rpc('ServerLive')],
+    field: 'Query.live',
+  },
+  ServerReady: {
+    access: 'public',
+    summary: 'Whether an inference request would be answered now',
+    rest: get(PATHS.ready, PATHS.health),
+    rpc: [rpc('ServerReady'), `${HEALTH_SERVICE}/Check`, `${HEALTH_SERVICE}/Watch`],
+    field: 'Query.ready',
+  },
+  ServerStarted: {
+    access: 'public',
+    summary: 'Whether every required model has been loaded once',
+    rest: get(PATHS.startup),
+  },
+  ServerMetadata: {
+    access: 'read',
+    summary: 'Name, version and extensions of the server',
+    rest: get(PATHS.server),
+    rpc: [rpc('ServerMetadata')],
+    field: 'Query.server',
+  },
+  ModelMetadata: {
+    access: 'read',
+    summary: 'Inputs, outputs and versions of a model',
+    rest: get(MODEL, VERSION),
+    rpc: [rpc('ModelMetadata')],
+    field: 'Query.model',
+  },
+  ModelReady: {
+    access: 'read',
+    summary: 'Whether a model would answer now',
+    rest: get(`${MODEL}/ready`, `${VERSION}/ready`),
+    rpc: [rpc('ModelReady')],
+    field: 'Query.modelReady',
+  },
+  ModelInfer: {
+    access: 'infer',
+    summary: 'Runs a model on tensors',
+    rest: post(`${MODEL}/infer`, `${VERSION}/infer`),
+    rpc: [rpc('ModelInfer')],
+    field: 'Mutation.infer',
+    admitted: true,
+  },
+  RepositoryIndex: {
+    access: 'manage',
+    summary: 'Models and versions of the repository, and whether they are loaded',
+    rest: post(`${PATHS.repository}/index`),
+    rpc: [rpc('RepositoryIndex')],
+  },
+  RepositoryModelLoad: {
+    access: 'manage',
+    summary: 'Loads a model, or loads it again',
+    rest: post(`${PATHS.repository}/models/:name/load`),
+    rpc: [rpc('RepositoryModelLoad')],
+  },
+  RepositoryModelUnload: {
+    access: 'manage',
+    summary: 'Unloads a model',
+    rest: post(`${PATHS.repository}/models/:name/unload`),
+    rpc: [rpc('RepositoryModelUnload')],
+  },
+  OpenAiModels: {
+    access: 'read',
+    summary: 'Models, as OpenAI lists them',
+    rest: get(`${OPENAI}/models`, `${OPENAI}/models/:name`),
+  },
+  OpenAiEmbeddings: {
+    access: 'infer',
+    summary: 'Embeddings of texts, as OpenAI has them',
+    rest: post(`${OPENAI}/embeddings`),
+    admitted: true,
+  },
+  OpenAiCompletions: {
+    access: 'infer',
+    summary: 'Completions of a prompt, as OpenAI has them',
+    rest: post(`${OPENAI}/completions`),
+    admitted: true,
+  },
+  OpenAiChatCompletions: {
+    access: 'infer',
+    summary: 'Answers in a conversation, as OpenAI has them',
+    rest: post(`${OPENAI}/chat/completions`),
+    admitted: true,
+  },
+  Description: {
+    access: 'public',
+    summary: 'This description, as OpenAPI 3.1',
+    rest: get(PATHS.openapi),
+  },
+} as const satisfies Readonly<Record<string, Operation>>;
+
+/** Id of an operation. */
+export type OperationId = keyof typeof OPERATIONS;
+
+/** All rows with their ids. */
+export const operations: readonly (readonly [id: OperationId, operation: Operation])[] = Object.entries(OPERATIONS) as [
+  OperationId,
+  Operation,
+][];
+
+/** The operation of a route. */
+export function operationOfRoute(method: string, path: string): readonly [OperationId, Operation] | undefined {
+  const asked = method === 'HEAD' ? 'GET' : method;
+  return operations.find(([, { rest }]) => rest.some((each) => each.method === asked && each.path === path));
+}
+
+/** The operation of a procedure. */
+export function operationOfRpc(name: string): readonly [OperationId, Operation] | undefined {
+  return operations.find(([, operation]) => operation.rpc?.includes(name));
+}
+
+/** The operation of a GraphQL field. */
+export function operationOfField(name: string): readonly [OperationId, Operation] | undefined {
+  return operations.find(([, operation]) => operation.field === name);
+}

@@ -1,0 +1,111 @@
+import type { PeerCertificate } from 'node:tls';
+import type { Counter } from 'prom-client';
+import type { Principal, Scope } from './api-keys';
+import type { Credentials } from './credentials';
+import { forbidden, policyDenied, unauthenticated } from './errors';
+
+/** Who may use an operation: anyone, or a caller with this scope. */
+export type Access = 'public' | Scope;
+
+/** What a caller wants to do. */
+export interface Attempt {
+  /** Id of the operation. */
+  readonly operation: string;
+  /** Scope that it needs. */
+  readonly access: Scope;
+  /** Model that it is about. @default - none */
+  readonly model?: string | undefined;
+  /** Version of that model. @default - any */
+  readonly version?: string | undefined;
+}
+
+/** Says whether a known caller may do something, beyond its scopes. */
+export interface Policy {
+  allows(principal: Principal, attempt: Attempt): boolean;
+}
+
+/** The parts that access is decided with. Where no way to prove oneself is given, authentication is off. */
+export interface AccessControlOptions {
+  /** Looks a presented API key up. @default - no API keys */
+  readonly keys?: { find(presented: string, now: number): Principal | undefined } | undefined;
+  /** Verifies a token; undefined when it is not valid. @default - no tokens */
+  readonly tokens?: { verify(token: string, now: number): Promise<Principal | undefined> } | undefined;
+  /** Tells who a client certificate is. @default - no client certificates */
+  readonly certificates?: { identify(certificate: PeerCertificate): Principal | undefined } | undefined;
+  /** @default - the scope of the operation suffices */
+  readonly policy?: Policy | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Counts refusals by reason. */
+  readonly failures: Counter<'reason'>;
+}
+
+const JWT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
+const MAX_KEY_LENGTH = 512;
+
+/** One decision for every transport: who is it, has it the scope, does the policy agree. */
+export class AccessControl {
+  constructor(private readonly options: AccessControlOptions) {}
+
+  /** False where anyone may do anything. */
+  get enabled(): boolean {
+    const { keys, tokens, certificates } = this.options;
+    return keys !== undefined || tokens !== undefined || certificates !== undefined;
+  }
+
+  /**
+   * Who may go on.
+   *
+   * @returns nobody in particular where authentication is off
+   * @throws RequestError 401 or 403
+   */
+  async authorize(credentials: Credentials, attempt: Attempt): Promise<Principal | null> {
+    const principal = await this.authenticate(credentials);
+    this.permit(principal, attempt);
+    return principal;
+  }
+
+  /**
+   * Who it is.
+   *
+   * @returns nobody in particular where authentication is off
+   * @throws RequestError 401
+   */
+  async authenticate(credentials: Credentials): Promise<Principal | null> {
+    if (!this.enabled) return null;
+    const principal = await this.identify(credentials);
+    if (principal !== undefined) return principal;
+    const none = credentials.presented === undefined && credentials.certificate === undefined;
+    this.options.failures.inc({ reason: none ? 'missing' : 'invalid' });
+    throw unauthenticated();
+  }
+
+  /**
+   * Whether a caller that is known may do it; anyone may where authentication is off.
+   *
+   * @throws RequestError 403
+   */
+  permit(principal: Principal | null, attempt: Attempt): void {
+    const { policy, failures } = this.options;
+    if (principal === null) return;
+    if (policy === undefined) {
+      if (principal.scopes.has(attempt.access)) return;
+      failures.inc({ reason: 'scope' });
+      throw forbidden(attempt.access);
+    }
+    if (policy.allows(principal, attempt)) return;
+    failures.inc({ reason: 'policy' });
+    throw policyDenied();
+  }
+
+  private async identify({ presented, certificate }: Credentials): Promise<Principal | undefined> {
+    const { keys, tokens, certificates, now } = this.options;
+    if (presented !== undefined) {
+      // A presented credential decides: a wrong one is not made good by a certificate.
+      if (tokens !== undefined && JWT.test(presented)) return tokens.verify(presented, now());
+      if (keys !== undefined) return presented.length > MAX_KEY_LENGTH ? undefined : keys.find(presented, now());
+      if (tokens !== undefined) return undefined;
+    }
+    return certificate && certificates?.identify(certificate);
+  }
+}
