@@ -1,5 +1,6 @@
 export * from './env';
 export * from './exit-codes';
+export * from './headers';
 export * from './images';
 export * from './labels';
 export * from './metrics';

@@ -35,9 +35,12 @@ export interface Turn {
   readonly signal: AbortSignal;
   /** Milliseconds on the batcher’s clock at which the answer is of no use any more. */
   readonly deadline?: number | undefined;
-  /** 0 is served first; larger numbers later. */
+  /** 1 is served first, larger numbers later; {@link DEFAULT_PRIORITY} where nothing is said. */
   readonly priority?: number | undefined;
 }
+
+/** Priority of requests that state none: some are more urgent, and some less. */
+export const DEFAULT_PRIORITY = 8;
 
 interface Entry extends QueuedRequest {
   bucket: string | undefined;
@@ -93,7 +96,7 @@ export class Batcher {
    * @throws RequestError when the client left, the deadline passed, the queue is full or the run failed
    */
   submit(inputs: readonly Tensor[], outputs: readonly string[], turn: Turn): Promise<readonly Tensor[]> {
-    const { signal, deadline = Number.POSITIVE_INFINITY, priority = 0 } = turn;
+    const { signal, deadline = Number.POSITIVE_INFINITY, priority = DEFAULT_PRIORITY } = turn;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(clientGone());
       if (this.queue.length >= this.settings.maxQueue) return reject(queueFull(this.settings.maxQueue));

@@ -7,7 +7,7 @@ export interface QueuedRequest {
   readonly since: number;
   /** When its answer is of no use any more; `Infinity` when it never is. */
   readonly deadline: number;
-  /** 0 is the first to be served. */
+  /** The smallest is served first. */
   readonly priority: number;
   /** True once its client has gone. */
   readonly left: boolean;
@@ -96,12 +96,7 @@ function patience(
  * A batch never waits while every worker is free, and never when no delay is allowed. With several workers the line is
  * split evenly among them, because a worker that takes everything leaves the others idle.
  */
-export function decide(
-  now: number,
-  queue: readonly QueuedRequest[],
-  policy: BatchPolicy,
-  lanes: Lanes,
-): Decision {
+export function decide(now: number, queue: readonly QueuedRequest[], policy: BatchPolicy, lanes: Lanes): Decision {
   const drop: number[] = [];
   const live: number[] = [];
   queue.forEach((request, place) => (request.left || request.deadline <= now ? drop : live).push(place));

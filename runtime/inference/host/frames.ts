@@ -28,7 +28,8 @@ export function encodeFrame(header: unknown, parts: readonly Uint8Array[]): Uint
   head.writeUInt32LE(textBytes, 0);
   head.writeUInt32LE(bytes, 4);
   head.write(text, HEAD_BYTES);
-  if (!whole) return [head, ...parts.flatMap((part) => [part, Buffer.alloc(padded(part.byteLength) - part.byteLength)])];
+  if (!whole)
+    return [head, ...parts.flatMap((part) => [part, Buffer.alloc(padded(part.byteLength) - part.byteLength)])];
   let offset = HEAD_BYTES + textBytes;
   for (const part of parts) {
     head.set(part, offset);
@@ -61,7 +62,7 @@ export class FrameReader {
   /** Takes a chunk and gives the frames that it completes. */
   push(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];
-    for (let rest = this.held > 0 ? this.complete(chunk, frames) : chunk; rest.byteLength > 0; ) {
+    for (let rest = this.held > 0 ? this.complete(chunk, frames) : chunk; rest.byteLength > 0;) {
       const size = rest.byteLength < HEAD_BYTES ? undefined : frameBytes(rest, 0);
       const needed = size === undefined ? HEAD_BYTES : HEAD_BYTES + size.header + size.payload;
       if (size === undefined || rest.byteLength < needed) {

@@ -32,7 +32,8 @@ const SHORT_RUN_MS = 1;
  */
 export function planWorkers({ workers, threads, cores, modelBytes, memoryBytes, onCpu }: PlanInput): Plan {
   if (!onCpu) return { maxWorkers: workers || 1, threads: threads || 1 };
-  const byMemory = memoryBytes === 0 ? cores : Math.floor((memoryBytes - MEMORY.base) / (modelBytes * MEMORY.perModelByte));
+  const byMemory =
+    memoryBytes === 0 ? cores : Math.floor((memoryBytes - MEMORY.base) / (modelBytes * MEMORY.perModelByte));
   const most = Math.max(1, Math.min(cores, MOST_WORKERS, byMemory, Math.floor(cores / (threads || 1))));
   const maxWorkers = workers || most;
   const share = modelBytes < SMALL_MODEL_BYTES ? 1 : Math.max(1, Math.floor(cores / maxWorkers));

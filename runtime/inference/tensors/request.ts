@@ -1,5 +1,9 @@
 import { invalidRequest } from '../errors';
+import { checkBinary, splitBody, WIDENED, widenBfloat16 } from './binary';
+import type { BinarySection, WireDatatype } from './binary';
 import { ElementError, packElements } from './elements';
+import { NumberSpan, parseJson } from './json';
+import { scanNumbers } from './numbers';
 import { elementCount, isDatatype, TENSOR_LIMITS } from './tensor';
 import type { Tensor } from './tensor';
 
@@ -12,21 +16,48 @@ export interface InferenceRequest {
   readonly outputs: readonly string[] | undefined;
   /** Milliseconds after which the answer is of no use any more. */
   readonly timeoutMs?: number | undefined;
-  /** 0 is served first. */
+  /** 1 is served first; requests that say nothing lie between the urgent and the others. */
   readonly priority?: number | undefined;
+}
+
+/** What a request wants its outputs written as. */
+export interface OutputForm {
+  /** Form of outputs of which the request says nothing. */
+  readonly binary: boolean;
+  readonly byName: ReadonlyMap<string, boolean>;
+}
+
+/** A request and the form that its answer takes over HTTP. */
+export interface HttpInferenceRequest extends InferenceRequest {
+  readonly form: OutputForm;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
 const MAX_NAME = 256;
+const MICROSECONDS = 1000;
+const NO_FIELDS: Fields = {};
 
 function fields(value: unknown, where: string): Fields {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberSpan)) {
+    return value as Fields;
+  }
   throw invalidRequest(`${where} is not an object`);
 }
 
 function own(object: Fields, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+function parametersOf(object: Fields, where: string): Fields {
+  const value = own(object, 'parameters');
+  return value === undefined ? NO_FIELDS : fields(value, `${where}.parameters`);
+}
+
+function flag(parameters: Fields, key: string, where: string): boolean | undefined {
+  const value = own(parameters, key);
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw invalidRequest(`${where}.parameters.${key} is not true or false`);
 }
 
 function list(value: unknown, where: string): readonly unknown[] {
@@ -55,6 +86,12 @@ function shapeOf(object: Fields, where: string): readonly number[] {
   return shape;
 }
 
+function datatypeOf(object: Fields, where: string): WireDatatype {
+  const datatype = own(object, 'datatype');
+  if (isDatatype(datatype) || datatype === 'BF16') return datatype;
+  throw invalidRequest(`${where}: datatype is missing or not supported`);
+}
+
 /** The elements of flat or nested data, in order; nesting must repeat the shape. */
 function flatten(data: readonly unknown[], shape: readonly number[], where: string): readonly unknown[] {
   if (!Array.isArray(data[0])) return data;
@@ -67,20 +104,22 @@ function flatten(data: readonly unknown[], shape: readonly number[], where: stri
   return level;
 }
 
-function tensorOf(value: unknown, index: number): Tensor {
-  const object = fields(value, `inputs[${index}]`);
-  const name = nameOf(object, `inputs[${index}]`);
-  const where = `input ${JSON.stringify(name)}`;
-  const datatype = own(object, 'datatype');
-  if (!isDatatype(datatype)) throw invalidRequest(`${where}: datatype is missing or not supported`);
-  const shape = shapeOf(object, where);
-  const data = own(object, 'data');
-  if (!Array.isArray(data)) throw invalidRequest(`${where}: data is not a list; binary tensors are not supported`);
-  const elements = flatten(data, shape, where);
-  if (elements.length !== elementCount(shape)) {
-    throw invalidRequest(
-      `${where}: shape [${shape.join(',')}] has ${elementCount(shape)} elements, data has ${elements.length}`,
-    );
+interface TensorHead {
+  readonly name: string;
+  readonly datatype: WireDatatype;
+  readonly shape: readonly number[];
+}
+
+function fromJson({ name, datatype, shape }: TensorHead, data: unknown, where: string): Tensor {
+  if (datatype === 'BF16') throw invalidRequest(`${where}: BF16 has no JSON form; send it as a binary tensor`);
+  const count = elementCount(shape);
+  const scanned = data instanceof NumberSpan ? scanNumbers(data, datatype, count) : undefined;
+  if (scanned !== undefined) return { name, datatype, shape, data: scanned };
+  const values = data instanceof NumberSpan ? data.values() : data;
+  if (!Array.isArray(values)) throw invalidRequest(`${where}: neither data nor binary_data_size gives its elements`);
+  const elements = flatten(values, shape, where);
+  if (elements.length !== count) {
+    throw invalidRequest(`${where}: shape [${shape.join(',')}] has ${count} elements, data has ${elements.length}`);
   }
   try {
     return { name, datatype, shape, data: packElements(datatype, elements) };
@@ -90,30 +129,95 @@ function tensorOf(value: unknown, index: number): Tensor {
   }
 }
 
+function fromBinary({ name, datatype, shape }: TensorHead, data: Uint8Array, where: string): Tensor {
+  checkBinary(datatype, elementCount(shape), data, where);
+  if (datatype !== 'BF16') return { name, datatype, shape, data };
+  return { name, datatype: WIDENED.BF16, shape, data: widenBfloat16(data) };
+}
+
+function tensorOf(value: unknown, index: number, binary: BinarySection | undefined): Tensor {
+  const object = fields(value, `inputs[${index}]`);
+  const name = nameOf(object, `inputs[${index}]`);
+  const where = `input ${JSON.stringify(name)}`;
+  const head = { name, datatype: datatypeOf(object, where), shape: shapeOf(object, where) };
+  const parameters = parametersOf(object, `inputs[${index}]`);
+  if (Object.hasOwn(parameters, 'shared_memory_region')) {
+    throw invalidRequest(`${where}: shared memory is not supported`);
+  }
+  const size = own(parameters, 'binary_data_size');
+  if (size === undefined) return fromJson(head, own(object, 'data'), where);
+  if (own(object, 'data') !== undefined) throw invalidRequest(`${where} has both data and binary_data_size`);
+  if (binary === undefined) {
+    throw invalidRequest(`${where}: binary_data_size needs the header Inference-Header-Content-Length`);
+  }
+  return fromBinary(head, binary.take(size, where), where);
+}
+
 function refuseRepeats(names: readonly string[], where: string): void {
+  if (new Set(names).size === names.length) return;
   const repeated = names.find((name, index) => names.indexOf(name) < index);
-  if (repeated !== undefined) throw invalidRequest(`${where} names ${JSON.stringify(repeated)} twice`);
+  throw invalidRequest(`${where} names ${JSON.stringify(repeated)} twice`);
+}
+
+function outputOf(value: unknown, index: number): readonly [string, boolean | undefined] {
+  const where = `outputs[${index}]`;
+  const object = fields(value, where);
+  const parameters = parametersOf(object, where);
+  for (const key of ['classification', 'shared_memory_region']) {
+    if (Object.hasOwn(parameters, key)) throw invalidRequest(`${where}.parameters.${key} is not supported`);
+  }
+  return [nameOf(object, where), flag(parameters, 'binary_data', where)];
+}
+
+function wholeNumber(parameters: Fields, key: string): number | undefined {
+  const value = own(parameters, key);
+  if (value === undefined) return undefined;
+  if (Number.isSafeInteger(value) && Number(value) >= 0) return Number(value);
+  throw invalidRequest(`parameters.${key} is not an integer from 0`);
+}
+
+/** `timeout` in microseconds and `priority`, as the schedule-policy extension has them; 0 says nothing in both. */
+function turnOf(parameters: Fields): Pick<InferenceRequest, 'timeoutMs' | 'priority'> {
+  const timeout = wholeNumber(parameters, 'timeout');
+  const priority = wholeNumber(parameters, 'priority');
+  return {
+    timeoutMs: timeout ? timeout / MICROSECONDS : undefined,
+    priority: priority || undefined,
+  };
 }
 
 /**
- * Reads an Open Inference Protocol request with JSON tensors.
+ * Reads an Open Inference Protocol request whose JSON is parsed already.
  *
+ * @param binary bytes that follow the JSON part, where there are any
  * @throws RequestError that names the member at fault
  */
-export function readRequest(body: unknown): InferenceRequest {
-  const object = fields(body, 'the body');
+export function readRequest(document: unknown, binary?: BinarySection): HttpInferenceRequest {
+  const object = fields(document, 'the body');
   const id = own(object, 'id');
   if (id !== undefined && typeof id !== 'string') throw invalidRequest('id is not a string');
-  const inputs = list(own(object, 'inputs'), 'inputs').map(tensorOf);
+  const parameters = parametersOf(object, 'the body');
+  const inputs = list(own(object, 'inputs'), 'inputs').map((input, index) => tensorOf(input, index, binary));
+  binary?.finish();
   refuseRepeats(
     inputs.map(({ name }) => name),
     'inputs',
   );
-  const wanted = own(object, 'outputs');
-  if (wanted === undefined) return { id, inputs, outputs: undefined };
-  const outputs = list(wanted, 'outputs').map((item, index) =>
-    nameOf(fields(item, `outputs[${index}]`), `outputs[${index}]`),
-  );
-  refuseRepeats(outputs, 'outputs');
-  return { id, inputs, outputs: outputs.length > 0 ? outputs : undefined };
+  const outputs = list(own(object, 'outputs') ?? [], 'outputs').map(outputOf);
+  const names = outputs.map(([name]) => name);
+  refuseRepeats(names, 'outputs');
+  const said = outputs.flatMap(([name, form]) => (form === undefined ? [] : [[name, form] as const]));
+  const form = { binary: flag(parameters, 'binary_data_output', 'the body') ?? false, byName: new Map(said) };
+  return { id, inputs, outputs: names.length > 0 ? names : undefined, ...turnOf(parameters), form };
+}
+
+/**
+ * Decodes an Open Inference Protocol request, with JSON tensors, binary tensors, or both.
+ *
+ * @param headerLength text of the header with the length of the JSON part, where there is one
+ * @throws RequestError that names the member at fault
+ */
+export function decodeRequest(body: Buffer, headerLength?: string): HttpInferenceRequest {
+  const { json, binary } = splitBody(body, headerLength);
+  return readRequest(parseJson(json, { spans: true }), binary);
 }

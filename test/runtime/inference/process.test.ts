@@ -170,16 +170,29 @@ describe('a server process', () => {
     expect(await server.ended()).toBe(1);
   });
 
-  it('answers 503 when its host is killed mid-run, then replaces the host and serves again', async () => {
+  it('runs again what its host lost, on the host that replaces it', async () => {
+    server = ServerProcess.start({ ...LOOP, modelUri: loopStore });
+    await server.ready();
+    const answer = post((await server.url()) + inferPath('loop'), loopRequest(2_000_000n));
+    await delay(200);
+    process.kill(await server.hostPid(), 'SIGKILL');
+    expect((await answer).status).toBe(200);
+    await server.hostPid(2);
+  });
+
+  it('answers 503 to what lost two hosts, and serves others again', async () => {
     server = ServerProcess.start({ ...LOOP, modelUri: loopStore });
     await server.ready();
     const url = await server.url();
     const answer = post(url + inferPath('loop'), loopRequest(FOREVER));
-    await delay(200);
-    process.kill(await server.hostPid(), 'SIGKILL');
+    for (const host of [1, 2]) {
+      const pid = await server.hostPid(host);
+      await delay(200);
+      process.kill(pid, 'SIGKILL');
+    }
     const lost = await answer;
     expect([lost.status, lost.headers.get('retry-after')]).toEqual([503, '1']);
-    await server.hostPid(2);
+    await server.hostPid(3);
     expect((await post(url + inferPath('loop'), loopRequest(5n))).status).toBe(200);
   });
 

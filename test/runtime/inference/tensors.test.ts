@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RequestError } from '../../../runtime/shared/errors';
 import { packElements } from '../../../runtime/inference/tensors/elements';
-import { parseJson } from '../../../runtime/inference/tensors/json';
-import { readRequest } from '../../../runtime/inference/tensors/request';
+import { decodeRequest } from '../../../runtime/inference/tensors/request';
 import { writeResponse } from '../../../runtime/inference/tensors/response';
 import { DATATYPE_BYTES } from '../../../runtime/inference/tensors/tensor';
 import type { Datatype } from '../../../runtime/inference/tensors/tensor';
@@ -35,7 +34,7 @@ const ELEMENTS: Record<Datatype, fc.Arbitrary<string>> = {
 const bodyOf = (datatype: string, shape: unknown, data: string): Buffer =>
   Buffer.from(`{"inputs":[{"name":"x","datatype":"${datatype}","shape":${JSON.stringify(shape)},"data":${data}}]}`);
 
-const decode = (body: Uint8Array) => readRequest(parseJson(body));
+const decode = (body: Uint8Array) => decodeRequest(Buffer.from(body));
 
 function messageOf(body: Uint8Array | string): string {
   try {
@@ -156,7 +155,11 @@ describe('requests that do not fit', () => {
       bodyOf('FP32', [4, 1], '[[1,2],[3,4]]'),
       '400 input "x": nested data does not follow shape',
     ],
-    ['binary tensors', '{"inputs":[{"name":"x","datatype":"FP32","shape":[1]}]}', 'binary tensors are not supported'],
+    [
+      'a tensor without elements',
+      '{"inputs":[{"name":"x","datatype":"FP32","shape":[1]}]}',
+      'neither data nor binary_data_size',
+    ],
     [
       'a repeated input',
       '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]},{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}',

@@ -1,0 +1,10 @@
+/**
+ * HTTP headers of inference requests and answers, in lower case as servers see them.
+ * @see https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+ */
+export const HEADERS = {
+  /** Bytes of the JSON part of a body that has binary tensors after it. */
+  inferenceHeaderLength: 'inference-header-content-length',
+  /** Milliseconds after which the answer to a request is of no use; what still waits then is not run. */
+  requestTimeout: 'x-request-timeout-ms',
+} as const;
