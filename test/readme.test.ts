@@ -33,7 +33,11 @@ describe('the programs in README.md', () => {
 
   it('compile', () => {
     const config = path.join(root, 'tsconfig.json');
-    const parsed = ts.parseJsonConfigFileContent(ts.readConfigFile(config, ts.sys.readFile).config, ts.sys, root);
+    const parsed = ts.parseJsonConfigFileContent(
+      ts.readConfigFile(config, (file) => ts.sys.readFile(file)).config,
+      ts.sys,
+      root,
+    );
     const files = programs.map(({ name }) => path.join(folder, `${name}.ts`));
     const program = ts.createProgram(files, {
       ...parsed.options,

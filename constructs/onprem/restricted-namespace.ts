@@ -6,8 +6,18 @@ import type { KubernetesObjects } from '../cloud/kubernetes-parts';
 import type { RemovalPolicy } from '../stateful';
 import { LABELS, MANAGED_BY } from '../../runtime/contract';
 
-/** Lets Helm leave an object behind when its release is removed. */
-export const KEEP = { 'helm.sh/resource-policy': 'keep' } as const;
+/**
+ * Lets Helm, Flux and Argo CD leave an object behind when its release is removed.
+ *
+ * @see https://helm.sh/docs/howto/charts_tips_and_tricks/#tell-helm-not-to-uninstall-a-resource
+ * @see https://fluxcd.io/flux/components/kustomize/kustomizations/#prune
+ * @see https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/
+ */
+export const KEEP = {
+  'helm.sh/resource-policy': 'keep',
+  'kustomize.toolkit.fluxcd.io/prune': 'disabled',
+  'argocd.argoproj.io/sync-options': 'Prune=false,Delete=false',
+} as const;
 
 const CLAIMED = Symbol.for('lnmt/onprem/namespaces');
 

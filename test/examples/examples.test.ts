@@ -148,6 +148,17 @@ describe.each(examples)('example %s', (name) => {
     }
   });
 
+  it('leaves databases in the cluster behind when their release is removed, whatever installed it', () => {
+    for (const { kind, name: database, object } of manifestsOf(outdir())) {
+      if (!DATABASES.has(kind)) continue;
+      expect(objectOf(object['metadata'])['annotations'], `${kind} ${database}`).toMatchObject({
+        'helm.sh/resource-policy': 'keep',
+        'kustomize.toolkit.fluxcd.io/prune': 'disabled',
+        'argocd.argoproj.io/sync-options': 'Prune=false,Delete=false',
+      });
+    }
+  });
+
   it('tags everything by default with platform, environment and manager', () => {
     for (const { file } of stacksOf(outdir())) {
       for (const provider of [readTerraform(file).provider?.['aws'] ?? []].flat()) {
@@ -182,6 +193,9 @@ const UNMODELLED = new Set([
   'mongodbcommunity.mongodb.com/v1/MongoDBCommunity',
   'postgresql.cnpg.io/v1/Cluster',
 ]);
+
+/** Kinds whose removal would take data along. */
+const DATABASES = new Set(['Cluster', 'MongoDBCommunity', 'ObjectBucketClaim', 'StatefulSet']);
 
 /** Types that hold data, and the argument with which the cloud itself refuses to delete them, where it has one. */
 const STATEFUL: Readonly<Record<string, string>> = {

@@ -1,5 +1,8 @@
-import type { App, TerraformStack } from 'cdktf';
-import { TerraformVariable } from 'cdktf';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { TerraformStack } from 'cdktf';
+import { App, TerraformVariable } from 'cdktf';
 import type { Construct } from 'constructs';
 import type { ICloud } from 'lnmt';
 import {
@@ -20,6 +23,7 @@ import { AwsCloud, EksCluster, S3ObjectStore, VpcNetwork } from 'lnmt/aws';
 import { LnmtStack, PlatformStacks } from 'lnmt/stacks';
 import { FakeCloud } from 'lnmt/testing';
 import { describe, expect, it } from 'vitest';
+import { filesBelow } from '../../support/manifests';
 import { access, auth, digests, images, model, refusal, site, twoStacks } from './support';
 
 interface Refused {
@@ -451,6 +455,41 @@ describe('a fault that shows only at synthesis', () => {
     expect(files).toEqual([]);
   });
 });
+
+describe('a description that was good and is wrong now', () => {
+  it('leaves the output of the last good synthesis as it was, byte for byte', () => {
+    const outdir = fs.mkdtempSync(path.join(os.tmpdir(), 'lnmt-second-synthesis-'));
+    const description = (kubernetesVersion: string, faulty: boolean): void => {
+      const app = new App({ outdir, stackTraces: false });
+      const { infra, workloads, platform } = twoStacks(app, aws(), { kubernetesVersion });
+      platform.workloadsFor(workloads).add(workloads, {
+        addons: [],
+        objects: [
+          {
+            id: 'late',
+            layer: '30-apps',
+            define: (chart) => (faulty ? chart.node.addValidation(broken(infra)) : undefined),
+          },
+        ],
+      });
+      app.synth();
+    };
+    try {
+      description('1.36', false);
+      const before = contentsOf(outdir);
+      expect(() => description('1.37', true)).toThrow('the last stack is broken');
+      expect(contentsOf(outdir)).toEqual(before);
+      description('1.37', false);
+      expect(contentsOf(outdir)).not.toEqual(before);
+    } finally {
+      fs.rmSync(outdir, { recursive: true, force: true });
+    }
+  });
+});
+
+function contentsOf(folder: string): ReadonlyMap<string, string> {
+  return new Map(filesBelow(folder).map((file) => [file, fs.readFileSync(path.join(folder, file), 'utf8')]));
+}
 
 function broken(stack: TerraformStack): { validate(): string[] } {
   return { validate: () => [`the last stack is broken, after ${stack.node.id}`] };
