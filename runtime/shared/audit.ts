@@ -114,8 +114,14 @@ function openChain(file: string): { readonly fd: number; readonly head: AuditHea
   try {
     const fd = fs.openSync(file, 'a+', 0o600);
     if (!fs.fstatSync(fd).isFile()) return { fd, head: GENESIS };
-    const verdict = verifyAudit(fs.readFileSync(file, 'utf8'));
-    if (verdict.ok) return { fd, head: verdict.head };
+    const content = fs.readFileSync(file);
+    // A last line without its end was being written when the process died: it never counted.
+    const whole = content.subarray(0, content.lastIndexOf('\n') + 1);
+    const verdict = verifyAudit(whole.toString('utf8'));
+    if (verdict.ok) {
+      if (whole.length < content.length) fs.ftruncateSync(fd, whole.length);
+      return { fd, head: verdict.head };
+    }
     fs.closeSync(fd);
     throw new StartError('LNMT8105', `line ${verdict.line} ${verdict.fault}`);
   } catch (error) {

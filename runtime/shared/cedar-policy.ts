@@ -6,7 +6,9 @@ import { loadOptional } from './optional-package';
 
 const PACKAGE = '@cedar-policy/cedar-wasm';
 const NAMESPACE = 'LNMT';
-const POLICY_SET = 'lnmt';
+
+/** Prepared policies have names in one table of the process. */
+let prepared = 0;
 
 /** Lets a scope be enough, unless a policy of the operator forbids it. */
 const DEFAULT_POLICY = 'permit (principal, action, resource) when { principal.scopes.contains(context.scope) };';
@@ -52,11 +54,13 @@ export class CedarPolicy implements Policy {
     return new CedarPolicy(loaded, text);
   }
 
+  private readonly name = `policies-${++prepared}`;
+
   private constructor(
     private readonly cedar: typeof Cedar,
     text: string,
   ) {
-    const answer = cedar.preparsePolicySet(POLICY_SET, { staticPolicies: `${DEFAULT_POLICY}\n${text}` });
+    const answer = cedar.preparsePolicySet(this.name, { staticPolicies: `${DEFAULT_POLICY}\n${text}` });
     if (answer.type === 'failure') {
       throw new StartError('LNMT8104', answer.errors.map(({ message }) => message).join('; '));
     }
@@ -82,7 +86,7 @@ export class CedarPolicy implements Policy {
       action,
       resource,
       context: { scope: access },
-      preparsedPolicySetId: POLICY_SET,
+      preparsedPolicySetId: this.name,
       entities: [
         { uid: caller, attrs, parents: [] },
         { uid: action, attrs: {}, parents: [uid('Action', access)] },

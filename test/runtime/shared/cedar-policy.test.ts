@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import type { Principal, Scope } from '../../../runtime/shared/api-keys';
+import { CedarPolicy } from '../../../runtime/shared/cedar-policy';
+import { loadOptional } from '../../../runtime/shared/optional-package';
+
+const caller = (id: string, scopes: readonly Scope[], claims?: Record<string, unknown>): Principal => ({
+  ...{ id, scopes: new Set(scopes), method: claims ? 'jwt' : 'api-key' },
+  ...(claims ? { claims } : {}),
+});
+const INFER = { operation: 'ModelInfer', access: 'infer', model: 'digits', version: '3' } as const;
+const LOAD = { operation: 'RepositoryModelLoad', access: 'manage', model: 'digits' } as const;
+
+const create = (text: string): Promise<CedarPolicy> => CedarPolicy.create(text, 'A_SETTING');
+
+describe('a policy', () => {
+  it('lets a scope be enough when it says nothing', async () => {
+    const policy = await create('');
+    expect(policy.allows(caller('a', ['infer']), INFER)).toBe(true);
+    expect(policy.allows(caller('a', ['read']), INFER)).toBe(false);
+    expect(policy.allows(caller('a', []), LOAD)).toBe(false);
+  });
+
+  it('may forbid what a scope allows, and a permit does not change that', async () => {
+    const policy = await create(`
+      forbid (principal, action == LNMT::Action::"ModelInfer", resource == LNMT::Model::"digits")
+        unless { principal == LNMT::Caller::"vip" };
+      permit (principal, action, resource);`);
+    expect(policy.allows(caller('a', ['infer']), INFER)).toBe(false);
+    expect(policy.allows(caller('a', ['infer']), { ...INFER, model: 'other' })).toBe(true);
+    expect(policy.allows(caller('vip', ['infer']), INFER)).toBe(true);
+  });
+
+  it('may permit by claims and by groups of operations', async () => {
+    const policy = await create(`
+      permit (principal, action in LNMT::Action::"manage", resource)
+        when { principal.claims has roles && principal.claims.roles.contains("operator") };`);
+    expect(policy.allows(caller('a', [], { roles: ['operator'] }), LOAD)).toBe(true);
+    expect(policy.allows(caller('a', [], { roles: ['guest'] }), LOAD)).toBe(false);
+    expect(policy.allows(caller('a', [], {}), LOAD)).toBe(false);
+    expect(policy.allows(caller('a', [], { roles: ['operator'] }), INFER)).toBe(false);
+  });
+
+  it('forbids where it cannot be evaluated', async () => {
+    const policy = await create('forbid (principal, action, resource) when { principal.claims.tier == "free" };');
+    expect(policy.allows(caller('a', ['infer'], { tier: 'paid' }), INFER)).toBe(true);
+    expect(policy.allows(caller('a', ['infer'], { tier: 'free' }), INFER)).toBe(false);
+    expect(policy.allows(caller('a', ['infer'], {}), INFER)).toBe(false);
+  });
+
+  it('takes no claim for an entity, and leaves out what it has no value for', async () => {
+    const policy = await create(`
+      permit (principal, action, resource) when { principal.claims has boss && principal.claims.boss == LNMT::Caller::"root" };`);
+    const boss = { __entity: { type: 'LNMT::Caller', id: 'root' } };
+    expect(policy.allows(caller('a', [], { boss }), INFER)).toBe(false);
+    expect(policy.allows(caller('a', ['infer'], { x: null, y: 1.5, z: { q: [null, 1] }, boss }), INFER)).toBe(true);
+  });
+
+  it('takes names as names, whatever letters they have', async () => {
+    const policy = await create('permit (principal == LNMT::Caller::"root", action, resource);');
+    expect(policy.allows(caller('root" || true || "', []), INFER)).toBe(false);
+    expect(policy.allows(caller('root', []), INFER)).toBe(true);
+  });
+
+  it('that is none is refused, with what is wrong', async () => {
+    await expect(create('permit (principal, action')).rejects.toThrow(/^LNMT8104: the policy file cannot be used: .+/);
+  });
+});
+
+describe('a package that is not there', () => {
+  it('is named together with the setting that needs it', async () => {
+    const absent = Object.assign(new Error("Cannot find package '@x/y' imported from z"), {
+      code: 'ERR_MODULE_NOT_FOUND',
+    });
+    const load = loadOptional(() => Promise.reject(absent), '@x/y', 'A_SETTING');
+    await expect(load).rejects.toThrow(
+      'LNMT8103: an optional package is not installed: A_SETTING needs @x/y; run npm install @x/y',
+    );
+    await expect(loadOptional(() => Promise.reject(new Error('broken')), '@x/y', 'S')).rejects.toThrow('broken');
+  });
+});
