@@ -31,7 +31,10 @@ export const DRIFT: Readonly<Record<string, readonly string[]>> = {
     'performance_insights_retention_period',
   ],
   aws_db_parameter_group: ['parameter'],
+  aws_eks_cluster: ['access_config', 'upgrade_policy', 'zonal_shift_config'],
+  aws_eks_node_group: ['node_repair_config', 'remote_access', 'update_config'],
   aws_kms_key: ['rotation_period_in_days'],
+  aws_launch_template: ['tag_specifications'],
   aws_vpc_security_group_ingress_rule: ['description'],
 };
 

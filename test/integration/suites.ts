@@ -3,6 +3,7 @@ import { cdktfCli } from './cdktf-cli';
 import { checkov } from './checkov';
 import { controlPlane } from './control-plane';
 import { helm } from './helm';
+import { images } from './images';
 import { packaged } from './package';
 import { providerFacts } from './provider-facts';
 import { schemas } from './schemas';
@@ -17,6 +18,7 @@ export const suites: readonly Suite[] = [
   packaged,
   cdktfCli,
   checkov,
+  images,
   terraform,
   controlPlane,
   autoscaling,
