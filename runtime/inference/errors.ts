@@ -121,13 +121,42 @@ export const MODEL_ERRORS = {
     title: 'the model cannot be loaded',
     explanation: 'onnxruntime refuses the file, the execution provider is absent, or an input is not a tensor.',
   },
+  LNMT8307: {
+    title: 'the model does not answer as it should',
+    explanation:
+      'Before a model serves it is held to the answers in golden.json beside it, and to what its predecessor answered to recorded requests. The old one goes on serving.',
+  },
+  LNMT8308: {
+    title: 'the model does not fit the cache on disk',
+    explanation: 'LNMT_MODEL_CACHE_BYTES is taken by models that are in use. Raise it, or serve fewer models.',
+  },
+  LNMT8309: {
+    title: 'the store cannot be listed',
+    explanation: 'An HTTPS store has no folders: name the versions to serve, and push models with their manifest.json.',
+  },
+  LNMT8310: {
+    title: 'the configuration of the model is not valid',
+    explanation:
+      'config.json or config.pbtxt beside the versions, or an alias that names a version which is not served. The message names the field.',
+  },
+  LNMT8311: {
+    title: 'the client of the store is not installed',
+    explanation:
+      'Clients of object stores are optional packages: install the one that the message names beside @lnmt/inference.',
+  },
+  LNMT8315: {
+    title: 'the text files of the model are not valid',
+    explanation:
+      'tokenizer.json, tokenizer_config.json, config.json or generation_config.json beside the model. The message names the file and what is wrong with it.',
+  },
 } as const;
 
 /** A model that cannot be served. For operators: the message may name paths. */
 export class ModelError extends Error {
   constructor(
     readonly code: keyof typeof MODEL_ERRORS,
-    what: string,
+    /** What is wrong, without the code. */
+    readonly what: string,
     /** True when a later try may succeed unchanged. */
     readonly retryable = false,
     cause?: unknown,

@@ -1,3 +1,5 @@
+import type { GenerationListener } from '../generation/answer';
+import type { EngineOptions, GenerationOptions } from '../generation/protocol';
 import type { Tensor, TensorSpec } from '../tensors/tensor';
 
 /** What a model takes and gives. */
@@ -14,6 +16,13 @@ export interface Capacity {
   readonly maxRows: number;
 }
 
+/** An answer to generate. */
+export interface GenerationWork {
+  readonly prompt: Int32Array;
+  readonly options: GenerationOptions;
+  readonly engine: EngineOptions;
+}
+
 /** One thing that runs a model. Requests reach it one batch at a time for each of its lanes. */
 export interface Backend {
   /**
@@ -28,6 +37,13 @@ export interface Backend {
    * @throws RequestError
    */
   run(inputs: readonly Tensor[], outputs: readonly string[]): Promise<readonly Tensor[]>;
+  /**
+   * Begins an answer of a decoder; steps come one by one, and what it returns ends it. Absent where the backend keeps
+   * no caches.
+   *
+   * @throws RequestError while it is not healthy
+   */
+  generate?(work: GenerationWork, listener: GenerationListener): () => void;
   /** What it takes at once; one run of one row before it is loaded. */
   capacity(): Capacity;
   /** True while a run would be taken now. */

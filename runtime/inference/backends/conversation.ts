@@ -1,3 +1,4 @@
+import type { GenerationListener } from '../generation/answer';
 import type { HostProcess } from '../host/process';
 import type { HostReply, HostRequest } from '../host/protocol';
 
@@ -13,7 +14,8 @@ export interface Answer {
 interface Waiting {
   readonly host: HostProcess;
   readonly lane: number;
-  readonly resolve: (answer: Answer) => void;
+  /** Told of an answer; true when it is the last one. */
+  readonly told: (answer: Answer) => boolean;
   readonly reject: (error: Error) => void;
 }
 
@@ -25,12 +27,32 @@ export class Conversation {
 
   /** Asks the worker of a lane. Rejects when its host ends first. */
   ask(host: HostProcess, lane: number, question: Question, parts: readonly Uint8Array[]): Promise<Answer> {
-    const id = this.nextId++;
     return new Promise((resolve, reject) => {
-      this.waiting.set(id, { host, lane, resolve, reject });
-      this.pending[lane] = (this.pending[lane] ?? 0) + 1;
-      host.send(lane, { ...question, id }, parts);
+      const told = (answer: Answer): boolean => {
+        resolve(answer);
+        return true;
+      };
+      this.begin({ host, lane, told, reject }, question, parts);
     });
+  }
+
+  /** Asks for an answer that comes step by step. What it returns asks the worker to end it. */
+  listen(
+    host: HostProcess,
+    lane: number,
+    question: Question,
+    parts: readonly Uint8Array[],
+    listener: GenerationListener,
+  ): () => void {
+    const told = ({ reply }: Answer): boolean => {
+      if (reply.type !== 'step') return false;
+      listener.step(reply.step);
+      return reply.step.finish !== undefined;
+    };
+    const id = this.begin({ host, lane, told, reject: listener.fail }, question, parts);
+    return () => {
+      if (this.waiting.has(id)) host.send(lane, { type: 'cancel', id: 0, target: id }, []);
+    };
   }
 
   /** The lane with the fewest open questions. */
@@ -44,7 +66,7 @@ export class Conversation {
 
   /** Hands an answer to who asked. */
   receive(reply: HostReply, payload: Uint8Array): void {
-    this.close(reply.id)?.resolve({ reply, payload });
+    if (this.waiting.get(reply.id)?.told({ reply, payload })) this.close(reply.id);
   }
 
   /** Fails every open question to a host. */
@@ -52,6 +74,15 @@ export class Conversation {
     for (const [id, waiting] of [...this.waiting]) {
       if (waiting.host === host) this.close(id)?.reject(error);
     }
+  }
+
+  private begin(waiting: Waiting, question: Question, parts: readonly Uint8Array[]): number {
+    const { host, lane } = waiting;
+    const id = this.nextId++;
+    this.waiting.set(id, waiting);
+    this.pending[lane] = (this.pending[lane] ?? 0) + 1;
+    host.send(lane, { ...question, id }, parts);
+    return id;
   }
 
   private close(id: number): Waiting | undefined {

@@ -2,6 +2,9 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import type { FastifyBaseLogger } from 'fastify';
 import { notReady } from '../../shared/errors';
+import type { GenerationListener } from '../generation/answer';
+import { isDecoder } from '../generation/decoder';
+import { Watchdog } from '../generation/watchdog';
 import { ModelError, modelProcessLost, modelRefused, runTimedOut } from '../errors';
 import type { Frame } from '../host/frames';
 import { limitMemory, watchMemory } from '../host/memory';
@@ -12,7 +15,7 @@ import type { HostCommand } from '../host/process';
 import { joinTensors, tensorHeads } from '../host/protocol';
 import type { HostReply, Measured } from '../host/protocol';
 import type { Tensor } from '../tensors/tensor';
-import type { Backend, Capacity, ModelSignature } from './backend';
+import type { Backend, Capacity, GenerationWork, ModelSignature } from './backend';
 import { Conversation } from './conversation';
 import type { OnnxOptions } from './onnx';
 
@@ -63,8 +66,14 @@ export class HostBackend implements Backend {
   private stopWatching: () => void = () => undefined;
   private resident = 0;
   private readonly talk = new Conversation();
+  private readonly steps: Watchdog;
 
-  constructor(private readonly options: HostBackendOptions) {}
+  constructor(private readonly options: HostBackendOptions) {
+    this.steps = new Watchdog(options.runTimeout * 1000, () => {
+      options.log.error({ pid: this.pid, runTimeout: options.runTimeout }, 'no token in time, ending the model host');
+      this.host?.kill();
+    });
+  }
 
   /** Process id of the host, while there is one. */
   get pid(): number | undefined {
@@ -102,6 +111,25 @@ export class HostBackend implements Backend {
     if (reply.type === 'failed') throw modelRefused(new Error(reply.message));
     if (reply.type !== 'result') throw new Error(`host answered a run with '${reply.type}'; this is a bug`);
     return joinTensors(reply.outputs, payload);
+  }
+
+  generate({ prompt, options, engine }: GenerationWork, listener: GenerationListener): () => void {
+    const host = this.host;
+    if (host === undefined || !this.ready) throw notReady('replacing its model process');
+    const over = this.steps.watch();
+    const question = { type: 'generate', promptTokens: prompt.length, options, engine } as const;
+    const bytes = new Uint8Array(prompt.buffer, prompt.byteOffset, prompt.byteLength);
+    return this.talk.listen(host, 0, question, [bytes], {
+      step: (step) => {
+        this.steps.heard();
+        if (step.finish !== undefined) over();
+        listener.step(step);
+      },
+      fail: (error) => {
+        over();
+        listener.fail(error);
+      },
+    });
   }
 
   capacity(): Capacity {
@@ -158,17 +186,27 @@ export class HostBackend implements Backend {
     });
     this.host = host;
     const signature = await this.loadLane(host, 0, file, threads);
+    if (isDecoder(signature) && (await this.isReplanned(host))) return this.start(file);
     if (this.measured === undefined && !(await this.measure(host))) return this.start(file);
     const { runMs, maxRows } = this.measured ?? UNMEASURED;
     const lanes = chooseWorkers(this.options.workers ?? 0, { maxWorkers, threads }, runMs);
-    await Promise.all(
-      Array.from({ length: lanes - 1 }, (_, index) => this.loadLane(host, index + 1, file, threads)),
-    );
+    await Promise.all(Array.from({ length: lanes - 1 }, (_, index) => this.loadLane(host, index + 1, file, threads)));
     this.takes = { lanes, maxRows };
     this.watch(host);
     this.ready = true;
     this.options.log.info({ pid: host.pid, threads, ...this.takes, memory: enforcement }, 'model host ready');
     return signature;
+  }
+
+  /** A decoder has one worker with all cores: its answers share runs, and its caches lie in one place. */
+  private async isReplanned(host: HostProcess): Promise<boolean> {
+    const { onnx, workers = 0 } = this.options;
+    this.measured = UNMEASURED;
+    if (workers > 0 || this.plan?.maxWorkers === 1) return false;
+    const onCpu = onnx.executionProvider === 'cpu';
+    this.plan = { maxWorkers: 1, threads: onnx.threads || (onCpu ? os.availableParallelism() : 1) };
+    await host.close(CLOSE_PATIENCE_MS);
+    return true;
   }
 
   private async loadLane(host: HostProcess, lane: number, file: string, threads: number): Promise<ModelSignature> {

@@ -7,6 +7,7 @@ import type { GraphRunner } from './graph-run';
 import { Group } from './group';
 import type { Tell } from './group';
 import { probe } from './probe';
+import { reasonOf } from './protocol';
 import type { EngineOptions, GenerationOptions } from './protocol';
 import { Sequence } from './sequence';
 
@@ -92,7 +93,7 @@ export class Engine {
     const fed = await feed(this.runner, this.graph, { cache: sequence.cache, tokens: [tokens], held: [sequence.held] });
     sequence.cache = fed.cache;
     sequence.held += tokens.length;
-    if (!sequence.isPrefilled) return;
+    if (!sequence.isPrefilled) return this.tell(sequence, {});
     this.waiting.shift();
     const step = sequence.advance(fed.scores[0] ?? new Float32Array());
     if (step.finish === undefined) this.join(sequence);
@@ -115,7 +116,7 @@ export class Engine {
     try {
       await work();
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = reasonOf(error);
       const took = (sequence: Sequence): boolean =>
         part instanceof Group ? part.has(sequence) : part.includes(sequence);
       this.leave(took, (sequence) => this.tell(sequence, { finish: 'failed', message }));

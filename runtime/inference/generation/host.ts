@@ -1,6 +1,7 @@
 import type { ModelSignature } from '../backends/backend';
 import { Engine } from './engine';
 import type { GraphRunner } from './graph-run';
+import { reasonOf } from './protocol';
 import type { GenerationReply, GenerationRequest } from './protocol';
 
 /** What a worker lends to what generates in it. */
@@ -13,9 +14,9 @@ export interface GenerationParts {
 
 const INT32_BYTES = 4;
 
-/** The prompt of a `generate` request. */
+/** The prompt of a `generate` request, copied: a slice of a Buffer would share what it was read into. */
 function promptOf(payload: Uint8Array, tokens: number): Int32Array {
-  return new Int32Array(payload.slice(0, tokens * INT32_BYTES).buffer);
+  return new Int32Array(new Uint8Array(payload.subarray(0, tokens * INT32_BYTES)).buffer);
 }
 
 /** Generation inside a worker: caches stay here, and only tokens cross the socket. */
@@ -39,8 +40,7 @@ export class GenerationHost {
       this.run(engine);
     } catch (error) {
       this.engine = undefined;
-      const message = error instanceof Error ? error.message : String(error);
-      this.parts.send({ type: 'step', id: request.id, step: { finish: 'failed', message } });
+      this.parts.send({ type: 'step', id: request.id, step: { finish: 'failed', message: reasonOf(error) } });
     }
   }
 

@@ -38,7 +38,7 @@ export interface TokenLogprobs {
  */
 export type FinishReason = 'stop' | 'length' | 'cancelled' | 'failed';
 
-/** One step of one answer. */
+/** One step of one answer; one without a token and an end tells that a piece of a long prompt was taken. */
 export interface GenerationStep {
   /** The next token; absent where the step only ends the answer. */
   readonly token?: number;
@@ -46,6 +46,12 @@ export interface GenerationStep {
   readonly finish?: FinishReason;
   /** What went wrong, with `failed`. */
   readonly message?: string;
+}
+
+/** What went wrong, with what caused it. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
 /** How many sequences share a run. */

@@ -1,5 +1,6 @@
 import type { ModelSignature } from '../backends/backend';
 import type { OnnxOptions } from '../backends/onnx';
+import type { GenerationReply, GenerationRequest } from '../generation/protocol';
 import type { Tensor } from '../tensors/tensor';
 import { padded } from './frames';
 
@@ -41,14 +42,16 @@ export type HostRequest =
       readonly id: number;
       readonly inputs: readonly TensorHead[];
       readonly outputs: readonly string[];
-    };
+    }
+  | GenerationRequest;
 
 /** What a worker answers, under the id of the question. */
 export type HostReply =
   | { readonly type: 'loaded'; readonly id: number; readonly signature: ModelSignature }
   | { readonly type: 'measured'; readonly id: number; readonly measured: Measured }
   | { readonly type: 'result'; readonly id: number; readonly outputs: readonly TensorHead[] }
-  | { readonly type: 'failed'; readonly id: number; readonly message: string };
+  | { readonly type: 'failed'; readonly id: number; readonly message: string }
+  | GenerationReply;
 
 /** The heads of tensors, whose bytes travel beside them. */
 export function tensorHeads(tensors: readonly Tensor[]): TensorHead[] {

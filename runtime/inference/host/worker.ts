@@ -1,6 +1,8 @@
 import net from 'node:net';
 import { workerData } from 'node:worker_threads';
 import { OnnxBackend } from '../backends/onnx';
+import { GenerationHost } from '../generation/host';
+import type { GenerationRequest } from '../generation/protocol';
 import { encodeFrame, FrameReader } from './frames';
 import type { Frame } from './frames';
 import { measure } from './measure';
@@ -18,17 +20,20 @@ export interface WorkerData {
  * the front and the model. Its thread is blocked while the model runs.
  */
 let backend: OnnxBackend | undefined;
+let generation: GenerationHost | undefined;
 
 interface Reply {
   readonly header: HostReply;
   readonly parts: readonly Uint8Array[];
 }
 
-async function answer(header: HostRequest, payload: Uint8Array): Promise<Reply> {
+async function answer(header: Exclude<HostRequest, GenerationRequest>, payload: Uint8Array): Promise<Reply> {
   const { id } = header;
   if (header.type === 'load') {
     backend = new OnnxBackend(header.options);
-    return { header: { type: 'loaded', id, signature: await backend.load(header.file) }, parts: [] };
+    const signature = await backend.load(header.file);
+    generation = new GenerationHost({ runner: backend, signature, send: (reply) => send(reply, []) });
+    return { header: { type: 'loaded', id, signature }, parts: [] };
   }
   if (backend === undefined) throw new Error('asked before load; this is a bug');
   switch (header.type) {
@@ -46,14 +51,19 @@ function describe(error: unknown): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
-async function serve(socket: net.Socket, { header, payload }: Frame): Promise<void> {
+function send(header: HostReply, parts: readonly Uint8Array[]): void {
+  socket.cork();
+  for (const chunk of encodeFrame(header, parts)) socket.write(chunk);
+  socket.uncork();
+}
+
+async function serve({ header, payload }: Frame): Promise<void> {
   const request = header as HostRequest;
+  if (request.type === 'generate' || request.type === 'cancel') return generation?.receive(request, payload);
   const reply = await answer(request, payload).catch((error: unknown): Reply => {
     return { header: { type: 'failed', id: request.id, message: describe(error) }, parts: [] };
   });
-  socket.cork();
-  for (const chunk of encodeFrame(reply.header, reply.parts)) socket.write(chunk);
-  socket.uncork();
+  send(reply.header, reply.parts);
 }
 
 const { fd } = workerData as WorkerData;
@@ -62,7 +72,7 @@ const reader = new FrameReader();
 let last = Promise.resolve();
 
 socket.on('data', (chunk) => {
-  for (const frame of reader.push(chunk)) last = last.then(() => serve(socket, frame));
+  for (const frame of reader.push(chunk)) last = last.then(() => serve(frame));
 });
 // The main thread sees its own socket close, and ends the process.
 socket.on('error', () => undefined);

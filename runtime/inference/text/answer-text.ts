@@ -1,0 +1,73 @@
+/** Turns lists of tokens into texts. */
+export type Decode = (lists: readonly (readonly number[])[]) => Promise<readonly string[]>;
+
+/** What became text. */
+export interface TextPiece {
+  readonly text: string;
+  /** True when a stop text was met: nothing follows. */
+  readonly stopped: boolean;
+}
+
+/** Stands for bytes that are no character, perhaps because the rest of it has not come yet. */
+const INCOMPLETE = '\uFFFD';
+/** Tokens after which what is incomplete stays so: no character has more bytes. */
+const PATIENCE = 8;
+
+/** The longest end of a text that a stop text may begin with. */
+function heldBack(text: string, stops: readonly string[]): number {
+  let most = 0;
+  for (const stop of stops) {
+    for (let length = Math.min(stop.length - 1, text.length); length > most; length--) {
+      if (text.endsWith(stop.slice(0, length))) most = length;
+    }
+  }
+  return most;
+}
+
+function firstStop(text: string, stops: readonly string[]): number {
+  const places = stops.map((stop) => text.indexOf(stop)).filter((place) => place >= 0);
+  return places.length === 0 ? -1 : Math.min(...places);
+}
+
+/**
+ * The text of an answer, as its tokens come. Characters are given out whole, and never any part of a stop text.
+ * Tokens are decoded with a few before them, because many tokenizers write a token by what precedes it.
+ */
+export class AnswerText {
+  private readonly ids: number[] = [];
+  private context = 0;
+  private written = 0;
+  private pending = '';
+
+  constructor(
+    private readonly decode: Decode,
+    private readonly stops: readonly string[],
+  ) {}
+
+  /** Takes tokens, the last ones when it is said so. */
+  async push(tokens: readonly number[], isLast: boolean): Promise<TextPiece> {
+    this.ids.push(...tokens);
+    const windows = [this.ids.slice(this.context, this.written), this.ids.slice(this.context)];
+    const [before = '', now = ''] = this.ids.length > this.written ? await this.decode(windows) : [];
+    const isWhole = !now.endsWith(INCOMPLETE) || this.ids.length - this.written > PATIENCE || isLast;
+    if (isWhole && now.length >= before.length) {
+      this.pending += now.slice(before.length);
+      this.context = this.written;
+      this.written = this.ids.length;
+    }
+    return this.release(isLast);
+  }
+
+  private release(isLast: boolean): TextPiece {
+    const stop = firstStop(this.pending, this.stops);
+    if (stop >= 0) return { text: this.take(stop), stopped: true };
+    const held = isLast ? 0 : heldBack(this.pending, this.stops);
+    return { text: this.take(this.pending.length - held), stopped: false };
+  }
+
+  private take(length: number): string {
+    const text = this.pending.slice(0, length);
+    this.pending = this.pending.slice(length);
+    return text;
+  }
+}

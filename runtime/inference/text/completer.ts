@@ -1,0 +1,175 @@
+import type { GenerationWork } from '../backends/backend';
+import { Answer } from '../generation/answer';
+import type { GenerationListener } from '../generation/answer';
+import type { CacheLedger } from '../generation/ledger';
+import type { EngineOptions, GenerationStep, SamplingOptions } from '../generation/protocol';
+import { AnswerText } from './answer-text';
+import type { ChatMessage, TextDescription } from './engine';
+import type { TextInput } from './embedder';
+import { controlToken, invalidParameter, otherTask, templateRefused, tooManyTokens } from './errors';
+import type { TextSettings } from './settings';
+import type { TextThread } from './thread';
+
+/** What an answer shall be. */
+export interface AnswerOptions {
+  readonly sampling: SamplingOptions;
+  /** Most tokens; as many as the model allows when absent. */
+  readonly maxTokens: number | undefined;
+  /** Texts that end the answer and are no part of it. */
+  readonly stops: readonly string[];
+  /** Likeliest tokens to tell of each step; absent where no probabilities are wanted. */
+  readonly logprobs: number | undefined;
+}
+
+/** A part of an answer. */
+export interface AnswerPiece {
+  readonly text: string;
+  /** Steps whose tokens the answer has now; not all of their text need be in `text` yet. */
+  readonly steps: readonly GenerationStep[];
+  readonly finish: 'stop' | 'length' | undefined;
+}
+
+/** Told of what is generated. */
+export interface AnswerObserver {
+  /** Tokens that were read of prompts. */
+  readonly prompt: (tokens: number) => void;
+  /** Tokens that were generated. */
+  readonly tokens: (count: number) => void;
+  /** Seconds from the request to its first token. */
+  readonly first: (seconds: number) => void;
+}
+
+/** What answers are made with. */
+export interface CompleterParts {
+  readonly settings: TextSettings;
+  readonly description: TextDescription;
+  readonly thread: TextThread;
+  readonly generate: (work: GenerationWork, listener: GenerationListener) => () => void;
+  readonly ledger: CacheLedger;
+  readonly engine: EngineOptions;
+  readonly observe: AnswerObserver;
+  /** Seconds of a monotonic clock. */
+  readonly now: () => number;
+}
+
+const CHARACTERS_PER_TOKEN = 128;
+
+/** Turns prompts and conversations into answers with a decoder. */
+export class Completer {
+  constructor(private readonly parts: CompleterParts) {}
+
+  /** Tokens of a prompt. @throws RequestError */
+  async prompt(input: TextInput, param: string): Promise<readonly number[]> {
+    if (typeof input !== 'string') return this.checked(input, param);
+    this.checkCharacters(input.length, param);
+    const [ids = []] = await this.parts.thread.ask({ do: 'encode', texts: [input], special: true });
+    return this.checked(ids, param);
+  }
+
+  /** Tokens of a conversation. @throws RequestError */
+  async conversation(messages: readonly ChatMessage[]): Promise<readonly number[]> {
+    const { thread, description } = this.parts;
+    if (!description.hasTemplate) throw otherTask('chat: it has no chat template');
+    this.checkCharacters(
+      messages.reduce((sum, { content }) => sum + content.length, 0),
+      'messages',
+    );
+    const rendered = await thread.ask({ do: 'chat', messages });
+    if ('refused' in rendered) throw templateRefused(rendered.refused);
+    if ('controlTokenIn' in rendered) throw controlToken(`messages[${rendered.controlTokenIn}]`);
+    return this.checked(rendered.ids, 'messages');
+  }
+
+  /**
+   * Answers a prompt, piece by piece. The place in the cache is taken before the first piece is asked for.
+   *
+   * @throws RequestError
+   */
+  begin(ids: readonly number[], options: AnswerOptions, signal: AbortSignal): AsyncGenerator<AnswerPiece, void> {
+    const { ledger, generate, engine } = this.parts;
+    const maxTokens = this.answerLength(ids.length, options.maxTokens);
+    const endTokens = this.endTokens();
+    const free = ledger.reserve(ids.length + maxTokens);
+    const { sampling, logprobs } = options;
+    const work = { prompt: Int32Array.from(ids), options: { sampling, maxTokens, endTokens, logprobs }, engine };
+    try {
+      const answer = new Answer((listener) => generate(work, listener), signal, free);
+      this.parts.observe.prompt(ids.length);
+      return this.pieces(answer, options.stops, this.parts.now());
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  private async *pieces(answer: Answer, stops: readonly string[], began: number): AsyncGenerator<AnswerPiece, void> {
+    const { thread, observe, now } = this.parts;
+    const text = new AnswerText((lists) => thread.ask({ do: 'decode', lists, skipSpecial: true }), stops);
+    let isFirst = true;
+    try {
+      for await (const steps of answer) {
+        if (isFirst) observe.first(now() - began);
+        isFirst = false;
+        observe.tokens(steps.length);
+        const finish = steps.at(-1)?.finish;
+        const spoken = steps.filter((step) => step.finish !== 'stop');
+        const ids = spoken.flatMap(({ token }) => (token === undefined ? [] : [token]));
+        const piece = await text.push(ids, finish !== undefined);
+        if (piece.stopped) {
+          yield { text: piece.text, steps: spoken, finish: 'stop' };
+          return;
+        }
+        yield {
+          text: piece.text,
+          steps: spoken,
+          finish: finish === 'stop' || finish === 'length' ? finish : undefined,
+        };
+      }
+    } finally {
+      answer.cancel();
+    }
+  }
+
+  /** Texts of single tokens. */
+  async tokenTexts(ids: readonly number[]): Promise<readonly string[]> {
+    const lists = ids.map((id) => [id]);
+    return ids.length === 0 ? [] : this.parts.thread.ask({ do: 'decode', lists, skipSpecial: false });
+  }
+
+  private endTokens(): readonly number[] {
+    const { settings, description } = this.parts;
+    if (settings.endTokens.length > 0) return settings.endTokens;
+    return description.endToken === undefined ? [] : [description.endToken];
+  }
+
+  private answerLength(prompt: number, wanted: number | undefined): number {
+    const { maxLength, answerTokens } = this.parts.settings;
+    const room = maxLength - prompt;
+    if (wanted === undefined) return Math.min(answerTokens, room);
+    if (wanted <= room) return wanted;
+    throw tooManyTokens(
+      'max_tokens',
+      `${wanted} after a prompt of ${prompt} tokens; the model takes ${maxLength} in all`,
+    );
+  }
+
+  private checkCharacters(characters: number, param: string): void {
+    const most = this.parts.settings.maxLength * CHARACTERS_PER_TOKEN;
+    if (characters > most) throw tooManyTokens(param, `${characters} characters; at most ${most}`);
+  }
+
+  private checked(ids: readonly number[], param: string): readonly number[] {
+    const { settings, description } = this.parts;
+    if (ids.length === 0) throw invalidParameter(param, 'has no tokens');
+    if (ids.length >= settings.maxLength) {
+      throw tooManyTokens(
+        param,
+        `${ids.length} tokens leave no room for an answer; the model takes ${settings.maxLength}`,
+      );
+    }
+    if (ids.some((id) => id >= description.vocabulary)) {
+      throw invalidParameter(param, `a token is not below ${description.vocabulary}`);
+    }
+    return ids;
+  }
+}

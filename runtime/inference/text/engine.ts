@@ -1,0 +1,149 @@
+import { invalidFile, isObject, readObject, readText, TEXT_FILES } from './files';
+import type { JsonObject } from './files';
+import { Template, Tokenizer } from './libraries';
+import type { TokenizerLibrary } from './libraries';
+
+/** One message of a conversation. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly name?: string;
+}
+
+/** What the files of the tokenizer say. */
+export interface TextDescription {
+  readonly hasTemplate: boolean;
+  /** Token that ends an answer. */
+  readonly endToken: number | undefined;
+  /** Token that the tokenizer writes after every text. */
+  readonly closingToken: number | undefined;
+  /** Length that the tokenizer states for its model. */
+  readonly maxLength: number | undefined;
+  /** Ids are below this. */
+  readonly vocabulary: number;
+}
+
+/** Tokens of a conversation, or why there are none. */
+export type Rendered =
+  | { readonly ids: number[] }
+  /** Index of the message that holds a control token. */
+  | { readonly controlTokenIn: number }
+  | { readonly refused: string };
+
+const SANE_LENGTH = 2 ** 31;
+const MOST_REASON = 200;
+
+/** Text of a token in the configuration: a text, or an object that holds it. */
+function tokenText(value: unknown): string | undefined {
+  const text = isObject(value) ? value['content'] : value;
+  return typeof text === 'string' ? text : undefined;
+}
+
+function templateText(dir: string, config: JsonObject): string | undefined {
+  const stated = config['chat_template'];
+  if (typeof stated === 'string') return stated;
+  if (Array.isArray(stated)) {
+    const chosen: unknown = stated.find((each) => isObject(each) && each['name'] === 'default');
+    const text = isObject(chosen) ? chosen['template'] : undefined;
+    if (typeof text === 'string') return text;
+  }
+  return readText(dir, TEXT_FILES.template);
+}
+
+/** Turns text into tokens and back. It works at once and without bound: run it where nothing waits for it. */
+export class TextEngine {
+  private readonly tokenizer: TokenizerLibrary;
+  private readonly template: InstanceType<typeof Template> | undefined;
+  private readonly controls: readonly string[];
+  private readonly specials: Readonly<Record<string, string>>;
+  private readonly config: JsonObject;
+
+  /** @throws ModelError when the files are missing or wrong */
+  constructor(dir: string) {
+    const { tokenizer, tokenizerConfig } = TEXT_FILES;
+    const document = readObject(dir, tokenizer);
+    if (document === undefined) throw invalidFile(tokenizer, 'there is none');
+    this.config = readObject(dir, tokenizerConfig) ?? {};
+    try {
+      this.tokenizer = new Tokenizer(document, this.config);
+    } catch (error) {
+      throw invalidFile(tokenizer, error instanceof Error ? error.message : String(error));
+    }
+    const source = templateText(dir, this.config);
+    try {
+      this.template = source === undefined ? undefined : new Template(source);
+    } catch (error) {
+      throw invalidFile(TEXT_FILES.template, error instanceof Error ? error.message : String(error));
+    }
+    const added = [...this.tokenizer.get_added_tokens_decoder().values()];
+    this.controls = added.filter(({ special }) => special).map(({ content }) => content);
+    const named = Object.entries(this.config).filter(([key]) => key.endsWith('_token'));
+    this.specials = Object.fromEntries(
+      named.flatMap(([key, value]) => [[key, tokenText(value)] as const]).filter(isPair),
+    );
+  }
+
+  /** What the files say. */
+  describe(): TextDescription {
+    const stated = this.config['model_max_length'];
+    const end = this.specials['eos_token'];
+    const ids = [...this.tokenizer.get_vocab(true).values()];
+    return {
+      hasTemplate: this.template !== undefined,
+      endToken: end === undefined ? undefined : this.tokenizer.token_to_id(end),
+      closingToken: this.closingToken(),
+      maxLength: typeof stated === 'number' && stated > 0 && stated < SANE_LENGTH ? Math.floor(stated) : undefined,
+      vocabulary: ids.reduce((most, id) => Math.max(most, id + 1), 0),
+    };
+  }
+
+  private closingToken(): number | undefined {
+    const [[last] = []] = this.encode(['a'], true).map((ids) => ids.slice(-1));
+    return last !== undefined && this.tokenizer.get_added_tokens_decoder().get(last)?.special ? last : undefined;
+  }
+
+  /** Tokens of each text. */
+  encode(texts: readonly string[], addSpecialTokens: boolean): number[][] {
+    const options = { add_special_tokens: addSpecialTokens, return_token_type_ids: true } as const;
+    return texts.map((text) => (text === '' && !addSpecialTokens ? [] : this.tokenizer.encode(text, options).ids));
+  }
+
+  /** Text of each list of tokens. */
+  decode(lists: readonly (readonly number[])[], skipSpecialTokens: boolean): string[] {
+    const options = { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false };
+    return lists.map((ids) => (ids.length === 0 ? '' : this.tokenizer.decode([...ids], options)));
+  }
+
+  /** Tokens of a conversation, up to where its answer begins. */
+  chat(messages: readonly ChatMessage[]): Rendered {
+    const holds = ({ content, name = '' }: ChatMessage): boolean =>
+      this.controls.some((control) => content.includes(control) || name.includes(control));
+    const controlTokenIn = messages.findIndex(holds);
+    if (controlTokenIn >= 0) return { controlTokenIn };
+    let text: string;
+    try {
+      text = this.render(messages);
+    } catch (error) {
+      return { refused: (error instanceof Error ? error.message : String(error)).slice(0, MOST_REASON) };
+    }
+    // The template wrote the control tokens that belong there.
+    const [ids = []] = this.encode([text], false);
+    return { ids };
+  }
+
+  private render(messages: readonly ChatMessage[]): string {
+    if (this.template === undefined) throw new Error('a conversation without a template; this is a bug');
+    return this.template.render({
+      ...this.specials,
+      messages: messages.map((message) => ({ ...message })),
+      add_generation_prompt: true,
+      raise_exception: (message: unknown) => {
+        throw new Error(String(message));
+      },
+    });
+  }
+}
+
+function isPair(pair: readonly [string, string | undefined]): pair is readonly [string, string] {
+  return pair[1] !== undefined;
+}

@@ -1,0 +1,45 @@
+import { Float16Array } from '@petamoriken/float16';
+import { aligned } from '../tensors/tensor';
+import type { Tensor } from '../tensors/tensor';
+import type { Pooling } from './settings';
+
+/** The floats of a tensor. */
+export function floatsOf({ datatype, data }: Tensor): Float32Array {
+  const { buffer, byteOffset, byteLength } = aligned(data);
+  if (datatype === 'FP16') return Float32Array.from(new Float16Array(buffer, byteOffset, byteLength / 2));
+  if (datatype === 'FP64') return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
+  return new Float32Array(buffer, byteOffset, byteLength / 4);
+}
+
+/** One vector from those of the tokens of a text, which has no padding. */
+export function pool(vectors: Float32Array, size: number, pooling: Pooling): Float32Array {
+  const tokens = vectors.length / size;
+  if (pooling === 'cls') return vectors.slice(0, size);
+  if (pooling === 'last') return vectors.slice((tokens - 1) * size);
+  const sums = new Float64Array(size);
+  for (let index = 0; index < vectors.length; index++) {
+    const place = index % size;
+    sums[place] = (sums[place] ?? 0) + (vectors[index] ?? 0);
+  }
+  return Float32Array.from(sums, (sum) => sum / tokens);
+}
+
+/** Scaled to length 1; a vector of zeros stays one. */
+export function normalized(vector: Float32Array): Float32Array {
+  let squares = 0;
+  for (const value of vector) squares += value * value;
+  const length = Math.sqrt(squares);
+  return length === 0 ? vector : vector.map((value) => value / length);
+}
+
+/** The vector of each row of an output: `[rows, size]` as it is, `[rows, tokens, size]` pooled. */
+export function rowVectors(output: Tensor, pooling: Pooling): Float32Array[] {
+  const [rows = 0] = output.shape;
+  const size = output.shape.at(-1) ?? 0;
+  const floats = floatsOf(output);
+  const stride = rows === 0 ? 0 : floats.length / rows;
+  const row = (index: number): Float32Array => floats.subarray(index * stride, (index + 1) * stride);
+  return Array.from({ length: rows }, (_, index) =>
+    output.shape.length === 2 ? row(index).slice() : pool(row(index), size, pooling),
+  );
+}

@@ -1,0 +1,63 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { ModelError } from '../errors';
+import { TextEngine } from './engine';
+import type { ChatMessage, Rendered, TextDescription } from './engine';
+
+/** What a text thread is started with. */
+export interface TextWorkerData {
+  /** Folder with the files of the model. */
+  readonly dir: string;
+}
+
+/** What a text thread is asked. */
+export type TextRequest =
+  | { readonly do: 'describe' }
+  | { readonly do: 'encode'; readonly texts: readonly string[]; readonly special: boolean }
+  | { readonly do: 'decode'; readonly lists: readonly (readonly number[])[]; readonly skipSpecial: boolean }
+  | { readonly do: 'chat'; readonly messages: readonly ChatMessage[] };
+
+/** What it answers to each. */
+export interface TextAnswers {
+  readonly describe: TextDescription;
+  readonly encode: number[][];
+  readonly decode: string[];
+  readonly chat: Rendered;
+}
+
+/** A question with its number. */
+export interface TextQuestion {
+  readonly id: number;
+  readonly request: TextRequest;
+}
+
+/** An answer under the number of its question. */
+export type TextReply =
+  | { readonly id: number; readonly answer: TextAnswers[keyof TextAnswers] }
+  | { readonly id: number; readonly failed: string; readonly isFault: boolean };
+
+let engine: TextEngine | undefined;
+
+function answer(request: TextRequest): TextAnswers[keyof TextAnswers] {
+  engine ??= new TextEngine((workerData as TextWorkerData).dir);
+  switch (request.do) {
+    case 'describe':
+      return engine.describe();
+    case 'encode':
+      return engine.encode(request.texts, request.special);
+    case 'decode':
+      return engine.decode(request.lists, request.skipSpecial);
+    case 'chat':
+      return engine.chat(request.messages);
+  }
+}
+
+function reply({ id, request }: TextQuestion): TextReply {
+  try {
+    return { id, answer: answer(request) };
+  } catch (error) {
+    const isFault = error instanceof ModelError;
+    return { id, failed: isFault ? error.what : String(error), isFault };
+  }
+}
+
+parentPort?.on('message', (question: TextQuestion) => parentPort?.postMessage(reply(question)));

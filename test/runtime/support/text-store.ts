@@ -1,0 +1,40 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { decoderModel, encoderModel, TINY } from './text-models';
+import type { DecoderOptions } from './text-models';
+import { CHAT_TEMPLATE, CONTROL, trainBpe, wordPiece, WORDS } from './tokenizers';
+
+/** Text that the tokenizer of the decoder is trained on. */
+const CORPUS = 'the cat sat on the mat, the dog ran and the cat ran; then the dog sat on the mat again. '.repeat(3);
+
+/** The tokenizer of the decoder. */
+export const TRAINED = trainBpe(CORPUS, 40);
+
+const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+
+/** Files of a decoder with its tokenizer, as an exporter writes them. */
+export function decoderFiles(options: Partial<DecoderOptions> = {}, config: object = {}): Record<string, Uint8Array> {
+  return {
+    'model.onnx': decoderModel({ vocabulary: TRAINED.vocabulary, ...options }),
+    'tokenizer.json': json(TRAINED.document),
+    'tokenizer_config.json': json({ chat_template: CHAT_TEMPLATE, eos_token: CONTROL.end, model_max_length: 1e30 }),
+    'config.json': json({ model_type: 'tiny', max_position_embeddings: TINY.positions, ...config }),
+  };
+}
+
+/** Files of an encoder with its tokenizer. */
+export function encoderFiles(config: object = {}): Record<string, Uint8Array> {
+  return {
+    'model.onnx': encoderModel(WORDS.length),
+    'tokenizer.json': json(wordPiece()),
+    'tokenizer_config.json': json({ model_max_length: 64 }),
+    'config.json': json({ task: 'embedding', ...config }),
+  };
+}
+
+/** Writes files into a folder. */
+export function writeFiles(dir: string, files: Record<string, Uint8Array>): string {
+  fs.mkdirSync(dir, { recursive: true });
+  for (const [name, content] of Object.entries(files)) fs.writeFileSync(path.join(dir, name), content);
+  return dir;
+}
