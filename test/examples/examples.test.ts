@@ -92,6 +92,16 @@ describe.each(examples)('example %s', (name) => {
     }
   });
 
+  it('leaves no token behind, and puts no account and no secret into what is committed to git', () => {
+    for (const file of filesBelow(outdir())) {
+      const text = fs.readFileSync(path.join(outdir(), file), 'utf8');
+      expect(text, file).not.toContain('TfToken[');
+      if (!file.startsWith('gitops')) continue;
+      expect(text, file).not.toMatch(/(^|[^\w-])\d{12}([^\w-]|$)|arn:aws:[\w-]+:[\w-]*:\d/);
+      expect(text, file).not.toMatch(/^kind: Secret$/m);
+    }
+  });
+
   it('writes Terraform that the bindings accept', () => {
     const stacks = stacksOf(outdir());
     expect(stacks.length).toBeGreaterThanOrEqual(2);
