@@ -17,6 +17,8 @@ export const PATHS = {
   server: '/v2',
   /** Description of the routes, as OpenAPI 3.1. */
   openapi: '/openapi.json',
+  /** Prefix of what is compatible with the API of OpenAI. */
+  openai: '/v1',
   /** Prefix of model metadata, readiness and inference. */
   models: '/v2/models',
   /** Prefix of the model repository extension. */

@@ -5,6 +5,7 @@ import type { Batcher } from './batching/batcher';
 import { checkInputs, chooseOutputs } from './signature';
 import type { InferenceRequest } from './tensors/request';
 import type { Tensor } from './tensors/tensor';
+import type { TextModel } from './text/model';
 
 /** Which model a server serves. */
 export interface ModelIdentity {
@@ -12,8 +13,13 @@ export interface ModelIdentity {
   readonly version: string;
 }
 
+/** Opens the text side of a model that was loaded; undefined where it has none. */
+export type OpenText = (plane: DataPlane, file: string, signature: ModelSignature) => Promise<TextModel | undefined>;
+
 /** Everything that the server does, without HTTP: REST today, other transports beside it. */
 export class DataPlane {
+  /** It as a model of text, where it is one and is loaded. */
+  text: TextModel | undefined;
   private signature: ModelSignature | undefined;
 
   constructor(
@@ -21,13 +27,20 @@ export class DataPlane {
     readonly model: ModelIdentity,
     private readonly backend: Backend,
     private readonly batcher: Batcher,
+    private readonly openText: OpenText = async () => undefined,
   ) {}
 
   /** Loads the model from its verified file. */
   async load(file: string): Promise<void> {
     const signature = await this.backend.load(file);
     this.batcher.configure(signature);
+    this.text = await this.openText(this, file, signature);
     this.signature = signature;
+  }
+
+  /** Ends its text side, if it has one, and its backend. */
+  async close(): Promise<void> {
+    await Promise.all([this.text?.close(), this.backend.close()]);
   }
 
   /** True while a run would be taken now. */

@@ -28,7 +28,7 @@ const HEALTH_SERVICE = 'grpc.health.v1.Health';
 const MODEL = `${PATHS.models}/:name`;
 const VERSION = `${MODEL}/versions/:version`;
 
-const OPENAI = '/v1';
+const OPENAI = PATHS.openai;
 
 const get = (...paths: readonly string[]): RestBinding[] => paths.map((path) => ({ method: 'GET', path }));
 const post = (...paths: readonly string[]): RestBinding[] => paths.map((path) => ({ method: 'POST', path }));

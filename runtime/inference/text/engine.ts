@@ -137,9 +137,6 @@ export class TextEngine {
       ...this.specials,
       messages: messages.map((message) => ({ ...message })),
       add_generation_prompt: true,
-      raise_exception: (message: unknown) => {
-        throw new Error(String(message));
-      },
     });
   }
 }

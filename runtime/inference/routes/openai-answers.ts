@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import type { AnswerPiece, Completer } from '../text/completer';
+import { mergeAnswers } from './merge-answers';
+import type { ChoicePiece } from './merge-answers';
+import { LogprobWriter } from './openai-logprobs';
+import type { AnswerRequest } from './openai-request';
+
+/** Tokens that a request used. */
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+}
+
+/** How the two kinds of answers are written. */
+export interface AnswerForm {
+  readonly idPrefix: string;
+  /** The `object` of a whole answer and of an event. */
+  readonly objects: { readonly whole: string; readonly event: string };
+  /** A choice of a whole answer. */
+  readonly whole: (text: string) => object;
+  /** A choice of an event; the first one of an answer is marked. */
+  readonly part: (text: string, isFirst: boolean) => object;
+  readonly logprobs: 'chat' | 'completion';
+}
+
+/** Answers to all prompts of a request. */
+export interface Answering {
+  readonly completer: Completer;
+  /** Tokens of each prompt. */
+  readonly prompts: readonly (readonly number[])[];
+  readonly request: AnswerRequest;
+  readonly form: AnswerForm;
+  readonly signal: AbortSignal;
+  /** Seconds since the epoch. */
+  readonly created: number;
+}
+
+interface Head {
+  readonly id: string;
+  readonly created: number;
+  readonly model: string;
+}
+
+/** Writes the answers to one request. */
+export class AnswerWriter {
+  private readonly head: Head;
+  private readonly writers: readonly LogprobWriter[];
+  private generated = 0;
+
+  constructor(private readonly work: Answering) {
+    const { form, created, request, prompts, completer } = work;
+    this.head = { id: `${form.idPrefix}-${randomUUID()}`, created, model: request.model };
+    this.writers = prompts.map(() => new LogprobWriter(completer, form.logprobs));
+  }
+
+  /** Takes the places in the cache: what does not fit is refused before anything is sent. @throws RequestError */
+  begin(): AsyncGenerator<ChoicePiece, void> {
+    const { completer, prompts, request, signal } = this.work;
+    const begun: AsyncGenerator<AnswerPiece, void>[] = [];
+    const leaving = new AbortController();
+    const both = AbortSignal.any([signal, leaving.signal]);
+    try {
+      for (const prompt of prompts) begun.push(completer.begin(prompt, request.options, both));
+    } catch (error) {
+      leaving.abort();
+      throw error;
+    }
+    return mergeAnswers(begun, () => leaving.abort());
+  }
+
+  /** The whole answer. @throws RequestError */
+  async whole(pieces: AsyncGenerator<ChoicePiece, void>): Promise<object> {
+    const { form, prompts } = this.work;
+    const texts = prompts.map(() => '');
+    const finishes = prompts.map((): string | null => null);
+    for await (const { index, piece } of pieces) {
+      texts[index] = (texts[index] ?? '') + piece.text;
+      finishes[index] = piece.finish ?? null;
+      this.generated += piece.steps.length;
+      await this.writers[index]?.take(piece.steps);
+    }
+    const choices = texts.map((text, index) => ({
+      ...{ index, ...form.whole(text), logprobs: this.writers[index]?.all() ?? null },
+      finish_reason: finishes[index],
+    }));
+    return { ...this.head, object: form.objects.whole, choices, usage: this.usage() };
+  }
+
+  /** The answer as events. @throws RequestError */
+  async *events(pieces: AsyncGenerator<ChoicePiece, void>): AsyncGenerator<object, void> {
+    const { form, request } = this.work;
+    const object = form.objects.event;
+    const withUsage = request.includeUsage ? { usage: null } : {};
+    const started = new Set<number>();
+    for await (const { index, piece } of pieces) {
+      this.generated += piece.steps.length;
+      const logprobs = (await this.writers[index]?.take(piece.steps)) ?? null;
+      const isFirst = !started.has(index);
+      if (!isFirst && piece.text === '' && piece.finish === undefined && logprobs === null) continue;
+      started.add(index);
+      const part = form.part(piece.text, isFirst);
+      const choices = [{ index, ...part, logprobs, finish_reason: piece.finish ?? null }];
+      yield { ...this.head, object, choices, ...withUsage };
+    }
+    if (request.includeUsage) yield { ...this.head, object, choices: [], usage: this.usage() };
+  }
+
+  private usage(): Usage {
+    const prompt = this.work.prompts.reduce((sum, ids) => sum + ids.length, 0);
+    const { generated } = this;
+    return { prompt_tokens: prompt, completion_tokens: generated, total_tokens: prompt + generated };
+  }
+}

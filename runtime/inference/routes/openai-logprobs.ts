@@ -1,0 +1,73 @@
+import type { GenerationStep } from '../generation/protocol';
+import type { Completer } from '../text/completer';
+
+interface TokenText {
+  readonly token: string;
+  readonly logprob: number;
+}
+
+interface TokenRow extends TokenText {
+  readonly top: readonly TokenText[];
+}
+
+/** Less than any probability that JSON could carry. */
+const LEAST = -9999;
+
+const told = (logprob: number): number => (Number.isFinite(logprob) ? logprob : LEAST);
+const withBytes = ({ token, logprob }: TokenText): object => ({ token, logprob, bytes: [...Buffer.from(token)] });
+
+/** Writes the probabilities of the tokens of an answer, in the form of chats or of completions. */
+export class LogprobWriter {
+  private readonly rows: TokenRow[] = [];
+  private offset = 0;
+
+  constructor(
+    private readonly completer: Pick<Completer, 'tokenTexts'>,
+    private readonly form: 'chat' | 'completion',
+  ) {}
+
+  /** Takes steps and gives their probabilities; null when none are told. */
+  async take(steps: readonly GenerationStep[]): Promise<object | null> {
+    const rows = await this.rowsOf(steps);
+    this.rows.push(...rows);
+    return this.written(rows);
+  }
+
+  /** The probabilities of all steps. */
+  all(): object | null {
+    this.offset = 0;
+    return this.written(this.rows);
+  }
+
+  private async rowsOf(steps: readonly GenerationStep[]): Promise<TokenRow[]> {
+    const telling = steps.flatMap(({ token, logprobs }) =>
+      token === undefined || logprobs === undefined ? [] : [{ token, logprobs }],
+    );
+    const ids = telling.flatMap(({ token, logprobs }) => [token, ...logprobs.top.map(([id]) => id)]);
+    const texts = [...(await this.completer.tokenTexts(ids))];
+    return telling.map(({ logprobs }) => {
+      const [token = '', ...others] = texts.splice(0, 1 + logprobs.top.length);
+      const top = logprobs.top.map(([, logprob], index) => ({ token: others[index] ?? '', logprob: told(logprob) }));
+      return { token, logprob: told(logprobs.chosen), top };
+    });
+  }
+
+  private written(rows: readonly TokenRow[]): object | null {
+    if (rows.length === 0) return null;
+    if (this.form === 'chat') {
+      return {
+        content: rows.map((row) => ({ ...withBytes(row), top_logprobs: row.top.map(withBytes) })),
+        refusal: null,
+      };
+    }
+    return {
+      tokens: rows.map(({ token }) => token),
+      token_logprobs: rows.map(({ logprob }) => logprob),
+      top_logprobs: rows.map(({ top }) => Object.fromEntries(top.map(({ token, logprob }) => [token, logprob]))),
+      text_offset: rows.map(({ token }) => {
+        this.offset += token.length;
+        return this.offset - token.length;
+      }),
+    };
+  }
+}

@@ -1,0 +1,45 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
+import { toRequestError } from '../../shared/error-plugin';
+import { slowReader } from '../text/errors';
+import { openAiError } from './openai-errors';
+
+/** Bytes of events that a client may leave unread. */
+const UNREAD_BYTES = 4 * 2 ** 20;
+
+const event = (content: unknown): string => `data: ${JSON.stringify(content)}\n\n`;
+
+/**
+ * Server-sent events of an answer. What has begun as a stream ends as one: an error becomes its last event. A client
+ * that does not read loses its connection rather than the memory of the server.
+ */
+export class EventStream {
+  private readonly stream = new Readable({ read: () => undefined });
+
+  /** Sends the head; events follow. */
+  constructor(private readonly reply: FastifyReply) {
+    // Proxies that gather answers would undo the streaming.
+    void reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no').send(this.stream);
+  }
+
+  /** Sends one event. @throws RequestError when the client does not keep up */
+  send(content: unknown): void {
+    this.stream.push(event(content));
+    if (this.stream.readableLength + this.reply.raw.writableLength <= UNREAD_BYTES) return;
+    const error = slowReader();
+    this.stream.destroy(error);
+    throw error;
+  }
+
+  /** Writes events as they come, and the end of the stream. */
+  async write(events: AsyncIterable<unknown>, failed: (error: unknown) => void): Promise<void> {
+    try {
+      for await (const content of events) this.send(content);
+      this.stream.push('data: [DONE]\n\n');
+    } catch (error) {
+      failed(error);
+      if (!this.stream.destroyed) this.stream.push(event(openAiError(toRequestError(error, 0))));
+    }
+    if (!this.stream.destroyed) this.stream.push(null);
+  }
+}
