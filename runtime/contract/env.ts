@@ -22,12 +22,62 @@ export interface EnvVariable {
 
 /** Settings of the inference server. */
 export const INFERENCE_ENV = {
-  modelName: { name: 'LNMT_MODEL_NAME', kind: 'string', doc: 'Name under which the model is served.' },
-  modelVersion: { name: 'LNMT_MODEL_VERSION', kind: 'string', doc: 'Version of the model to serve.' },
+  modelName: {
+    name: 'LNMT_MODEL_NAME',
+    kind: 'string',
+    doc: 'Name of the one pinned model of a server that is told no others.',
+    optional: true,
+  },
+  modelVersion: {
+    name: 'LNMT_MODEL_VERSION',
+    kind: 'string',
+    doc: 'Version of that model.',
+    optional: true,
+  },
   modelUri: {
     name: 'LNMT_MODEL_URI',
     kind: 'string',
-    doc: 'Store that holds models as `<name>/<version>/model.onnx`: `file:///dir` or `s3://bucket/prefix`.',
+    doc: 'Store of that model, as `<name>/<version>/model.onnx`: `file:///dir`, `s3://`, `gs://`, `az://` or `https://`.',
+    optional: true,
+  },
+  modelsFile: {
+    name: 'LNMT_MODELS_FILE',
+    kind: 'string',
+    doc: 'JSON file that lists models: name, uri, versions, aliases, and when each is loaded.',
+    optional: true,
+  },
+  modelRepository: {
+    name: 'LNMT_MODEL_REPOSITORY',
+    kind: 'string',
+    doc: 'Store whose models are all served, in our layout or in that of Triton; a URI as LNMT_MODEL_URI has it.',
+    optional: true,
+  },
+  modelLoading: {
+    name: 'LNMT_MODEL_LOADING',
+    kind: 'enum',
+    values: ['lazy', 'eager', 'pinned'],
+    doc: 'When the models of the repository are loaded: on demand, at start until memory is needed, or for good.',
+    default: 'lazy',
+  },
+  modelMemoryBytes: {
+    name: 'LNMT_MODEL_MEMORY_BYTES',
+    kind: 'bytes',
+    doc: 'Memory that all loaded models may hold; the least recently used leave for others. 0 is no limit.',
+    default: '0',
+    min: 0,
+  },
+  modelCacheBytes: {
+    name: 'LNMT_MODEL_CACHE_BYTES',
+    kind: 'bytes',
+    doc: 'Disk that verified model files may hold; the least recently used go. 0 is no limit.',
+    default: '0',
+    min: 0,
+  },
+  modelToken: {
+    name: 'LNMT_MODEL_TOKEN',
+    kind: 'string',
+    doc: 'Bearer token for a store behind HTTPS.',
+    optional: true,
   },
   modelCacheDir: {
     name: 'LNMT_MODEL_CACHE_DIR',
@@ -262,6 +312,21 @@ export const INFERENCE_ENV = {
     min: 1,
     max: 100000,
   },
+  kvCacheBytes: {
+    name: 'LNMT_KV_CACHE_BYTES',
+    kind: 'bytes',
+    doc: 'Memory for keys and values of the answers that one decoder generates; an answer that finds no place is refused with 429.',
+    default: '536870912',
+    min: 1,
+  },
+  maxSequences: {
+    name: 'LNMT_MAX_SEQUENCES',
+    kind: 'integer',
+    doc: 'Answers that take their next token in one run of a decoder.',
+    default: '32',
+    min: 1,
+    max: 1024,
+  },
   executionProvider: {
     name: 'LNMT_EXECUTION_PROVIDER',
     kind: 'enum',
@@ -296,6 +361,24 @@ export const INFERENCE_ENV = {
     name: 'LNMT_S3_ENDPOINT',
     kind: 'string',
     doc: 'URL of an S3-compatible store other than AWS.',
+    optional: true,
+  },
+  gcsEndpoint: {
+    name: 'LNMT_GCS_ENDPOINT',
+    kind: 'string',
+    doc: 'URL of an emulator of Google Cloud Storage, which is asked without credentials.',
+    optional: true,
+  },
+  azureEndpoint: {
+    name: 'LNMT_AZURE_ENDPOINT',
+    kind: 'string',
+    doc: 'URL of Azure Blob Storage with the account, where it is not the public cloud.',
+    optional: true,
+  },
+  azureAccountKey: {
+    name: 'AZURE_STORAGE_KEY',
+    kind: 'string',
+    doc: 'Key of the Azure storage account; unset where the pod has an identity.',
     optional: true,
   },
   s3Region: { name: 'AWS_REGION', kind: 'string', doc: 'Region of the S3 store.', optional: true },

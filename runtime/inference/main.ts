@@ -1,39 +1,41 @@
 #!/usr/bin/env node
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { EXIT_CODES } from '../contract';
-import { ApiKeyFile } from '../shared/api-key-file';
+import { EXIT_CODES, INFERENCE_ENV } from '../contract';
 import { KeyFileError } from '../shared/api-keys';
 import { EnvError } from '../shared/env';
+import { StartError } from '../shared/errors';
 import { createLogger } from '../shared/logging';
 import { Shutdown } from '../shared/shutdown';
+import { startTracing } from '../shared/trace-export';
+import { openAccess } from './access';
 import { HostBackend } from './backends/host-backend';
-import { isLoopback, readConfig } from './config';
+import { readConfig } from './config';
 import type { InferenceConfig } from './config';
 import { ModelError } from './errors';
 import { hostCommand } from './host/command';
-import { ModelCache } from './models/cache';
-import { openStore } from './models/open-store';
+import { openModels } from './models/open-models';
+import type { RunSettings } from './registry';
 import { buildServer } from './server';
 import type { InferenceServer } from './server';
-import { SERVER_NAME } from './version';
+import { SERVER_NAME, SERVER_VERSION } from './version';
 
-const RETRY_MS = { first: 500, most: 15_000 } as const;
-
-function readKeys(config: InferenceConfig, log: Logger): ApiKeyFile | undefined {
-  if (config.auth === 'api-keys') return new ApiKeyFile(config.apiKeysDir, log);
-  if (!isLoopback(config.bindAddress)) {
-    log.warn({ reason: config.authNoneReason }, 'authentication is off and others can reach this server');
+/** The provider of the server, unless the model insists on the CPU. */
+function providerOf({ executionProvider }: InferenceConfig, { device }: RunSettings): typeof executionProvider {
+  if (device === 'cpu') return 'cpu';
+  if (device === 'gpu' && executionProvider === 'cpu') {
+    throw new ModelError('LNMT8310', 'it insists on a GPU, and the execution provider of this server is cpu');
   }
-  return undefined;
+  return executionProvider;
 }
 
-function buildBackend(config: InferenceConfig, log: Logger): HostBackend {
-  const { executionProvider, threads, runTimeout, workers } = config;
+function buildBackend(config: InferenceConfig, settings: RunSettings, log: Logger): HostBackend {
+  const { threads, runTimeout } = config;
+  const executionProvider = providerOf(config, settings);
+  const workers = settings.instances ?? config.workers;
   const host = hostCommand(process.execPath, process.env);
-  const { maxRows } = config.batching;
+  const maxRows = settings.maxBatchSize ?? config.batching.maxRows;
   return new HostBackend({
     ...{ host, onnx: { executionProvider, threads }, runTimeout, log, workers },
     memoryBytes: config.hostMemoryBytes,
@@ -41,32 +43,15 @@ function buildBackend(config: InferenceConfig, log: Logger): HostBackend {
   });
 }
 
-async function listen(config: InferenceConfig, { app, metricsApp }: InferenceServer, log: Logger): Promise<void> {
+async function listen(config: InferenceConfig, { app, metricsApp, grpc }: InferenceServer, log: Logger): Promise<void> {
   const host = config.bindAddress;
   await metricsApp.listen({ host, port: config.metricsPort });
   await app.listen({ host, port: config.httpPort });
   const portOf = (address: string | AddressInfo | null): unknown =>
     typeof address === 'object' ? address?.port : null;
-  const ports = { http: portOf(app.server.address()), metrics: portOf(metricsApp.server.address()) };
+  const grpcPort = config.grpcPort === undefined ? undefined : await grpc.listen(host, config.grpcPort);
+  const ports = { http: portOf(app.server.address()), metrics: portOf(metricsApp.server.address()), grpc: grpcPort };
   log.info({ address: host, ...ports, auth: config.auth }, 'listening');
-}
-
-/** Fetches and loads, again and again while only the store is at fault. */
-async function loadModel(config: InferenceConfig, server: InferenceServer, log: Logger): Promise<void> {
-  const cache = new ModelCache(openStore(config), config.modelCacheDir);
-  const model = { name: config.modelName, version: config.modelVersion };
-  for (let pause: number = RETRY_MS.first; ; pause = Math.min(2 * pause, RETRY_MS.most)) {
-    try {
-      const { file, digest, fetched } = await cache.obtain(model);
-      await server.load(file);
-      log.info({ ...model, digest, fetched }, 'model ready');
-      return;
-    } catch (error) {
-      if (!(error instanceof ModelError && error.retryable)) throw error;
-      log.warn({ err: error, pauseMs: pause }, 'model not loaded, trying again');
-      await delay(pause);
-    }
-  }
 }
 
 function endOnSignals(
@@ -75,23 +60,38 @@ function endOnSignals(
   log: Logger,
   release: () => Promise<void>,
 ): void {
-  const { app, health, admission } = server;
-  const shutdown = new Shutdown({ app, health, log, release, inFlight: () => admission.inFlight }, config);
+  const { app, health, admission, grpc } = server;
+  const listeners = { close: () => Promise.all([app.close(), grpc.close()]) };
+  const parts = { app: listeners, health, log, release, inFlight: () => admission.inFlight };
+  const shutdown = new Shutdown(parts, config);
+  health.onDraining(() => grpc.drain((config.drainDelay + config.grace) * 1000));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => void shutdown.signal(signal).then((code) => process.exit(code)));
   }
 }
 
+async function exportTraces(config: InferenceConfig, log: Logger): Promise<(() => Promise<void>) | undefined> {
+  const { otlpEndpoint: endpoint } = config;
+  if (endpoint === undefined) return undefined;
+  const setting = INFERENCE_ENV.otlpEndpoint.name;
+  return startTracing({ setting, endpoint, service: SERVER_NAME, version: SERVER_VERSION, log });
+}
+
 async function serve(config: InferenceConfig, log: Logger): Promise<void> {
-  const keys = readKeys(config, log);
-  const backend = buildBackend(config, log);
-  const server = await buildServer(config, { backend, log, registry: new Registry(), keys, now: Date.now });
+  const access = await openAccess(config, log);
+  const endTracing = await exportTraces(config, log);
+  const server = await buildServer(config, {
+    ...openModels(config),
+    createBackend: (settings) => buildBackend(config, settings, log),
+    memoryOf: (backend) => (backend instanceof HostBackend ? backend.memoryBytes || undefined : undefined),
+    ...{ log, registry: new Registry(), ...access, now: Date.now },
+  });
   endOnSignals(config, server, log, async () => {
-    keys?.close();
-    await Promise.all([backend.close(), server.metricsApp.close()]);
+    server.grpc.cut();
+    await Promise.all([server.models.close(), server.metricsApp.close(), access.close(), endTracing?.()]);
   });
   await listen(config, server, log);
-  await loadModel(config, server, log);
+  await server.start();
 }
 
 function start(): void {
@@ -106,7 +106,7 @@ function start(): void {
   const log = createLogger(SERVER_NAME, config.logLevel);
   serve(config, log).catch((error: unknown) => {
     log.fatal({ err: error }, error instanceof Error ? error.message : 'the server cannot start');
-    process.exit(error instanceof KeyFileError ? EXIT_CODES.usage : EXIT_CODES.failure);
+    process.exit(error instanceof KeyFileError || error instanceof StartError ? EXIT_CODES.usage : EXIT_CODES.failure);
   });
 }
 

@@ -5,6 +5,14 @@ import type { MetricSet } from '../shared/metrics';
 import type { ModelIdentity } from './data-plane';
 import type { ModelParams } from './routes/models';
 import type { QueueObserver } from './batching/batcher';
+import type { TextObserver } from './text/model';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The model that answers, where the body and not the path says which. */
+    servedModel: ModelIdentity | null;
+  }
+}
 
 /** The metrics of this server. */
 export type ServerMetrics = MetricSet<typeof METRICS>;
@@ -15,27 +23,53 @@ export const OTHER = 'other';
 /** Status in the label of a request whose client left, as nginx has it. */
 export const CLIENT_GONE = '499';
 
-function labelsOf({ name, version }: ModelParams, model: ModelIdentity): { model: string; version: string } {
-  if (name !== model.name) return { model: OTHER, version: OTHER };
-  return { model: name, version: version === undefined || version === model.version ? model.version : OTHER };
+/** Tells the models that are served from those that clients invent. */
+export interface KnownModels {
+  /** True for the name of a model. */
+  has(name: string): boolean;
+  /** The version that is meant; undefined for one that is not served. */
+  known(name: string, version: string | undefined): ModelIdentity | undefined;
+}
+
+function labelsOf({ name, version }: ModelParams, models: KnownModels): { model: string; version: string } {
+  const known = models.known(name, version);
+  if (known !== undefined) return { model: known.name, version: known.version };
+  return { model: models.has(name) ? name : OTHER, version: OTHER };
 }
 
 /**
  * Counts and times every inference request, once its answer is out or its client gone. Call it before any hook that
  * refuses requests: a refused one counts too.
  */
-export function observeRequests(app: FastifyInstance, metrics: ServerMetrics, model: ModelIdentity): void {
+export function observeRequests(app: FastifyInstance, metrics: ServerMetrics, models: KnownModels): void {
+  app.decorateRequest('servedModel', null);
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.access !== 'infer') return;
-    const labels = labelsOf(request.params as ModelParams, model);
-    const stop = metrics.inferenceDuration.startTimer(labels);
+    const stop = metrics.inferenceDuration.startTimer();
     finished(reply.raw, (error) => {
+      const labels = labelsOf(request.servedModel ?? (request.params as ModelParams), models);
       const code = error ? CLIENT_GONE : String(reply.statusCode);
       metrics.inferenceRequests.inc({ ...labels, code });
-      const seconds = stop();
+      const seconds = stop(labels);
       request.log.debug({ key: request.principal?.id, code, seconds }, 'inference');
     });
   });
+}
+
+/** Counts and times every inference call of a transport that has no hooks: status as HTTP has it, and seconds. */
+export function observeCalls(
+  metrics: ServerMetrics,
+  models: KnownModels,
+): (
+  subject: { readonly model?: string | undefined; readonly version?: string | undefined },
+  code: string,
+  seconds: number,
+) => void {
+  return ({ model: name = '', version }, code, seconds) => {
+    const labels = labelsOf({ name, ...(version === undefined ? {} : { version }) }, models);
+    metrics.inferenceRequests.inc({ ...labels, code });
+    metrics.inferenceDuration.observe(labels, seconds);
+  };
 }
 
 /** Lets the series exist before the first request: an autoscaler takes a missing one for an error. */
@@ -60,5 +94,16 @@ export function observeQueue(metrics: ServerMetrics, { name, version }: ModelIde
       size.observe(requests);
     },
     dropped: (reason) => metrics.queueDropped.inc({ ...labels, reason }),
+  };
+}
+
+/** Reports the text side of a model. */
+export function observeText(metrics: ServerMetrics, { name, version }: ModelIdentity): TextObserver {
+  const labels = { model: name, version };
+  return {
+    prompt: (tokens) => metrics.promptTokens.inc(labels, tokens),
+    tokens: (count) => metrics.generatedTokens.inc(labels, count),
+    first: (seconds) => metrics.timeToFirstToken.observe(labels, seconds),
+    cache: (bytes) => metrics.kvCacheReserved.set(labels, bytes),
   };
 }

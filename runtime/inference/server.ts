@@ -1,36 +1,38 @@
-import { performance } from 'node:perf_hooks';
 import fastify from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { collectDefaultMetrics } from 'prom-client';
 import type { Registry } from 'prom-client';
 import { METRICS } from '../contract';
 import { Admission } from '../shared/admission';
-import { authPlugin } from '../shared/auth';
-import type { AuthOptions } from '../shared/auth';
-import { drainPlugin } from '../shared/drain';
+import { AccessControl } from '../shared/access-control';
+import { CallerLimiter } from '../shared/caller-limits';
 import { errorPlugin } from '../shared/error-plugin';
 import { HealthState } from '../shared/health';
 import { healthRoutes } from '../shared/health-routes';
-import { hardenedOptions, limitsPlugin } from '../shared/limits';
 import { buildMetrics } from '../shared/metrics';
 import { buildMetricsServer } from '../shared/metrics-server';
-import type { Backend } from './backends/backend';
-import { Batcher } from './batching/batcher';
-import type { BatchSettings } from './batching/batcher';
+import type { AccessParts } from './access';
 import type { InferenceConfig } from './config';
-import { DataPlane } from './data-plane';
-import { initialise, observeQueue, observeRequests } from './observe';
+import { GrpcServer } from './grpc/server';
+import { DEFAULT_LIMITS, guard, listenerOptions } from './guard';
+import type { LimitSettings } from './guard';
+import { observeCalls, observeRequests } from './observe';
 import type { ServerMetrics } from './observe';
+import { openApi } from './operations/openapi';
+import type { OperationId } from './operations/table';
+import { buildRegistry, refreshModelMetrics } from './registry';
+import type { ModelDeps, ModelRegistry, ModelsConfig } from './registry';
+import { textDirectory } from './registry/text-directory';
+import { descriptionRoutes } from './routes/description';
 import { inferRoutes } from './routes/infer';
 import { modelRoutes } from './routes/models';
+import { openAiRoutes } from './routes/openai';
+import { repositoryRoutes } from './routes/repository';
 
 /** What the server is given from outside. */
-export interface ServerDeps {
-  readonly backend: Backend;
+export interface ServerDeps extends AccessParts, ModelDeps {
   readonly log: FastifyBaseLogger;
   readonly registry: Registry;
-  /** Looks API keys up; absent where authentication is off. */
-  readonly keys?: AuthOptions['keys'];
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -41,63 +43,84 @@ export interface InferenceServer {
   readonly app: FastifyInstance;
   /** Prometheus exposition, for a port of its own. */
   readonly metricsApp: FastifyInstance;
+  /** gRPC over the same models. */
+  readonly grpc: GrpcServer;
   readonly health: HealthState;
   readonly admission: Admission;
-  /** Loads the model from its verified file; the server is ready afterwards. */
-  load(file: string): Promise<void>;
+  readonly models: ModelRegistry;
+  /** Brings up the required models; the server is ready afterwards. */
+  start(): Promise<void>;
 }
 
-type SizedConfig = Pick<InferenceConfig, 'modelName' | 'modelVersion' | 'maxRequestBytes' | 'maxConcurrency'> & {
+type SizedConfig = Pick<InferenceConfig, 'maxRequestBytes' | 'maxConcurrency'> & {
   /**
-   * How requests are put together.
-   * @default - what was measured at load
+   * What one caller may use.
+   * @default - those of {@link DEFAULT_LIMITS}
    */
-  readonly batching?: BatchSettings;
-};
+  readonly [K in keyof LimitSettings]?: LimitSettings[K];
+} & ModelsConfig;
 
-function buildPlane(config: SizedConfig, backend: Backend, metrics: ServerMetrics): DataPlane {
-  const model = { name: config.modelName, version: config.modelVersion };
-  initialise(metrics, model);
-  const observer = observeQueue(metrics, model);
-  const batcher = new Batcher(backend, observer, () => performance.now(), config.batching);
-  return new DataPlane(model, backend, batcher);
+interface Parts {
+  readonly models: ModelRegistry;
+  readonly health: HealthState;
+  readonly admission: Admission;
+  readonly metrics: ServerMetrics;
+  readonly access: AccessControl;
+  readonly limiter: CallerLimiter;
 }
 
-async function buildApp(
-  config: SizedConfig,
-  deps: ServerDeps,
-  parts: { plane: DataPlane; health: HealthState; admission: Admission; metrics: ServerMetrics },
-): Promise<FastifyInstance> {
-  const { plane, health, admission, metrics } = parts;
-  const app: FastifyInstance = fastify({ ...hardenedOptions(config.maxRequestBytes), loggerInstance: deps.log });
+async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Promise<FastifyInstance> {
+  const { models, health, admission, metrics } = parts;
+  const { maxRequestBytes, connectionsPerAddress = DEFAULT_LIMITS.connectionsPerAddress } = config;
+  const app: FastifyInstance = fastify({ ...listenerOptions(maxRequestBytes, deps.tls), loggerInstance: deps.log });
+  const served = new Set<OperationId>();
   await app.register(errorPlugin, { maxRequestBytes: config.maxRequestBytes });
-  observeRequests(app, metrics, plane.model);
-  await app.register(limitsPlugin);
-  await app.register(drainPlugin, { health });
-  await app.register(authPlugin, { keys: deps.keys, now: deps.now, failures: metrics.authFailures });
+  observeRequests(app, metrics, models);
+  await guard(app, {
+    ...{ ...parts, maxRequestBytes, connectionsPerAddress, audit: deps.audit },
+    served: (id) => void served.add(id),
+  });
+  await app.register(descriptionRoutes(() => openApi(served)));
   await app.register(healthRoutes(health));
-  await app.register(modelRoutes(plane));
-  await app.register(inferRoutes({ plane, admission }));
+  await app.register(modelRoutes(models));
+  await app.register(repositoryRoutes(models));
+  await app.register(inferRoutes({ models, admission }));
+  await app.register(openAiRoutes({ models: textDirectory(models), admission, maxRequestBytes, now: deps.now }));
   return app;
+}
+
+/** What admission goes by: a model that is not ready keeps no other from answering, and refuses for itself. */
+function admitted(health: HealthState): Pick<HealthState, 'started' | 'phase' | 'ready'> {
+  return {
+    get started() {
+      return health.started;
+    },
+    get phase() {
+      return health.phase;
+    },
+    ready: true,
+  };
 }
 
 /** Builds the server from its settings and parts. Nothing listens and nothing is loaded yet. */
 export async function buildServer(config: SizedConfig, deps: ServerDeps): Promise<InferenceServer> {
   const metrics = buildMetrics(METRICS, deps.registry);
-  const plane = buildPlane(config, deps.backend, metrics);
-  const health = new HealthState(() => plane.ready);
-  const admission = new Admission(config.maxConcurrency, health);
-  const app = await buildApp(config, deps, { plane, health, admission, metrics });
-  const labels = { model: config.modelName, version: config.modelVersion };
-  const metricsApp = await buildMetricsServer(deps.registry, () =>
-    metrics.modelReady.set(labels, health.ready ? 1 : 0),
-  );
+  const models = buildRegistry(config, deps, metrics);
+  const health = new HealthState(() => models.ready);
+  const admission = new Admission(config.maxConcurrency, admitted(health));
+  const access = new AccessControl({ ...deps, failures: metrics.authFailures });
+  const limiter = new CallerLimiter({ ...DEFAULT_LIMITS, ...config }, deps.now);
+  const app = await buildApp(config, deps, { models, health, admission, metrics, access, limiter });
+  const observed = observeCalls(metrics, models);
+  const grpc = new GrpcServer({ ...deps, models, health, admission, access, limiter, observed });
+  const metricsApp = await buildMetricsServer(deps.registry, async () => {
+    refreshModelMetrics(models, metrics);
+    metrics.modelCacheBytes.set((await deps.cacheBytes?.()) ?? 0);
+  });
   collectDefaultMetrics({ register: deps.registry });
-  const load = async (file: string): Promise<void> => {
-    const started = performance.now();
-    await plane.load(file);
-    metrics.modelLoadDuration.set(labels, (performance.now() - started) / 1000);
+  const start = async (): Promise<void> => {
+    await models.start();
     health.markStarted();
   };
-  return { app, metricsApp, health, admission, load };
+  return { app, metricsApp, grpc, health, admission, models, start };
 }

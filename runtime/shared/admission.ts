@@ -9,7 +9,7 @@ export class Admission {
 
   constructor(
     private readonly limit: number,
-    private readonly health: HealthState,
+    private readonly health: Pick<HealthState, 'started' | 'phase' | 'ready'>,
   ) {}
 
   /** Requests that were taken in and are not answered yet. */

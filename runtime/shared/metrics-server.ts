@@ -12,12 +12,12 @@ const MAX_BODY_BYTES = 1024;
  *
  * @param refresh sets the gauges that are computed when asked for
  */
-export async function buildMetricsServer(registry: Registry, refresh: () => void): Promise<FastifyInstance> {
+export async function buildMetricsServer(registry: Registry, refresh: () => void | Promise<void>): Promise<FastifyInstance> {
   const app = fastify(hardenedOptions(MAX_BODY_BYTES));
   await app.register(errorPlugin, { maxRequestBytes: MAX_BODY_BYTES });
   await app.register(limitsPlugin);
   app.get(PATHS.metrics, async (_request, reply) => {
-    refresh();
+    await refresh();
     void reply.type(registry.contentType);
     return registry.metrics();
   });

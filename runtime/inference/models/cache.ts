@@ -1,13 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { Transform } from 'node:stream';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { MODEL_STORE, modelStorePath } from '../../contract';
+import { MODEL_STORE, modelStorePath, renderModelManifest } from '../../contract';
 import type { ModelFile, ModelManifest } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
 import { ModelError } from '../errors';
+import { DiskBudget } from './disk-budget';
+import { asModelError, copyIn, digestFile, download, readText } from './download';
+import { syncFolder, syncTree } from './durable';
+import { Notes } from './known';
+import type { KnownVersion } from './known';
+import { listFiles } from './listing';
 import { parseManifest } from './manifest';
 import type { ModelStore } from './store';
 
@@ -19,86 +22,141 @@ export interface CachedModel {
   readonly digest: string;
   /** False when every file was there already. */
   readonly fetched: boolean;
+  /** True when the store could not be reached, and this is what it last said. */
+  readonly offline: boolean;
+  readonly manifest: ModelManifest;
 }
 
 const MAX_MANIFEST_BYTES = 1 << 20;
+/** One file of a repository without manifests, whose size is not bound to anything. */
+const MAX_LISTED_BYTES = 2 ** 36;
 
-/** Passes bytes through and holds them to a size and a digest. */
-function verifier({ path: name, sha256, bytes }: ModelFile): Transform {
-  const hash = createHash('sha256');
-  let seen = 0;
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      seen += chunk.length;
-      hash.update(chunk);
-      if (seen > bytes) done(new ModelError('LNMT8303', `${name} is longer than ${bytes} bytes`));
-      else done(null, chunk);
-    },
-    flush(done) {
-      const digest = hash.digest('hex');
-      if (seen === bytes && digest === sha256) done();
-      else done(new ModelError('LNMT8303', `${name} has ${seen} of ${bytes} bytes and SHA-256 ${digest}`));
-    },
-  });
-}
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-async function syncFolder(dir: string): Promise<void> {
-  const handle = await fs.open(dir, 'r');
-  await handle.sync().finally(() => handle.close());
-}
-
-/** What is no fault of the model is a fault of the way to it, and may pass. */
-function asModelError(error: unknown): ModelError {
-  return error instanceof ModelError ? error : new ModelError('LNMT8304', String(error), true, error);
-}
-
-async function readText(source: Readable, limit: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > limit) throw new ModelError('LNMT8302', `it is longer than ${limit} bytes`);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    throw asModelError(error);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+/** Settings of a cache. */
+export interface CacheOptions {
+  /**
+   * Bytes that it may hold; 0 is no limit.
+   * @default 0
+   */
+  readonly limit?: number;
+  /**
+   * What tells this store from others that share the folder.
+   * @default ''
+   */
+  readonly origin?: string;
+  /** @default - one of its own */
+  readonly budget?: DiskBudget;
+  /**
+   * True where versions without a manifest are taken as they are.
+   * @default false
+   */
+  readonly bare?: boolean;
 }
 
 /** Files that were fetched, each held to its digest whenever it is used. */
 export class ModelCache {
+  /** What the store last said. */
+  readonly notes: Notes;
+  private readonly budget: DiskBudget;
+
   constructor(
     private readonly store: ModelStore,
     private readonly dir: string,
-  ) {}
+    private readonly options: CacheOptions = {},
+  ) {
+    this.budget = options.budget ?? new DiskBudget(dir, options.limit ?? 0);
+    this.notes = new Notes(dir, options.origin ?? '');
+  }
 
   /**
-   * The model on the local disk, fetched when it is absent or damaged there. It appears as a whole or not at all.
+   * The model on the local disk, fetched when it is absent or damaged there. It appears as a whole or not at all, and
+   * stays until it is released. A store that cannot be reached is taken at its last word.
    *
    * @throws ModelError
    */
   async obtain(model: ModelIdentity): Promise<CachedModel> {
-    const location = (file: string): string => modelStorePath(model.name, model.version, file);
-    const text = await readText(await this.store.open(location(MODEL_STORE.manifest)), MAX_MANIFEST_BYTES);
+    const last = await this.notes.version(model);
+    let now: KnownVersion;
+    try {
+      now = await this.ask(model, last);
+    } catch (error) {
+      const failure = asModelError(error);
+      const held = last && failure.retryable ? await this.held(last.manifest) : undefined;
+      if (held === undefined) throw failure;
+      this.budget.hold(held.digest);
+      return { ...held, offline: true };
+    }
+    const held = await this.held(now.manifest);
+    const cached = held ?? (await this.fetch(model, now.manifest));
+    this.budget.hold(cached.digest);
+    await this.budget.touch(cached.digest);
+    const isNews = last?.manifest !== now.manifest || last.listing !== now.listing;
+    if (isNews) await this.notes.write(`${model.name}/${model.version}`, now);
+    // Without a manifest the files were copied to learn their digests.
+    return { ...cached, fetched: cached.fetched || (isNews && now.listing !== undefined) };
+  }
+
+  /** True when the files of a model are still what they were. */
+  async intact({ file, manifest }: Pick<CachedModel, 'file' | 'manifest'>): Promise<boolean> {
+    return this.verify(path.dirname(file), manifest);
+  }
+
+  /** Ends one use of a model. */
+  release(digest: string): void {
+    this.budget.release(digest);
+  }
+
+  /** What the store says of a version now. */
+  private async ask(model: ModelIdentity, last: KnownVersion | undefined): Promise<KnownVersion> {
+    const location = modelStorePath(model.name, model.version, MODEL_STORE.manifest);
+    try {
+      return { manifest: await readText(this.store, location, MAX_MANIFEST_BYTES) };
+    } catch (error) {
+      if (!(error instanceof ModelError) || error.code !== 'LNMT8301' || !this.options.bare) throw error;
+      return this.take(model, last, error);
+    }
+  }
+
+  /** A version without a manifest: its files are taken as they are, and bound to digests from then on. */
+  private async take(model: ModelIdentity, last: KnownVersion | undefined, missing: ModelError): Promise<KnownVersion> {
+    const folder = `${model.name}/${model.version}`;
+    const files = await listFiles(this.store, folder).catch((error: unknown) => {
+      if (error instanceof ModelError && error.code === 'LNMT8309') throw missing;
+      throw error;
+    });
+    if (!files.some((file) => file.path === MODEL_STORE.model)) throw missing;
+    const listing = JSON.stringify(files);
+    if (last?.listing === listing && (await this.held(last.manifest))) return last;
+    await this.budget.makeRoom(files.reduce((sum, { bytes }) => sum + bytes, 0));
+    const rows: ModelFile[] = [];
+    const manifest = await this.stage(async (staging) => {
+      for (const file of files) {
+        const target = path.join(staging, file.path);
+        await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
+        const row = await copyIn(this.store, `${folder}/${file.path}`, MAX_LISTED_BYTES, target);
+        rows.push({ ...row, path: file.path });
+      }
+      const after = JSON.stringify(await listFiles(this.store, folder));
+      if (after !== listing) throw new ModelError('LNMT8304', `${folder} changed while it was read`, true);
+      return renderModelManifest(rows);
+    });
+    return { manifest, listing };
+  }
+
+  private async held(text: string): Promise<CachedModel | undefined> {
     const manifest = parseManifest(text);
-    const digest = createHash('sha256').update(text).digest('hex');
+    const digest = sha256(text);
     const target = path.join(this.dir, digest);
-    const held = await this.verify(target, manifest);
-    if (!held) await this.fetch(manifest, location, target);
-    return { file: path.join(target, MODEL_STORE.model), digest, fetched: !held };
+    if (!(await this.verify(target, manifest))) return undefined;
+    return { file: path.join(target, MODEL_STORE.model), digest, fetched: false, offline: false, manifest };
   }
 
   private async verify(target: string, { files }: ModelManifest): Promise<boolean> {
     try {
       for (const file of files) {
-        const handle = await fs.open(path.join(target, file.path), 'r');
-        await pipeline(
-          handle.createReadStream(),
-          verifier(file),
-          new Transform({ transform: (_c, _e, done) => done() }),
-        );
+        const found = await digestFile(path.join(target, file.path), file.path, file.bytes);
+        if (found.bytes !== file.bytes || found.sha256 !== file.sha256) return false;
       }
       return true;
     } catch {
@@ -106,26 +164,40 @@ export class ModelCache {
     }
   }
 
-  private async fetch(manifest: ModelManifest, location: (file: string) => string, target: string): Promise<void> {
+  private async fetch(model: ModelIdentity, text: string): Promise<CachedModel> {
+    const manifest = parseManifest(text);
+    await this.budget.makeRoom(manifest.files.reduce((sum, { bytes }) => sum + bytes, 0));
+    await this.stage(async (staging) => {
+      for (const file of manifest.files) {
+        const target = path.join(staging, file.path);
+        await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
+        const partial = path.join(this.dir, `.partial-${sha256(JSON.stringify([model, file]))}`);
+        await download(this.store, modelStorePath(model.name, model.version, file.path), file, partial);
+        await fs.rename(partial, target);
+      }
+      return text;
+    });
+    const digest = sha256(text);
+    const file = path.join(this.dir, digest, MODEL_STORE.model);
+    return { file, digest, fetched: true, offline: false, manifest };
+  }
+
+  /** Fills a folder out of sight and shows it under the digest of its manifest. */
+  private async stage(fill: (staging: string) => Promise<string>): Promise<string> {
     const staging = path.join(this.dir, `.${randomUUID()}`);
     try {
-      for (const file of manifest.files) {
-        await this.fetchFile(file, await this.store.open(location(file.path)), path.join(staging, file.path));
-      }
-      await syncFolder(staging);
+      await fs.mkdir(staging, { recursive: true, mode: 0o700 });
+      const text = await fill(staging);
+      await syncTree(staging);
+      const target = path.join(this.dir, sha256(text));
       // What is there was found damaged, and a folder is never renamed over another.
       await fs.rm(target, { recursive: true, force: true });
       await fs.rename(staging, target);
       await syncFolder(this.dir);
+      return text;
     } catch (error) {
       await fs.rm(staging, { recursive: true, force: true });
       throw asModelError(error);
     }
-  }
-
-  private async fetchFile(file: ModelFile, source: Readable, target: string): Promise<void> {
-    await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
-    const handle = await fs.open(target, 'wx', 0o600);
-    await pipeline(source, verifier(file), handle.createWriteStream({ flush: true }));
   }
 }

@@ -2,7 +2,8 @@ import { MODEL_STORE } from '../../contract';
 import type { ModelFile, ModelManifest } from '../../contract';
 import { ModelError } from '../errors';
 
-const MAX_FILES = 1_000;
+/** Most files of one version. */
+export const MAX_FILES = 1_000;
 const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const DIGEST = /^[0-9a-f]{64}$/;
 
@@ -10,7 +11,8 @@ function invalid(what: string): ModelError {
   return new ModelError('LNMT8302', what);
 }
 
-const isPlainPath = (path: string): boolean => path.split('/').every((segment) => SEGMENT.test(segment));
+/** True for a path that stays where it begins, on every system. */
+export const isPlainPath = (path: string): boolean => path.split('/').every((segment) => SEGMENT.test(segment));
 
 function fileOf(value: unknown, index: number): ModelFile {
   const where = `files[${index}]`;

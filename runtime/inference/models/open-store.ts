@@ -1,11 +1,39 @@
-import type { InferenceConfig } from '../config';
+import type { INFERENCE_ENV } from '../../contract';
+import type { EnvValues } from '../../shared/env';
+import { AzureStore } from './azure-store';
 import { FileStore } from './file-store';
+import { GcsStore } from './gcs-store';
+import { HttpStore } from './http-store';
+import type { ModelLocation } from './location';
 import { S3Store } from './s3-store';
 import type { ModelStore } from './store';
 
-/** The store that the configuration names. */
-export function openStore(config: Pick<InferenceConfig, 'store' | 's3Endpoint' | 's3Region'>): ModelStore {
-  const { store, s3Endpoint, s3Region } = config;
-  if (store.kind === 'file') return new FileStore(store.dir);
-  return new S3Store({ bucket: store.bucket, prefix: store.prefix, endpoint: s3Endpoint, region: s3Region });
+/** Settings that stores need beside their location. */
+export type StoreSettings = Partial<
+  Pick<
+    EnvValues<typeof INFERENCE_ENV>,
+    's3Endpoint' | 's3Region' | 'gcsEndpoint' | 'azureEndpoint' | 'azureAccountKey' | 'modelToken'
+  >
+>;
+
+/** The store at a location. */
+export function openStore(location: ModelLocation, settings: StoreSettings): ModelStore {
+  switch (location.kind) {
+    case 'file':
+      return new FileStore(location.dir);
+    case 's3':
+      return new S3Store({ ...location, endpoint: settings.s3Endpoint, region: settings.s3Region });
+    case 'gcs':
+      return new GcsStore({ ...location, endpoint: settings.gcsEndpoint });
+    case 'azure':
+      return new AzureStore({
+        ...location,
+        endpoint: settings.azureEndpoint,
+        accountKey: settings.azureAccountKey,
+      });
+    case 'http': {
+      const { modelToken } = settings;
+      return new HttpStore(new URL(location.url), modelToken ? { authorization: `Bearer ${modelToken}` } : {});
+    }
+  }
 }

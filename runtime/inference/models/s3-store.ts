@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import type * as Sdk from '@aws-sdk/client-s3';
 import { ModelError } from '../errors';
-import type { ModelStore } from './store';
+import { MAX_ENTRIES } from './store';
+import type { ModelStore, StoreEntry } from './store';
 
 /** Which bucket, and how it is reached. Credentials come from the default chain: the pod's identity, or variables. */
 export interface S3StoreOptions {
@@ -14,7 +15,7 @@ export interface S3StoreOptions {
 }
 
 /** The S3 client as far as it is used; tests give another. */
-export type S3Sdk = Pick<typeof Sdk, 'S3Client' | 'GetObjectCommand'>;
+export type S3Sdk = Pick<typeof Sdk, 'S3Client' | 'GetObjectCommand' | 'ListObjectsV2Command'>;
 
 const CONNECT_MS = 5_000;
 const SILENCE_MS = 30_000;
@@ -39,18 +40,47 @@ export class S3Store implements ModelStore {
     private readonly load: () => Promise<S3Sdk> = () => import('@aws-sdk/client-s3'),
   ) {}
 
-  async open(file: string): Promise<Readable> {
-    const { bucket, prefix } = this.options;
-    const key = prefix === '' ? file : `${prefix}/${file}`;
+  async open(file: string, start = 0): Promise<Readable> {
+    const key = this.key(file);
     const sdk = await this.sdk();
     this.client ??= this.connect(sdk);
+    const range = start > 0 ? { Range: `bytes=${start}-` } : {};
     try {
-      const { Body } = await this.client.send(new sdk.GetObjectCommand({ Bucket: bucket, Key: key }));
+      const command = new sdk.GetObjectCommand({ Bucket: this.options.bucket, Key: key, ...range });
+      const { Body } = await this.client.send(command);
       if (Body === undefined) throw new Error('empty answer');
       return Body as Readable;
     } catch (error) {
       throw translate(error, key);
     }
+  }
+
+  async list(folder: string): Promise<readonly StoreEntry[]> {
+    const prefix = folder === '' && this.options.prefix === '' ? '' : `${this.key(folder).replace(/\/+$/, '')}/`;
+    const sdk = await this.sdk();
+    this.client ??= this.connect(sdk);
+    const entries: StoreEntry[] = [];
+    try {
+      for (let token: string | undefined; ;) {
+        const ask = { Bucket: this.options.bucket, Prefix: prefix, Delimiter: '/', ContinuationToken: token };
+        const page = await this.client.send(new sdk.ListObjectsV2Command(ask));
+        for (const { Prefix = '' } of page.CommonPrefixes ?? []) {
+          entries.push({ name: Prefix.slice(prefix.length).replace(/\/$/, '') });
+        }
+        for (const { Key = '', Size = 0, ETag = '' } of page.Contents ?? []) {
+          if (Key !== prefix) entries.push({ name: Key.slice(prefix.length), bytes: Size, tag: ETag });
+        }
+        token = page.NextContinuationToken;
+        if (token === undefined || entries.length > MAX_ENTRIES) return entries;
+      }
+    } catch (error) {
+      throw translate(error, prefix);
+    }
+  }
+
+  private key(file: string): string {
+    const { prefix } = this.options;
+    return prefix === '' ? file : `${prefix}/${file}`;
   }
 
   private async sdk(): Promise<S3Sdk> {

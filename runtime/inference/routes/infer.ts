@@ -1,20 +1,25 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { HEADERS } from '../../contract';
 import type { Admission } from '../../shared/admission';
 import { unsupportedMediaType } from '../../shared/errors';
-import type { DataPlane } from '../data-plane';
-import { parseJson } from '../tensors/json';
-import { readRequest } from '../tensors/request';
-import { writeResponse } from '../tensors/response';
+import { invalidRequest } from '../errors';
+import { decodeRequest } from '../tensors/request';
+import { writeAnswer } from '../tensors/response';
+import type { ModelRegistry } from '../registry';
 import { MODEL_PATTERNS } from './models';
 import type { ModelParams } from './models';
 
 /** What the inference routes need. */
 export interface InferDeps {
-  readonly plane: DataPlane;
+  readonly models: ModelRegistry;
   readonly admission: Admission;
 }
 
 type InferRequest = FastifyRequest<{ Params: ModelParams; Body: unknown }>;
+
+const BINARY = 'application/octet-stream';
+const JSON_TYPE = 'application/json';
+const MILLISECONDS = /^\d{1,9}$/;
 
 /** Fires when the client leaves before its answer. */
 function departure(reply: FastifyReply): AbortSignal {
@@ -25,37 +30,50 @@ function departure(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
-async function refuseEncoded(request: FastifyRequest): Promise<void> {
-  const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') throw unsupportedMediaType('this content encoding');
+/** A header that stands once; undefined when it is absent. */
+function single(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(',') : value;
 }
 
-async function infer(plane: DataPlane, request: InferRequest, reply: FastifyReply): Promise<string> {
+/** The sooner of what header and body say. */
+function timeoutOf(request: FastifyRequest, inBody: number | undefined): number | undefined {
+  const text = single(request, HEADERS.requestTimeout);
+  if (text === undefined) return inBody;
+  if (!MILLISECONDS.test(text)) throw invalidRequest(`the header ${HEADERS.requestTimeout} is not in milliseconds`);
+  return Math.min(Number(text), inBody ?? Number.POSITIVE_INFINITY);
+}
+
+async function infer(models: ModelRegistry, request: InferRequest, reply: FastifyReply): Promise<string | Buffer> {
   const { name, version } = request.params;
-  plane.identify(name, version);
+  models.identify(name, version);
   const signal = departure(reply);
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  const parsed = readRequest(parseJson(body));
-  const outputs = await plane.infer(parsed, signal);
-  void reply.type('application/json');
-  return writeResponse({ modelName: plane.model.name, modelVersion: plane.model.version, id: parsed.id }, outputs);
+  const parsed = decodeRequest(body, single(request, HEADERS.inferenceHeaderLength));
+  const timeoutMs = timeoutOf(request, parsed.timeoutMs);
+  const { model, outputs } = await models.infer(name, version, { ...parsed, timeoutMs }, signal);
+  const head = { modelName: model.name, modelVersion: model.version, id: parsed.id };
+  const answer = writeAnswer(head, outputs, parsed.form);
+  if (answer.headerBytes !== undefined) void reply.header(HEADERS.inferenceHeaderLength, answer.headerBytes);
+  void reply.type(answer.headerBytes === undefined ? JSON_TYPE : BINARY);
+  return answer.body;
 }
 
 /** Inference. Bodies are taken as bytes, because the codec bounds what `JSON.parse` does not. */
-export function inferRoutes({ plane, admission }: InferDeps): (app: FastifyInstance) => Promise<void> {
+export function inferRoutes({ models, admission }: InferDeps): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    const asBytes = { parseAs: 'buffer' } as const;
+    app.addContentTypeParser([JSON_TYPE, BINARY], asBytes, (_request, body, done) => done(null, body));
     // Clients of the protocol exist that send no media type.
-    app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
+    app.addContentTypeParser('*', asBytes, (request, body, done) => {
       if (request.headers['content-type'] === undefined) done(null, body);
       else done(unsupportedMediaType('this media type'));
     });
-    app.addHook('onRequest', refuseEncoded);
     app.addHook('onRequest', admission.hook);
     for (const pattern of MODEL_PATTERNS) {
       app.post(`${pattern}/infer`, { config: { access: 'infer' } }, (request: InferRequest, reply) =>
-        infer(plane, request, reply),
+        infer(models, request, reply),
       );
     }
   };

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { PATHS } from '../../contract';
-import type { DataPlane } from '../data-plane';
+import type { ModelRegistry } from '../registry';
 import type { TensorSpec } from '../tensors/tensor';
-import { SERVER_NAME, SERVER_VERSION } from '../version';
+import { EXTENSIONS, PLATFORM, SERVER_NAME, SERVER_VERSION } from '../version';
 
 /** Parameters of every path below a model. */
 export interface ModelParams {
@@ -16,25 +16,19 @@ export const MODEL_PATTERNS = [`${PATHS.models}/:name`, `${PATHS.models}/:name/v
 const tensorMetadata = ({ name, datatype, shape }: TensorSpec): object => ({ name, datatype, shape: shape ?? [] });
 
 /** Server metadata, model metadata and model readiness. */
-export function modelRoutes(plane: DataPlane): (app: FastifyInstance) => Promise<void> {
+export function modelRoutes(models: ModelRegistry): (app: FastifyInstance) => Promise<void> {
   const config = { access: 'read' } as const;
   return async (app) => {
-    app.get(PATHS.server, { config }, () => ({ name: SERVER_NAME, version: SERVER_VERSION, extensions: [] }));
+    app.get(PATHS.server, { config }, () => ({ name: SERVER_NAME, version: SERVER_VERSION, extensions: EXTENSIONS }));
     for (const pattern of MODEL_PATTERNS) {
       app.get<{ Params: ModelParams }>(pattern, { config }, ({ params }) => {
-        plane.identify(params.name, params.version);
-        const { inputs, outputs } = plane.describe();
-        return {
-          name: plane.model.name,
-          versions: [plane.model.version],
-          platform: 'onnxruntime_onnx',
-          inputs: inputs.map(tensorMetadata),
-          outputs: outputs.map(tensorMetadata),
-        };
+        const { name, versions, inputs, outputs } = models.describe(params.name, params.version);
+        const tensors = { inputs: inputs.map(tensorMetadata), outputs: outputs.map(tensorMetadata) };
+        return { name, versions, platform: PLATFORM, ...tensors };
       });
       app.get<{ Params: ModelParams }>(`${pattern}/ready`, { config }, ({ params }, reply) => {
-        plane.identify(params.name, params.version);
-        return reply.code(plane.ready ? 200 : 503).send({ name: plane.model.name, ready: plane.ready });
+        const ready = models.isReady(params.name, params.version);
+        return reply.code(ready ? 200 : 503).send({ name: params.name, ready });
       });
     }
   };

@@ -11,9 +11,15 @@ describe('the configuration', () => {
       httpPort: 8080,
       metricsPort: 9090,
       bindAddress: '127.0.0.1',
-      auth: 'api-keys',
+      auth: ['api-keys'],
       executionProvider: 'cpu',
-      store: { kind: 's3', bucket: 'bucket', prefix: 'a/b' },
+      repository: undefined,
+      models: [
+        {
+          ...{ name: 'digits', load: 'pinned', closed: true, versions: { kind: 'specific', versions: ['3'] } },
+          location: { kind: 's3', bucket: 'bucket', prefix: 'a/b' },
+        },
+      ],
     });
   });
 
@@ -32,7 +38,9 @@ describe('the configuration', () => {
     's3://',
     's3://id:secret@bucket',
     's3://bucket?x=1',
-    'gs://b',
+    'gs://',
+    'az://account',
+    'ftp://host/a',
   ])('refuses %j as a store, without repeating what may be a credential', (uri) => {
     const read = () => readConfig({ ...ENV, LNMT_MODEL_URI: uri });
     expect(read).toThrow('LNMT_MODEL_URI');
@@ -48,7 +56,7 @@ describe('the configuration', () => {
     const open = { ...ENV, LNMT_AUTH: 'none', LNMT_BIND_ADDRESS: '0.0.0.0' };
     expect(() => readConfig(open)).toThrow('LNMT_AUTH is none and LNMT_BIND_ADDRESS is 0.0.0.0');
     expect(readConfig({ ...open, LNMT_AUTH_NONE_REASON: 'demo' }).authNoneReason).toBe('demo');
-    expect(readConfig({ ...open, LNMT_BIND_ADDRESS: '127.0.0.1' }).auth).toBe('none');
+    expect(readConfig({ ...open, LNMT_BIND_ADDRESS: '127.0.0.1' }).auth).toEqual(['none']);
   });
 
   it.each([

@@ -74,10 +74,12 @@ describe('the model cache', () => {
       }
       const flaky: ModelStore = {
         open: async (file) => (file.endsWith(ending) ? Readable.from(broken()) : files.open(file)),
+        list: (folder) => files.list(folder),
       };
       const obtained = new ModelCache(flaky, cacheDir).obtain(MODEL);
       await expect(obtained).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
-      expect(fs.existsSync(cacheDir) ? fs.readdirSync(cacheDir) : []).toEqual([]);
+      const left = fs.existsSync(cacheDir) ? fs.readdirSync(cacheDir) : [];
+      expect(left.filter((name) => !name.startsWith('.partial-'))).toEqual([]);
     },
   );
 });
@@ -156,11 +158,7 @@ describe('a store in S3', () => {
   });
 
   const open = (): ModelStore =>
-    openStore({
-      store: { kind: 's3', bucket: 'bucket', prefix: 'some/prefix' },
-      s3Endpoint: endpoint,
-      s3Region: undefined,
-    });
+    openStore({ kind: 's3', bucket: 'bucket', prefix: 'some/prefix' }, { s3Endpoint: endpoint });
 
   it('is read by path at its own endpoint, signed, and tried again when it fails', async () => {
     failures = 1;

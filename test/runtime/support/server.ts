@@ -4,6 +4,7 @@ import { ApiKeySet } from '../../../runtime/shared/api-keys';
 import { buildServer } from '../../../runtime/inference/server';
 import type { InferenceServer } from '../../../runtime/inference/server';
 import { FakeBackend } from './fake-backend';
+import { FakeSource } from './fake-source';
 import { keyFile } from './temporary';
 
 /** What a test may change of a server. */
@@ -27,22 +28,36 @@ export const KEYS = [
   { id: 'expired', key: 'expired-key', scopes: ['infer', 'read'], expires: '2020-01-01T00:00:00Z' },
 ] as const;
 
+/** A server and what stands behind it. */
+export interface TestServer extends InferenceServer {
+  readonly backend: FakeBackend;
+  readonly source: FakeSource;
+  readonly registry: Registry;
+  /** Brings up the model from this file. */
+  load(file: string): Promise<void>;
+}
+
 /** A server over a fake backend that serves `demo`, version `1`, and does not listen. */
-export async function testServer(
-  options: ServerOptions = {},
-): Promise<InferenceServer & { readonly backend: FakeBackend; readonly registry: Registry }> {
+export async function testServer(options: ServerOptions = {}): Promise<TestServer> {
   const backend = new FakeBackend();
   const registry = new Registry();
   const { maxRequestBytes = 8_388_608, maxConcurrency = 10, open, log } = options;
-  const config = { modelName: 'demo', modelVersion: '1', maxRequestBytes, maxConcurrency };
+  const source = new FakeSource({ demo: ['1'] });
+  const models = [{ name: 'demo', versions: { kind: 'all' }, load: 'pinned' }] as const;
+  const config = { models, maxRequestBytes, maxConcurrency };
   const server = await buildServer(config, {
-    backend,
+    createBackend: () => backend,
+    sourceOf: () => source,
     registry,
     log: pino({ level: log ? 'trace' : 'silent' }, { write: (line: string) => void log?.push(line) }),
     keys: open ? undefined : ApiKeySet.parse(keyFile(KEYS)),
     now: Date.now,
   });
-  return { ...server, backend, registry };
+  const load = (file: string): Promise<void> => {
+    source.file = file;
+    return server.start();
+  };
+  return { ...server, backend, registry, source, load };
 }
 
 /** A request that the fake model takes. */

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import fs from 'node:fs/promises';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ModelFile } from '../../contract';
+import { ModelError } from '../errors';
+import type { ModelStore } from './store';
+
+const RETRIES = 4;
+const RETRY_MS = 100;
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
+
+/** What is no fault of the model is a fault of the way to it, and may pass. */
+export function asModelError(error: unknown): ModelError {
+  if (error instanceof ModelError) return error;
+  if (codeOf(error) === 'ENOSPC') return new ModelError('LNMT8308', 'the disk is full', true, error);
+  return new ModelError('LNMT8304', String(error), true, error);
+}
+
+/** Passes bytes through, counts and digests them. */
+class Meter {
+  readonly hash: Hash = createHash('sha256');
+  seen = 0;
+
+  constructor(
+    private readonly name: string,
+    private readonly most: number,
+  ) {}
+
+  add(chunk: Uint8Array): void {
+    this.seen += chunk.length;
+    this.hash.update(chunk);
+    if (this.seen > this.most) throw new ModelError('LNMT8303', `${this.name} is longer than ${this.most} bytes`);
+  }
+
+  through(): Transform {
+    return new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        try {
+          this.add(chunk);
+          done(null, chunk);
+        } catch (error) {
+          done(error instanceof Error ? error : new Error(String(error)));
+        }
+      },
+    });
+  }
+}
+
+/** SHA-256 of a file, whose size is held to a bound while it is read. */
+export async function digestFile(file: string, name: string, most: number): Promise<{ sha256: string; bytes: number }> {
+  const meter = new Meter(name, most);
+  const handle = await fs.open(file, 'r');
+  // `start` may be absent; the stream closes the handle.
+  for await (const chunk of handle.createReadStream() as AsyncIterable<Buffer>) meter.add(chunk);
+  return { sha256: meter.hash.digest('hex'), bytes: meter.seen };
+}
+
+async function readInto(meter: Meter, file: string): Promise<void> {
+  const handle = await fs.open(file, 'r').catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (handle === undefined) return;
+  for await (const chunk of handle.createReadStream() as AsyncIterable<Buffer>) meter.add(chunk);
+}
+
+/** Appends what is missing of a file; true when all of it was there or came. */
+async function append(store: ModelStore, from: string, file: ModelFile, partial: string): Promise<boolean> {
+  const meter = new Meter(file.path, file.bytes);
+  try {
+    await readInto(meter, partial);
+  } catch (error) {
+    if (error instanceof ModelError) await fs.rm(partial, { force: true });
+    throw error;
+  }
+  const resumed = meter.seen > 0;
+  if (meter.seen < file.bytes || !resumed) {
+    const source = await store.open(from, meter.seen);
+    const handle = await fs.open(partial, 'a', 0o600);
+    await pipeline(source, meter.through(), handle.createWriteStream({ flush: true }));
+  }
+  const digest = meter.hash.digest('hex');
+  if (meter.seen === file.bytes && digest === file.sha256) return true;
+  await fs.rm(partial, { force: true });
+  // What lay there from before may have been damaged; a whole new one tells.
+  if (resumed) return false;
+  throw new ModelError('LNMT8303', `${file.path} has ${meter.seen} of ${file.bytes} bytes and SHA-256 ${digest}`);
+}
+
+/**
+ * Brings a file to the disk and holds it to its size and digest. What a broken connection leaves is kept and
+ * completed, by this call or by the next one.
+ *
+ * @throws ModelError
+ */
+export async function download(store: ModelStore, from: string, file: ModelFile, partial: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      if (await append(store, from, file, partial)) return;
+    } catch (error) {
+      const failure = asModelError(error);
+      if (failure.code === 'LNMT8303') await fs.rm(partial, { force: true });
+      if (!failure.retryable || attempt >= RETRIES) throw failure;
+      if (/cannot resume/.test(failure.message)) await fs.rm(partial, { force: true });
+    }
+    if (attempt >= RETRIES) throw new ModelError('LNMT8303', `${file.path} comes damaged again and again`);
+    await delay(RETRY_MS * 2 ** attempt * (0.5 + Math.random()));
+  }
+}
+
+/** Brings a file of unknown digest to the disk. @throws ModelError when it is longer than `most` bytes */
+export async function copyIn(store: ModelStore, from: string, most: number, target: string): Promise<ModelFile> {
+  const meter = new Meter(from, most);
+  try {
+    const source = await store.open(from);
+    const handle = await fs.open(target, 'wx', 0o600);
+    await pipeline(source, meter.through(), handle.createWriteStream({ flush: true }));
+  } catch (error) {
+    throw asModelError(error);
+  }
+  return { path: from, sha256: meter.hash.digest('hex'), bytes: meter.seen };
+}
+
+/** A small file as text. @throws ModelError */
+export async function readText(store: ModelStore, from: string, most: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of (await store.open(from)) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > most) throw new ModelError('LNMT8302', `${from} is longer than ${most} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw asModelError(error);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,90 @@
+import type { Readable } from 'node:stream';
+import type * as Sdk from '@google-cloud/storage' with { 'resolution-mode': 'import' };
+import { ModelError } from '../errors';
+import { MAX_ENTRIES } from './store';
+import type { ModelStore, StoreEntry } from './store';
+
+/** Which bucket, and how it is reached. Credentials are the application's default ones: the identity of the pod. */
+export interface GcsStoreOptions {
+  readonly bucket: string;
+  /** Folder inside the bucket; empty for its root. */
+  readonly prefix: string;
+  /** URL of an emulator, which is asked without credentials. */
+  readonly endpoint: string | undefined;
+}
+
+/** The client of Cloud Storage as far as it is used. */
+export type GcsSdk = Pick<typeof Sdk, 'Storage'>;
+
+function translate(error: unknown, key: string): ModelError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 404) return new ModelError('LNMT8301', `no object ${key}`, false, error);
+  return new ModelError('LNMT8304', `${key}: ${error instanceof Error ? error.message : String(error)}`, true, error);
+}
+
+/** A store in a bucket of Google Cloud Storage. */
+export class GcsStore implements ModelStore {
+  private bucket: Sdk.Bucket | undefined;
+
+  /** @param load imports the client, which is an optional package */
+  constructor(
+    private readonly options: GcsStoreOptions,
+    private readonly load: () => Promise<GcsSdk> = () => import('@google-cloud/storage'),
+  ) {}
+
+  async open(file: string, start = 0): Promise<Readable> {
+    const key = this.key(file);
+    const bucket = await this.connect();
+    const source = bucket.file(key).createReadStream({ start, decompress: false, validation: false });
+    // Whether there is such an object is known only when its first byte comes.
+    return new Promise((resolve, reject) => {
+      source.once('error', (error) => reject(translate(error, key)));
+      source.once('response', () => resolve(source));
+    });
+  }
+
+  async list(folder: string): Promise<readonly StoreEntry[]> {
+    const prefix = folder === '' && this.options.prefix === '' ? '' : `${this.key(folder).replace(/\/+$/, '')}/`;
+    const bucket = await this.connect();
+    try {
+      const [files, , answer] = await bucket.getFiles({
+        prefix,
+        delimiter: '/',
+        autoPaginate: false,
+        maxResults: MAX_ENTRIES,
+      });
+      const { prefixes = [] } = (answer ?? {}) as { readonly prefixes?: readonly string[] };
+      const folders = prefixes.map((each) => ({ name: each.slice(prefix.length).replace(/\/$/, '') }));
+      const objects = files
+        .filter(({ name }) => name !== prefix)
+        .map(({ name, metadata }) => ({
+          name: name.slice(prefix.length),
+          bytes: Number(metadata.size ?? 0),
+          tag: String(metadata.generation ?? metadata.etag ?? ''),
+        }));
+      return [...folders, ...objects];
+    } catch (error) {
+      throw translate(error, prefix);
+    }
+  }
+
+  private key(file: string): string {
+    const { prefix } = this.options;
+    return prefix === '' ? file : `${prefix}/${file}`;
+  }
+
+  private async connect(): Promise<Sdk.Bucket> {
+    if (this.bucket !== undefined) return this.bucket;
+    let sdk: GcsSdk;
+    try {
+      sdk = await this.load();
+    } catch (error) {
+      throw new ModelError('LNMT8311', 'the store is gs://; install @google-cloud/storage', false, error);
+    }
+    const { endpoint, bucket } = this.options;
+    const emulator =
+      endpoint === undefined ? {} : { apiEndpoint: endpoint, projectId: 'emulator', customEndpoint: true };
+    this.bucket = new sdk.Storage(emulator).bucket(bucket);
+    return this.bucket;
+  }
+}

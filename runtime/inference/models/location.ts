@@ -1,0 +1,53 @@
+import { fileURLToPath } from 'node:url';
+import { isLoopback } from '../access-config';
+
+/** Stores that models are pushed to. */
+export type StoreLocation =
+  | { readonly kind: 'file'; readonly dir: string }
+  | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string };
+
+/** Where models come from. */
+export type ModelLocation =
+  | StoreLocation
+  | { readonly kind: 'http'; readonly url: string }
+  | { readonly kind: 'gcs'; readonly bucket: string; readonly prefix: string }
+  | { readonly kind: 'azure'; readonly account: string; readonly container: string; readonly prefix: string };
+
+/** Forms of a URI, for messages. */
+export const URI_FORMS =
+  'file:///dir, s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix or https://host/path';
+
+const trimmed = (path: string): string => path.replace(/^\/+|\/+$/g, '');
+
+/** Reads the URI of a store that models are pushed to; undefined when it is none. */
+export function parseStoreUri(uri: string): StoreLocation | undefined {
+  if (!URL.canParse(uri)) return undefined;
+  const url = new URL(uri);
+  if (url.username || url.password || url.search || url.hash) return undefined;
+  if (url.protocol === 'file:' && url.host === '') return { kind: 'file', dir: fileURLToPath(url) };
+  if (url.protocol !== 's3:' || url.host === '') return undefined;
+  return { kind: 's3', bucket: url.host, prefix: trimmed(url.pathname) };
+}
+
+/** Reads the URI of a repository; undefined when it is none, or holds credentials. */
+export function parseModelUri(uri: string): ModelLocation | undefined {
+  const store = parseStoreUri(uri);
+  if (store !== undefined || !URL.canParse(uri)) return store;
+  const url = new URL(uri);
+  if (url.username || url.password || url.search || url.hash || url.hostname === '') return undefined;
+  switch (url.protocol) {
+    case 'https:':
+      return { kind: 'http', url: url.href };
+    case 'http:':
+      // Without TLS whoever is on the way chooses the model.
+      return isLoopback(url.hostname) ? { kind: 'http', url: url.href } : undefined;
+    case 'gs:':
+      return { kind: 'gcs', bucket: url.hostname, prefix: trimmed(url.pathname) };
+    case 'az:': {
+      const [container, ...rest] = trimmed(url.pathname).split('/');
+      return container ? { kind: 'azure', account: url.hostname, container, prefix: rest.join('/') } : undefined;
+    }
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+import { MODEL_NAME_PATTERN } from '../../contract';
+import type { ModelSettings, VersionPolicy } from '../registry';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const MOST = { batch: 4_096, instances: 64, versions: 1_000, delaySeconds: 10 } as const;
+
+/** A member of a configuration that is wrong. The message names it. */
+export class ConfigMemberError extends Error {}
+
+const wrong = (what: string): ConfigMemberError => new ConfigMemberError(what);
+
+/** An object with no members but these. */
+export function membersOf(value: unknown, where: string, allowed: readonly string[]): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(`${where} is not an object`);
+  const stranger = Object.keys(value).find((key) => !allowed.includes(key));
+  if (stranger !== undefined) throw wrong(`${where} has the unknown member ${JSON.stringify(stranger)}`);
+  return { ...value };
+}
+
+/** A name of a model, version or alias. */
+export function nameOf(value: unknown, where: string): string {
+  const text = typeof value === 'number' ? String(value) : value;
+  if (typeof text === 'string' && MODEL_NAME_PATTERN.test(text)) return text;
+  throw wrong(`${where} does not match ${MODEL_NAME_PATTERN.source}`);
+}
+
+function numberOf(value: unknown, where: string, least: number, most: number): number {
+  if (typeof value === 'number' && value >= least && value <= most) return value;
+  throw wrong(`${where} is not a number from ${least} to ${most}`);
+}
+
+function countOf(value: unknown, where: string, most: number): number {
+  const count = numberOf(value, where, 1, most);
+  if (!Number.isInteger(count)) throw wrong(`${where} is not an integer`);
+  return count;
+}
+
+/** `"all"`, `{"latest": 2}` or a list of versions. */
+export function policyOf(value: unknown, where: string): VersionPolicy {
+  if (value === 'all') return { kind: 'all' };
+  if (Array.isArray(value) && value.length > 0) {
+    return { kind: 'specific', versions: value.map((each, index) => nameOf(each, `${where}[${index}]`)) };
+  }
+  const { latest } = membersOf(value, where, ['latest']);
+  return { kind: 'latest', count: countOf(latest, `${where}.latest`, MOST.versions) };
+}
+
+/** `{"production": "3"}`. */
+export function aliasesOf(value: unknown, where: string): Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(`${where} is not an object`);
+  const rows = Object.entries(value).map(([alias, version]) => {
+    // A version is a number; an alias that is one, too, would hide it.
+    if (/^\d+$/.test(alias)) throw wrong(`${where}: the alias ${alias} is a number`);
+    return [nameOf(alias, `${where}: an alias`), nameOf(version, `${where}.${alias}`)] as const;
+  });
+  return Object.fromEntries(rows);
+}
+
+/** Members that say how a model is served, in a repository as in a list of models. */
+export const SETTINGS_MEMBERS = [
+  'versions',
+  'aliases',
+  'maxBatchSize',
+  'preferredBatchSizes',
+  'maxQueueDelaySeconds',
+  'instances',
+] as const;
+
+/** Reads {@link SETTINGS_MEMBERS}. @throws ConfigMemberError */
+export function settingsOf(fields: Fields, where: string): ModelSettings {
+  const { versions, aliases, maxBatchSize, preferredBatchSizes, maxQueueDelaySeconds, instances } = fields;
+  if (preferredBatchSizes !== undefined && !Array.isArray(preferredBatchSizes)) {
+    throw wrong(`${where}.preferredBatchSizes is not a list`);
+  }
+  const sizes = preferredBatchSizes?.map((each: unknown) => countOf(each, `${where}.preferredBatchSizes`, MOST.batch));
+  return {
+    ...(versions === undefined ? {} : { versions: policyOf(versions, `${where}.versions`) }),
+    ...(aliases === undefined ? {} : { aliases: aliasesOf(aliases, `${where}.aliases`) }),
+    ...(maxBatchSize === undefined ? {} : { maxBatchSize: countOf(maxBatchSize, `${where}.maxBatchSize`, MOST.batch) }),
+    ...(sizes === undefined ? {} : { preferredBatchSizes: sizes.sort((a, b) => a - b) }),
+    ...(maxQueueDelaySeconds === undefined
+      ? {}
+      : { maxQueueDelay: numberOf(maxQueueDelaySeconds, `${where}.maxQueueDelaySeconds`, 0, MOST.delaySeconds) }),
+    ...(instances === undefined ? {} : { instances: countOf(instances, `${where}.instances`, MOST.instances) }),
+  };
+}

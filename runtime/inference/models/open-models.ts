@@ -1,0 +1,52 @@
+import path from 'node:path';
+import { MODEL_NAME_PATTERN } from '../../contract';
+import type { InferenceConfig } from '../config';
+import type { ModelSource } from '../registry';
+import type { ModelSpec } from '../registry';
+import { ModelCache } from './cache';
+import { DiskBudget } from './disk-budget';
+import type { ModelLocation } from './location';
+import { openStore } from './open-store';
+import { Repository } from './repository';
+
+/** All repositories of a server over one cache on disk. */
+export interface OpenModels {
+  /** Where a model comes from; undefined for a name that no repository can hold. */
+  readonly sourceOf: (name: string) => ModelSource | undefined;
+  /** Models that a repository holds beside those that are configured. */
+  readonly discover: () => Promise<readonly ModelSpec[]>;
+  /** Bytes on disk. */
+  readonly cacheBytes: () => Promise<number>;
+}
+
+/** Opens the repositories that the configuration names; nothing is asked of them yet. */
+export function openModels(config: InferenceConfig): OpenModels {
+  const dir = path.resolve(config.modelCacheDir);
+  const budget = new DiskBudget(dir, config.modelCacheBytes);
+  const opened = new Map<string, Repository>();
+  const open = (location: ModelLocation, bare: boolean): Repository => {
+    const origin = JSON.stringify(location);
+    const key = `${bare}${origin}`;
+    const found = opened.get(key);
+    if (found) return found;
+    const store = openStore(location, config);
+    const repository = new Repository(store, new ModelCache(store, dir, { origin, budget, bare }));
+    opened.set(key, repository);
+    return repository;
+  };
+  const named = new Map(config.models.map((model) => [model.name, model]));
+  const { repository, modelLoading: load } = config;
+  const others = repository === undefined ? undefined : open(repository, true);
+  return {
+    sourceOf: (name) => {
+      const model = named.get(name);
+      if (model !== undefined) return open(model.location, model.closed !== true);
+      return MODEL_NAME_PATTERN.test(name) ? others : undefined;
+    },
+    discover: async () => {
+      const names = (await others?.names()) ?? [];
+      return names.filter((name) => !named.has(name)).map((name) => ({ name, load }));
+    },
+    cacheBytes: () => budget.bytes(),
+  };
+}

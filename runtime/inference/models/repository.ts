@@ -1,0 +1,175 @@
+import path from 'node:path';
+import { MODEL_NAME_PATTERN, MODEL_STORE } from '../../contract';
+import type { ModelIdentity } from '../data-plane';
+import { ModelError } from '../errors';
+import { checkExternalFiles, inspectFile } from '../inspector';
+import type { ModelReport } from '../inspector';
+import type { ModelSettings, ModelSource, VerifiedModel } from '../registry';
+import { compareVersions } from '../registry/spec';
+import type { ModelCache } from './cache';
+import type { CachedModel } from './cache';
+import { readText } from './download';
+import { ConfigMemberError, membersOf, SETTINGS_MEMBERS, settingsOf } from './model-config';
+import type { ModelStore } from './store';
+import { parseTritonConfig } from './triton-config';
+
+/** Files beside the versions of a model that say how it is served: ours, and Triton's. */
+const CONFIG = { own: 'config.json', triton: 'config.pbtxt' } as const;
+/** Requests and the answers that they must have, beside the graph. */
+const GOLDEN = 'golden.json';
+const MAX_CONFIG_BYTES = 1 << 20;
+/** Versions are whole numbers from 1, in Triton's repositories as in ours; other folders are none. */
+const VERSION = /^[1-9]\d{0,14}$/;
+/** Newest versions that are looked at. */
+const MAX_VERSIONS = 100;
+
+const isAbsent = (error: unknown): boolean => error instanceof ModelError && error.code === 'LNMT8301';
+
+/** Stores say of what one may not list that it is forbidden, whether it is there or not. */
+const isForbidden = (error: unknown): boolean =>
+  error instanceof ModelError && error.cause instanceof Error && error.cause.name === 'AccessDenied';
+
+interface ModelNote {
+  readonly config?: { readonly file: string; readonly text: string };
+  readonly versions?: readonly string[];
+}
+
+/** Models in a store, in either layout, through the cache on disk. */
+export class Repository implements ModelSource {
+  private readonly reports = new Map<string, ModelReport>();
+  private readonly cached = new Map<VerifiedModel, CachedModel>();
+
+  constructor(
+    private readonly store: ModelStore,
+    private readonly cache: ModelCache,
+  ) {}
+
+  /** Names of all models that it holds. @throws ModelError */
+  async names(): Promise<readonly string[]> {
+    const recall = async (): Promise<readonly string[] | undefined> => {
+      const note = await this.cache.notes.read('');
+      return Array.isArray(note) && note.every((name) => typeof name === 'string') ? note : undefined;
+    };
+    return this.orLast(async () => {
+      const entries = await this.store.list('');
+      const names = entries.filter(({ bytes, name }) => bytes === undefined && MODEL_NAME_PATTERN.test(name));
+      const list = names.map(({ name }) => name).sort();
+      await this.cache.notes.write('', list);
+      return list;
+    }, recall);
+  }
+
+  async settings(name: string): Promise<ModelSettings> {
+    const config = await this.orLast(
+      async () => {
+        const found = (await this.config(name, CONFIG.own)) ?? (await this.config(name, CONFIG.triton));
+        await this.note(name, { config: found });
+        return found;
+      },
+      async () => (await this.recall(name)).config,
+    );
+    if (config === undefined) return {};
+    return config.file === CONFIG.own ? this.ownSettings(config.text) : parseTritonConfig(config.text, name);
+  }
+
+  async versions(name: string): Promise<readonly string[]> {
+    return this.orLast(
+      async () => {
+        const versions = await this.listVersions(name);
+        if (versions.length > 0) await this.note(name, { versions });
+        return versions;
+      },
+      async () => (await this.recall(name)).versions,
+    );
+  }
+
+  async obtain(model: ModelIdentity): Promise<VerifiedModel> {
+    const cached = await this.cache.obtain(model);
+    try {
+      const report = this.reports.get(cached.digest) ?? (await inspectFile(cached.file));
+      const listed = new Set(cached.manifest.files.map((file) => file.path));
+      await checkExternalFiles(path.dirname(cached.file), report.externalFiles, listed);
+      this.reports.set(cached.digest, report);
+      const golden = listed.has(GOLDEN) ? { golden: path.join(path.dirname(cached.file), GOLDEN) } : {};
+      const { file, digest, fetched, offline } = cached;
+      const verified: VerifiedModel = { file, digest, fetched, offline, report, ...golden };
+      this.cached.set(verified, cached);
+      return verified;
+    } catch (error) {
+      this.cache.release(cached.digest);
+      throw error;
+    }
+  }
+
+  async recheck(model: VerifiedModel): Promise<boolean> {
+    const cached = this.cached.get(model);
+    return cached !== undefined && this.cache.intact(cached);
+  }
+
+  release(model: VerifiedModel): void {
+    if (this.cached.delete(model)) this.cache.release(model.digest);
+  }
+
+  private async listVersions(name: string): Promise<readonly string[]> {
+    const folders = (await this.store.list(name)).filter(
+      (entry) => entry.bytes === undefined && VERSION.test(entry.name),
+    );
+    const newest = folders
+      .map((entry) => entry.name)
+      .sort(compareVersions)
+      .slice(-MAX_VERSIONS);
+    const whole: string[] = [];
+    const bare: string[] = [];
+    for (const version of newest) {
+      const files = (await this.store.list(`${name}/${version}`)).map((entry) => entry.name);
+      if (files.includes(MODEL_STORE.manifest)) whole.push(version);
+      else if (files.includes(MODEL_STORE.model)) bare.push(version);
+    }
+    // Where manifests are written, a version without one is on its way.
+    return whole.length > 0 ? whole : bare;
+  }
+
+  private async config(name: string, file: string): Promise<ModelNote['config']> {
+    try {
+      return { file, text: await readText(this.store, `${name}/${file}`, MAX_CONFIG_BYTES) };
+    } catch (error) {
+      if (isAbsent(error) || isForbidden(error)) return undefined;
+      throw error;
+    }
+  }
+
+  private ownSettings(text: string): ModelSettings {
+    try {
+      const fields = membersOf(JSON.parse(text), CONFIG.own, SETTINGS_MEMBERS);
+      return settingsOf(fields, CONFIG.own);
+    } catch (error) {
+      const what = error instanceof ConfigMemberError ? error.message : `${CONFIG.own} is not JSON`;
+      throw new ModelError('LNMT8310', what, false, error);
+    }
+  }
+
+  /** What the store says; where it cannot be reached, what it said last. */
+  private async orLast<T>(ask: () => Promise<T>, recall: () => Promise<T | undefined>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      const last = error instanceof ModelError && error.retryable ? await recall() : undefined;
+      if (last === undefined) throw error;
+      return last;
+    }
+  }
+
+  private async recall(name: string): Promise<ModelNote> {
+    const value = await this.cache.notes.read(name);
+    return typeof value === 'object' && value !== null ? value : {};
+  }
+
+  private async note(
+    name: string,
+    news: { readonly config?: ModelNote['config']; readonly versions?: readonly string[] },
+  ): Promise<void> {
+    const last = await this.recall(name);
+    const next = { ...last, ...news };
+    if (JSON.stringify(last) !== JSON.stringify(next)) await this.cache.notes.write(name, next);
+  }
+}

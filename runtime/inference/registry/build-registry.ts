@@ -1,0 +1,112 @@
+import { performance } from 'node:perf_hooks';
+import type { FastifyBaseLogger } from 'fastify';
+import type { Backend } from '../backends/backend';
+import { Batcher } from '../batching/batcher';
+import type { BatchSettings } from '../batching/batcher';
+import { DataPlane } from '../data-plane';
+import type { ModelIdentity, OpenText } from '../data-plane';
+import { initialise, observeQueue, observeText } from '../observe';
+import type { ServerMetrics } from '../observe';
+import { TextModel } from '../text/model';
+import type { TextLimits } from '../text/model';
+import { Loader } from './loader';
+import type { Engine } from './loader';
+import { ModelRegistry } from './model-registry';
+import type { RegistryDeps } from './model-registry';
+import { Residents } from './residents';
+import type { ModelSpec, RunSettings } from './spec';
+
+/** What the models of a server are made with. */
+export interface ModelDeps {
+  /** Makes what runs one version; it is not loaded yet. */
+  readonly createBackend: (settings: RunSettings) => Backend;
+  /** Where a model comes from. */
+  readonly sourceOf: RegistryDeps['sourceOf'];
+  /**
+   * Models beside those that are configured.
+   * @default - none
+   */
+  readonly discover?: RegistryDeps['discover'];
+  /**
+   * Bytes of model files on disk.
+   * @default - nobody knows
+   */
+  readonly cacheBytes?: () => Promise<number>;
+  /** Bytes that the process of a backend holds. @default - nobody knows */
+  readonly memoryOf?: (backend: Backend) => number | undefined;
+  readonly log: FastifyBaseLogger;
+}
+
+/** Settings of the models of a server. */
+export interface ModelsConfig {
+  readonly models: readonly ModelSpec[];
+  /**
+   * Bytes that all loaded models may hold; 0 is no limit.
+   * @default 0
+   */
+  readonly modelMemoryBytes?: number;
+  /**
+   * How requests are put together, where the model does not say.
+   * @default - what was measured at load
+   */
+  readonly batching?: BatchSettings;
+  /**
+   * Bounds of models that take text.
+   * @default - those of the contract
+   */
+  readonly text?: TextLimits;
+}
+
+const TEXT: TextLimits = { maxRows: 32, cacheBytes: 512 * 2 ** 20 };
+const UNSET: BatchSettings = { maxRows: 0, maxDelay: 0, preferred: [], maxQueue: 1_000 };
+
+/** What the repository says of a model goes before what the server says of all. */
+function batchingOf(settings: RunSettings, server: BatchSettings = UNSET): BatchSettings {
+  return {
+    maxRows: settings.maxBatchSize ?? server.maxRows,
+    maxDelay: settings.maxQueueDelay ?? server.maxDelay,
+    preferred: settings.preferredBatchSizes ?? server.preferred,
+    maxQueue: server.maxQueue,
+  };
+}
+
+function textOpener(backend: Backend, limits: TextLimits, metrics: ServerMetrics): OpenText {
+  return (plane, file, signature) =>
+    TextModel.open({
+      ...{ model: plane.model, file, signature, backend, limits },
+      infer: (request, signal) => plane.infer(request, signal),
+      observe: observeText(metrics, plane.model),
+      now: () => performance.now() / 1000,
+    });
+}
+
+/** Builds the registry; nothing is fetched or loaded yet. */
+export function buildRegistry(config: ModelsConfig, deps: ModelDeps, metrics: ServerMetrics): ModelRegistry {
+  const now = (): number => performance.now();
+  const createEngine = (model: ModelIdentity, settings: RunSettings): Engine => {
+    const backend = deps.createBackend(settings);
+    const batcher = new Batcher(backend, observeQueue(metrics, model), now, batchingOf(settings, config.batching));
+    const openText = textOpener(backend, config.text ?? TEXT, metrics);
+    const plane = new DataPlane(model, backend, batcher, openText);
+    return { plane, backend, measure: () => deps.memoryOf?.(backend) };
+  };
+  const residents = new Residents(config.modelMemoryBytes ?? 0, ({ plane: { model } }) => {
+    metrics.modelEvictions.inc({ model: model.name, version: model.version });
+    deps.log.info({ ...model }, 'model left the memory for another');
+  });
+  const loaded = ({ name, version }: ModelIdentity, seconds: number): void =>
+    metrics.modelLoadDuration.set({ model: name, version }, seconds);
+  const loader = new Loader({ createEngine, residents, log: deps.log, now, loaded });
+  const changed = (model: ModelIdentity): void => initialise(metrics, model);
+  return new ModelRegistry({ ...deps, models: config.models, loader, residents, now, changed });
+}
+
+/** Brings the gauges that describe models up to date. */
+export function refreshModelMetrics(registry: ModelRegistry, metrics: ServerMetrics): void {
+  for (const { identity, ready, loaded, files } of registry.versions()) {
+    const labels = { model: identity.name, version: identity.version };
+    metrics.modelReady.set(labels, ready ? 1 : 0);
+    metrics.hostMemory.set(labels, loaded?.bytes ?? 0);
+    metrics.modelOffline.set(labels, files?.offline ? 1 : 0);
+  }
+}

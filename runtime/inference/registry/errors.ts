@@ -1,0 +1,50 @@
+import { RequestError } from '../../shared/errors';
+import type { RequestErrorOptions, RequestErrorTable } from '../../shared/errors';
+
+/** Codes of requests that concern models as a whole. */
+export const REGISTRY_ERRORS = {
+  LNMT8211: {
+    status: 503,
+    title: 'the model is not loaded yet',
+    explanation:
+      'It is being fetched or loaded, or its process is being replaced. Repeat after the Retry-After header; `POST /v2/repository/index` tells the state of every model.',
+  },
+  LNMT8212: {
+    status: 503,
+    title: 'the model does not fit the memory budget now',
+    explanation:
+      'LNMT_MODEL_MEMORY_BYTES is taken by models that are pinned or at work. Raise it, pin fewer models, or repeat later.',
+  },
+  LNMT8213: {
+    status: 400,
+    title: 'the operation on the model is refused',
+    explanation: 'A pinned model is not unloaded, and loading takes no parameters but those of the protocol.',
+  },
+  LNMT8214: {
+    status: 400,
+    title: 'the model cannot be loaded',
+    explanation:
+      'The message holds the code of the cause, which `lnmt explain` describes; the server’s log holds the details. What was served before is served on.',
+  },
+} as const satisfies RequestErrorTable;
+
+function raise(code: keyof typeof REGISTRY_ERRORS, message: string, options?: RequestErrorOptions): RequestError {
+  return new RequestError(code, REGISTRY_ERRORS[code], message, options);
+}
+
+/** 503: fetched or loaded right now. */
+export const notLoaded = (): RequestError =>
+  raise('LNMT8211', 'the model is not loaded yet; repeat later', { retryAfter: 1 });
+
+/** 503: other models hold the memory. */
+export const noMemory = (needed: number, budget: number): RequestError =>
+  raise('LNMT8212', `the model needs about ${needed} bytes of the budget of ${budget}; repeat later`, {
+    retryAfter: 5,
+  });
+
+/** 400: an operation that is not allowed on this model. */
+export const operationRefused = (what: string): RequestError => raise('LNMT8213', what);
+
+/** 400: loading failed; the details stay in the log. */
+export const loadFailed = (reason: string, cause: unknown): RequestError =>
+  raise('LNMT8214', `the model cannot be loaded: ${reason}`, { cause });

@@ -1,0 +1,86 @@
+import type { Backend } from '../backends/backend';
+import type { DataPlane } from '../data-plane';
+import type { Resident } from './memory-budget';
+import { SampleRing } from './samples';
+
+/** What a loaded model is made of. */
+export interface LoadedParts {
+  readonly plane: DataPlane;
+  readonly backend: Backend;
+  readonly digest: string;
+  readonly pinned: boolean;
+  /** Bytes that it was given; replaced by what is measured. */
+  readonly reserved: number;
+  /** Bytes that its process holds now; undefined when nobody knows. */
+  readonly measure: () => number | undefined;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+}
+
+/** A model in memory. Whoever uses it holds it: it ends when nobody does. */
+export class LoadedModel implements Resident {
+  /** Requests to warm its successor up with. */
+  readonly samples = new SampleRing();
+  /** When it was last used. */
+  lastUsed: number;
+  private users = 0;
+  private onIdle: (() => void) | undefined;
+  private ending: Promise<void> | undefined;
+
+  constructor(private readonly parts: LoadedParts) {
+    this.lastUsed = parts.now();
+  }
+
+  /** What it answers with. */
+  get plane(): DataPlane {
+    return this.parts.plane;
+  }
+
+  get digest(): string {
+    return this.parts.digest;
+  }
+
+  get pinned(): boolean {
+    return this.parts.pinned;
+  }
+
+  get busy(): boolean {
+    return this.users > 0;
+  }
+
+  /** Bytes that it holds: measured, and never less than nothing while that is unknown. */
+  get bytes(): number {
+    return this.parts.measure() ?? this.parts.reserved;
+  }
+
+  /** Holds the model for one piece of work. */
+  async use<T>(work: (plane: DataPlane) => Promise<T>): Promise<T> {
+    this.users += 1;
+    this.lastUsed = this.parts.now();
+    try {
+      return await work(this.parts.plane);
+    } finally {
+      this.users -= 1;
+      if (this.users === 0) this.onIdle?.();
+    }
+  }
+
+  /** Waits until nobody uses it, at most so many milliseconds, and ends its process. */
+  retire(patienceMs: number): Promise<void> {
+    this.ending ??= this.end(patienceMs);
+    return this.ending;
+  }
+
+  private async end(patienceMs: number): Promise<void> {
+    if (this.busy) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, patienceMs);
+        this.onIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    await this.parts.plane.close();
+  }
+}

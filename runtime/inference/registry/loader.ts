@@ -1,0 +1,82 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { Backend } from '../backends/backend';
+import type { DataPlane, ModelIdentity } from '../data-plane';
+import { readGolden } from './golden';
+import { LoadedModel } from './loaded-model';
+import { estimateBytes } from './memory-budget';
+import type { Residents } from './residents';
+import type { RunSettings } from './spec';
+import type { VerifiedModel } from './source';
+import { checkGolden, warmUp } from './warm-up';
+
+/** What answers for one version, not loaded yet. */
+export interface Engine {
+  readonly plane: DataPlane;
+  readonly backend: Backend;
+  /** Bytes that it holds now; undefined when nobody knows. */
+  readonly measure: () => number | undefined;
+}
+
+/** What loading needs. */
+export interface LoaderDeps {
+  /** Makes what answers for a version. */
+  readonly createEngine: (model: ModelIdentity, settings: RunSettings) => Engine;
+  readonly residents: Residents;
+  readonly log: Pick<FastifyBaseLogger, 'info'>;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+  /** Told how long a load took, in seconds. */
+  readonly loaded: (model: ModelIdentity, seconds: number) => void;
+}
+
+/** What is loaded, and how. */
+export interface LoadOrder {
+  readonly identity: ModelIdentity;
+  readonly files: VerifiedModel;
+  readonly settings: RunSettings;
+  readonly pinned: boolean;
+  /** The model that it takes over from, which goes on serving meanwhile. */
+  readonly predecessor: LoadedModel | undefined;
+  /** Called when it has to leave the memory. */
+  readonly forget: (model: LoadedModel) => void;
+}
+
+/** Loads models beside those that serve: process, graph, warm-up, golden answers. A model that fails leaves no trace. */
+export class Loader {
+  /** Bytes that a model was found to take, by digest. */
+  private readonly measured = new Map<string, number>();
+
+  constructor(private readonly deps: LoaderDeps) {}
+
+  /** @throws ModelError, RequestError */
+  async load(order: LoadOrder): Promise<LoadedModel> {
+    const { digest, report } = order.files;
+    const needed = this.measured.get(digest) ?? estimateBytes(report.weightBytes);
+    const started = this.deps.now();
+    const model = await this.deps.residents.admit(needed, () => this.start(order, needed), order.forget);
+    this.measured.set(digest, model.bytes);
+    const seconds = (this.deps.now() - started) / 1000;
+    this.deps.loaded(order.identity, seconds);
+    const { fetched, offline } = order.files;
+    this.deps.log.info({ ...order.identity, digest, fetched, offline, seconds }, 'model ready');
+    return model;
+  }
+
+  private async start(order: LoadOrder, reserved: number): Promise<LoadedModel> {
+    const { identity, settings, files, pinned, predecessor } = order;
+    const { now, createEngine } = this.deps;
+    const { plane, backend, measure } = createEngine(identity, settings);
+    try {
+      await plane.load(files.file);
+      if (files.golden !== undefined) await checkGolden(plane, await readGolden(files.golden));
+      const samples = predecessor?.samples.list() ?? [];
+      await warmUp(plane, samples, predecessor?.plane, now);
+      const model = new LoadedModel({ plane, backend, digest: files.digest, pinned, reserved, measure, now });
+      for (const sample of samples) model.samples.add(sample, Number.NEGATIVE_INFINITY);
+      return model;
+    } catch (error) {
+      await plane.close();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,225 @@
+import type { FastifyBaseLogger } from 'fastify';
+import { RequestError } from '../../shared/errors';
+import type { ModelSignature } from '../backends/backend';
+import type { DataPlane, ModelIdentity } from '../data-plane';
+import { clientGone, ModelError, unknownModel } from '../errors';
+import type { InferenceRequest } from '../tensors/request';
+import type { Tensor } from '../tensors/tensor';
+import { loadFailed, notLoaded, operationRefused } from './errors';
+import type { LoadedModel } from './loaded-model';
+import type { Loader } from './loader';
+import type { ModelVersion, VersionState } from './model-version';
+import { reasonOf, Refresher } from './refresher';
+import type { Residents } from './residents';
+import { ServedModel } from './served-model';
+import type { ModelSource } from './source';
+import type { ModelSpec } from './spec';
+
+/** What the registry works with. */
+export interface RegistryDeps {
+  /** Models that are served from the start. */
+  readonly models: readonly ModelSpec[];
+  /**
+   * Models beside those, which a repository is asked for at start.
+   * @default - none
+   */
+  readonly discover?: () => Promise<readonly ModelSpec[]>;
+  /** Where a model comes from; undefined for a name that no repository can hold. */
+  readonly sourceOf: (name: string) => ModelSource | undefined;
+  readonly loader: Loader;
+  readonly residents: Residents;
+  readonly log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+  /** Told when the set of versions changes. */
+  readonly changed: (model: ModelIdentity) => void;
+}
+
+/** An answer and the version that gave it. */
+export interface Answer {
+  readonly model: ModelIdentity;
+  readonly outputs: readonly Tensor[];
+}
+
+/** What the protocol says of a model. */
+export interface ModelMetadata extends ModelSignature {
+  readonly name: string;
+  readonly versions: readonly string[];
+}
+
+/** One row of the repository index. */
+export interface IndexEntry {
+  readonly name: string;
+  readonly version: string;
+  readonly state: VersionState;
+  readonly reason: string;
+}
+
+/** Milliseconds between two tries to load a model on request. */
+const RETRY_LOAD_MS = 5_000;
+
+/** All models of a server, without any transport: REST, gRPC and others ask here. */
+export class ModelRegistry {
+  private readonly models = new Map<string, ServedModel>();
+  private readonly refresher: Refresher;
+
+  constructor(private readonly deps: RegistryDeps) {
+    this.refresher = new Refresher(deps);
+    for (const spec of deps.models) this.models.set(spec.name, new ServedModel(spec));
+  }
+
+  /** Brings up what is required; everything else follows on its own. @throws ModelError, InspectionError */
+  async start(): Promise<void> {
+    const { discover } = this.deps;
+    const found = discover ? await this.refresher.patiently('the repository', discover) : [];
+    for (const spec of found) if (!this.models.has(spec.name)) this.models.set(spec.name, new ServedModel(spec));
+    const all = [...this.models.values()];
+    for (const model of all.filter(({ required }) => !required)) {
+      this.refresher.persist(model).catch((error: unknown) => {
+        this.deps.log.error({ err: error, name: model.spec.name }, 'lazy model cannot be served');
+      });
+    }
+    await Promise.all(all.filter(({ required }) => required).map((model) => this.refresher.persist(model)));
+  }
+
+  /** True when every required model would answer now. */
+  get ready(): boolean {
+    return [...this.models.values()].every((model) => !model.required || model.ready);
+  }
+
+  /** Every version that is known. */
+  versions(): readonly ModelVersion[] {
+    return [...this.models.values()].flatMap(({ versions }) => [...versions.values()]);
+  }
+
+  /** The version that a request means. @throws RequestError */
+  identify(name: string, version: string | undefined): ModelIdentity {
+    return this.find(name, version).identity;
+  }
+
+  /** The same, for metrics: undefined for what is not served. */
+  known(name: string, version: string | undefined): ModelIdentity | undefined {
+    return this.models.get(name)?.resolve(version)?.identity;
+  }
+
+  /** True for the name of a model, whatever version. */
+  has(name: string): boolean {
+    return this.models.has(name);
+  }
+
+  /** What the protocol says of a model. @throws RequestError */
+  describe(name: string, version: string | undefined): ModelMetadata {
+    const { signature } = this.find(name, version);
+    if (signature === undefined) throw notLoaded();
+    const versions = this.models.get(name)?.served.map(({ identity }) => identity.version) ?? [];
+    const { inputs, outputs } = signature;
+    return { name, versions, inputs, outputs };
+  }
+
+  /** True when the model would answer now. @throws RequestError */
+  isReady(name: string, version: string | undefined): boolean {
+    return this.find(name, version).ready;
+  }
+
+  /** Answers a request, loading the model when it is lazy and not in memory. @throws RequestError */
+  async infer(
+    name: string,
+    version: string | undefined,
+    request: InferenceRequest,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    return this.use(name, version, signal, async (plane, loaded) => {
+      const outputs = await plane.infer(request, signal);
+      loaded.samples.add(request, this.deps.now());
+      return { model: plane.model, outputs };
+    });
+  }
+
+  /** Holds a version in memory for one piece of work. @throws RequestError */
+  async use<T>(
+    name: string,
+    version: string | undefined,
+    signal: AbortSignal,
+    work: (plane: DataPlane, loaded: LoadedModel) => Promise<T>,
+  ): Promise<T> {
+    const entry = this.find(name, version);
+    const loaded = entry.loaded ?? (await this.demand(entry, signal));
+    return loaded.use((plane) => work(plane, loaded));
+  }
+
+  /** Every version, by name and version; those that are ready only, when that is asked. */
+  index(readyOnly: boolean): readonly IndexEntry[] {
+    return this.versions()
+      .filter(({ ready }) => ready || !readyOnly)
+      .map((entry) => ({
+        ...entry.identity,
+        state: entry.ready ? ('READY' as const) : entry.state === 'READY' ? ('UNAVAILABLE' as const) : entry.state,
+        reason: entry.state === 'READY' && !entry.ready ? 'its process is being replaced' : entry.reason,
+      }));
+  }
+
+  /**
+   * Loads a model, or what has changed of it, beside what is served; that goes on when the new one fails.
+   *
+   * @throws RequestError
+   */
+  async load(name: string): Promise<void> {
+    const model = this.models.get(name) ?? this.adopt(name);
+    try {
+      await this.refresher.refresh(model, true);
+      this.models.set(name, model);
+    } catch (error) {
+      this.deps.log.error({ err: error, name }, 'model not loaded');
+      if (error instanceof RequestError) throw error;
+      if (!this.models.has(name) && error instanceof ModelError && error.code === 'LNMT8301') throw unknownModel();
+      throw loadFailed(reasonOf(error), error);
+    }
+  }
+
+  /** Takes a model out of service, and out of memory once its requests are answered. @throws RequestError */
+  async unload(name: string): Promise<void> {
+    const model = this.models.get(name);
+    if (model === undefined) throw unknownModel();
+    if (model.spec.load === 'pinned') throw operationRefused('the model is pinned');
+    await model.inTurn(() => this.refresher.retire(model.withdraw(), 'unloaded'));
+  }
+
+  /** Ends all models. */
+  close(): Promise<void> {
+    this.refresher.close();
+    return this.deps.residents.close();
+  }
+
+  private find(name: string, version: string | undefined): ModelVersion {
+    const model = this.models.get(name);
+    const entry = model?.resolve(version);
+    if (entry !== undefined) return entry;
+    const coming = model !== undefined && !model.unloaded && model.served.length === 0;
+    throw coming && (version === undefined || model.versions.has(version)) ? notLoaded() : unknownModel();
+  }
+
+  private adopt(name: string): ServedModel {
+    if (this.deps.sourceOf(name) === undefined) throw unknownModel();
+    return new ServedModel({ name, load: 'lazy' });
+  }
+
+  /** Loads on request. Everybody who asks meanwhile waits for the same loading. */
+  private async demand(entry: ModelVersion, signal: AbortSignal): Promise<LoadedModel> {
+    const { now } = this.deps;
+    if (entry.state !== 'READY' && now() - entry.failedAt < RETRY_LOAD_MS) throw notLoaded();
+    entry.loading ??= this.refresher.loadOnDemand(entry).finally(() => (entry.loading = undefined));
+    let leave: (() => void) | undefined;
+    const left = new Promise<never>((_resolve, reject) => {
+      leave = () => reject(clientGone());
+      signal.addEventListener('abort', leave, { once: true });
+    });
+    try {
+      if (signal.aborted) throw clientGone();
+      return await Promise.race([entry.loading, left]);
+    } catch (error) {
+      throw error instanceof RequestError ? error : notLoaded();
+    } finally {
+      if (leave) signal.removeEventListener('abort', leave);
+    }
+  }
+}

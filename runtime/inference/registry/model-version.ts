@@ -1,0 +1,59 @@
+import type { ModelSignature } from '../backends/backend';
+import type { ModelIdentity } from '../data-plane';
+import type { LoadedModel } from './loaded-model';
+import type { ModelSettings, VerifiedModel } from './source';
+import type { LoadMode } from './spec';
+
+/** State of a version, in the words of the model repository extension. */
+export type VersionState = 'UNAVAILABLE' | 'LOADING' | 'READY' | 'UNLOADING';
+
+/** One version of a model, through its life. */
+export class ModelVersion {
+  state: VersionState = 'LOADING';
+  /** Why it is not ready; empty when it is. */
+  reason = '';
+  /** Its files, once they are verified. */
+  files: VerifiedModel | undefined;
+  settings: ModelSettings = {};
+  /** It, while it is in memory. */
+  loaded: LoadedModel | undefined;
+  /** Its loading on request, while that goes on. */
+  loading: Promise<LoadedModel> | undefined;
+  /** When loading on request failed last, in milliseconds of a monotonic clock. */
+  failedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    readonly identity: ModelIdentity,
+    private readonly mode: LoadMode,
+  ) {}
+
+  /** True where it is loaded by the first request that needs it, and not before. */
+  get lazy(): boolean {
+    return this.mode === 'lazy';
+  }
+
+  /** True when a request would be answered: it is loaded and well, or loads on demand. */
+  get ready(): boolean {
+    if (this.state !== 'READY') return false;
+    return this.loaded === undefined ? this.mode !== 'pinned' : this.loaded.plane.ready;
+  }
+
+  /** What it takes and gives, as soon as that is known. */
+  get signature(): ModelSignature | undefined {
+    if (this.loaded?.plane.ready) return this.loaded.plane.describe();
+    return this.files?.report;
+  }
+
+  /** It serves from now on. */
+  succeed(): void {
+    this.state = 'READY';
+    this.reason = '';
+  }
+
+  /** It does not serve, and why. */
+  fail(reason: string, now: number): void {
+    this.state = 'UNAVAILABLE';
+    this.reason = reason;
+    this.failedAt = now;
+  }
+}

@@ -1,0 +1,187 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { RequestError } from '../../shared/errors';
+import { ModelError, MODEL_ERRORS } from '../errors';
+import { INSPECTOR_ERRORS, InspectionError } from '../inspector';
+import { notLoaded } from './errors';
+import type { LoadedModel } from './loaded-model';
+import type { RegistryDeps } from './model-registry';
+import type { ModelVersion } from './model-version';
+import type { ServedModel } from './served-model';
+import type { ModelSettings, ModelSource } from './source';
+import { chooseVersions } from './spec';
+import type { VersionPolicy } from './spec';
+
+const RETRY_MS = { first: 500, most: 15_000 } as const;
+/** Whoever still waits when the server ends waits for nothing. */
+const NEVER = new Promise<never>(() => undefined);
+const LATEST: VersionPolicy = { kind: 'latest', count: 1 };
+
+/** What may be said of a failure to whoever may read: code and title, never a path. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof ModelError) return `${error.code}: ${MODEL_ERRORS[error.code].title}`;
+  if (error instanceof InspectionError) return `${error.code}: ${INSPECTOR_ERRORS[error.code].title}`;
+  return error instanceof RequestError ? error.message : 'an internal error';
+}
+
+/** Brings models to what their repository says: files, new versions, switch, old versions. */
+export class Refresher {
+  private readonly ended = new AbortController();
+
+  constructor(
+    private readonly deps: Pick<RegistryDeps, 'sourceOf' | 'loader' | 'residents' | 'log' | 'now' | 'changed'>,
+  ) {}
+
+  /** Refreshes a model, again and again while only the way to its repository is at fault. */
+  persist(model: ServedModel): Promise<void> {
+    return this.patiently(model.spec.name, () => this.refresh(model, false));
+  }
+
+  /** Does something again and again while only the way to a repository is at fault. */
+  async patiently<T>(name: string, work: () => Promise<T>): Promise<T> {
+    for (let pause: number = RETRY_MS.first; ; pause = Math.min(2 * pause, RETRY_MS.most)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof ModelError && error.retryable)) throw error;
+        this.deps.log.warn({ err: error, name, pauseMs: pause }, 'model not loaded, trying again');
+        await delay(pause, undefined, { signal: this.ended.signal }).catch(() => NEVER);
+      }
+    }
+  }
+
+  /**
+   * Brings a model to what its repository says now. Versions are switched when all new ones are ready, or not at all.
+   *
+   * @param demanded also loads a lazy model into memory
+   */
+  refresh(model: ServedModel, demanded: boolean): Promise<void> {
+    return model.inTurn(async () => {
+      const { spec } = model;
+      const source = this.sourceOf(spec.name);
+      const said: ModelSettings = spec.closed ? {} : await source.settings(spec.name);
+      const settings = { ...said, ...spec.settings };
+      const policy = spec.versions ?? settings.versions ?? LATEST;
+      const available = policy.kind === 'specific' ? policy.versions : await source.versions(spec.name);
+      const wanted = chooseVersions(policy, available);
+      if (wanted.length === 0) throw new ModelError('LNMT8301', `no version of ${spec.name}`);
+      await this.prepareAll(model, wanted, settings, demanded);
+      const leaving = model.publish(wanted, spec.aliases ?? settings.aliases ?? {});
+      for (const version of wanted) this.deps.changed({ name: spec.name, version });
+      void this.retire(leaving, 'replaced');
+    });
+  }
+
+  /** Loads a version whose files are there. */
+  async loadOnDemand(entry: ModelVersion): Promise<LoadedModel> {
+    const { name } = entry.identity;
+    const source = this.sourceOf(name);
+    try {
+      if (entry.files === undefined) throw notLoaded();
+      if (!(await source.recheck(entry.files))) entry.files = await source.obtain(entry.identity);
+      const loaded = await this.load(entry, false, undefined);
+      entry.loaded = loaded;
+      entry.succeed();
+      return loaded;
+    } catch (error) {
+      // Want of memory passes, and is no fault of the model.
+      if (!(error instanceof RequestError)) entry.fail(reasonOf(error), this.deps.now());
+      this.deps.log.error({ err: error, ...entry.identity }, 'model not loaded on request');
+      throw error;
+    }
+  }
+
+  /** Ends versions: their requests are answered first. */
+  async retire(versions: readonly ModelVersion[], reason: string): Promise<void> {
+    await Promise.all(
+      versions.map(async (entry) => {
+        const { loaded, files } = entry;
+        entry.loaded = undefined;
+        entry.state = 'UNLOADING';
+        if (loaded) await this.deps.residents.dismiss(loaded);
+        if (files) this.sourceOf(entry.identity.name).release(files);
+        entry.files = undefined;
+        entry.state = 'UNAVAILABLE';
+        entry.reason = reason;
+        this.deps.log.info({ ...entry.identity, reason }, 'model version ended');
+      }),
+    );
+  }
+
+  /** Stops trying. */
+  close(): void {
+    this.ended.abort();
+  }
+
+  private sourceOf(name: string): ModelSource {
+    const source = this.deps.sourceOf(name);
+    if (source === undefined) throw new ModelError('LNMT8301', `no repository for ${name}`);
+    return source;
+  }
+
+  private async prepareAll(
+    model: ServedModel,
+    wanted: readonly string[],
+    settings: ModelSettings,
+    demanded: boolean,
+  ): Promise<void> {
+    const known = new Set(model.versions.keys());
+    try {
+      for (const version of wanted) await this.prepare(model, model.version(version), settings, demanded);
+    } catch (error) {
+      const strangers = [...model.versions.values()].filter(({ identity }) => !known.has(identity.version));
+      for (const entry of strangers) {
+        if (model.served.length > 0) model.versions.delete(entry.identity.version);
+        if (entry.loaded) void this.deps.residents.dismiss(entry.loaded);
+        entry.loaded = undefined;
+        entry.fail(reasonOf(error), this.deps.now());
+      }
+      throw error;
+    }
+  }
+
+  private async prepare(
+    model: ServedModel,
+    entry: ModelVersion,
+    settings: ModelSettings,
+    demanded: boolean,
+  ): Promise<void> {
+    const before = entry.files;
+    const source = this.sourceOf(model.spec.name);
+    const files = await source.obtain(entry.identity);
+    const same = before?.digest === files.digest && JSON.stringify(entry.settings) === JSON.stringify(settings);
+    const inMemory = entry.loaded !== undefined;
+    const wanted = demanded || !entry.lazy || inMemory;
+    if (same && (inMemory || !wanted)) {
+      source.release(files);
+      return entry.succeed();
+    }
+    const [oldFiles, oldSettings] = [entry.files, entry.settings];
+    [entry.files, entry.settings] = [files, settings];
+    try {
+      if (wanted) {
+        const predecessor = entry.loaded ?? model.resolve(undefined)?.loaded;
+        const next = await this.load(entry, model.spec.load === 'pinned', predecessor);
+        const old = entry.loaded;
+        entry.loaded = next;
+        if (old) void this.deps.residents.dismiss(old);
+      }
+    } catch (error) {
+      [entry.files, entry.settings] = [oldFiles, oldSettings];
+      source.release(files);
+      throw error;
+    }
+    if (before) source.release(before);
+    entry.succeed();
+  }
+
+  private load(entry: ModelVersion, pinned: boolean, predecessor: LoadedModel | undefined): Promise<LoadedModel> {
+    const { files, settings, identity } = entry;
+    if (files === undefined) throw notLoaded();
+    return this.deps.loader.load({
+      ...{ identity, files, settings, pinned, predecessor },
+      forget: (model) => {
+        if (entry.loaded === model) entry.loaded = undefined;
+      },
+    });
+  }
+}

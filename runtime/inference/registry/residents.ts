@@ -1,0 +1,101 @@
+import { noMemory } from './errors';
+import type { LoadedModel } from './loaded-model';
+import { chooseVictims } from './memory-budget';
+
+/** How many milliseconds a model that must go may finish what it is doing. */
+const DRAIN_MS = 60_000;
+
+/** The models in memory, under a budget in bytes. A place is taken before a model is loaded, not after. */
+export class Residents {
+  private readonly models = new Map<LoadedModel, () => void>();
+  private promised = 0;
+  private loading = 0;
+  private turn: Promise<void> = Promise.resolve();
+  private changed: () => void = () => undefined;
+
+  /**
+   * @param budget bytes; 0 is none
+   * @param evicted is told of each model that had to go
+   */
+  constructor(
+    private readonly budget: number,
+    private readonly evicted: (model: LoadedModel) => void,
+  ) {}
+
+  /** Bytes that models hold, or were promised. */
+  get bytes(): number {
+    return [...this.models.keys()].reduce((sum, { bytes }) => sum + bytes, this.promised);
+  }
+
+  /**
+   * Makes room, then loads, then takes the model in.
+   *
+   * @param forget called when the model has to go, before it is drained
+   * @throws RequestError when the room is held by models that stay
+   */
+  async admit(
+    needed: number,
+    load: () => Promise<LoadedModel>,
+    forget: (model: LoadedModel) => void,
+  ): Promise<LoadedModel> {
+    await this.inTurn(() => this.makeRoom(needed));
+    try {
+      const model = await load();
+      this.models.set(model, () => forget(model));
+      return model;
+    } finally {
+      this.promised -= needed;
+      this.loading -= 1;
+      this.changed();
+      // What was promised was an estimate.
+      void this.inTurn(() => this.trim()).catch(() => undefined);
+    }
+  }
+
+  /** Lets a model go: it finishes its work and ends. */
+  async dismiss(model: LoadedModel): Promise<void> {
+    await model.retire(DRAIN_MS);
+    this.models.delete(model);
+    this.changed();
+  }
+
+  /** Ends all models now. */
+  async close(): Promise<void> {
+    await Promise.all([...this.models.keys()].map((model) => model.retire(0)));
+  }
+
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const mine = this.turn.then(work);
+    this.turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  private async makeRoom(needed: number): Promise<void> {
+    for (;;) {
+      const victims = chooseVictims([...this.models.keys()], needed + this.promised, this.budget);
+      if (victims !== undefined) {
+        await this.evict(victims);
+        break;
+      }
+      // Whatever is being loaded may have to go again; until then there is nothing to choose from.
+      if (this.loading === 0) throw noMemory(needed, this.budget);
+      await new Promise<void>((resolve) => (this.changed = resolve));
+    }
+    this.promised += needed;
+    this.loading += 1;
+  }
+
+  private async trim(): Promise<void> {
+    await this.evict(chooseVictims([...this.models.keys()], this.promised, this.budget) ?? []);
+  }
+
+  private async evict(victims: readonly LoadedModel[]): Promise<void> {
+    await Promise.all(
+      victims.map(async (victim) => {
+        this.models.get(victim)?.();
+        this.evicted(victim);
+        await this.dismiss(victim);
+      }),
+    );
+  }
+}

@@ -1,0 +1,87 @@
+import { ModelError } from '../errors';
+import { isRefusal } from '../errors';
+import type { InferenceRequest } from '../tensors/request';
+import type { Tensor } from '../tensors/tensor';
+import { allFinite, difference } from './compare';
+import type { GoldenCase } from './golden';
+
+/** Answers requests: a loaded model. */
+export interface Answering {
+  infer(request: InferenceRequest, signal: AbortSignal): Promise<readonly Tensor[]>;
+}
+
+/** A new model is refused when it takes this many times as long as the one that it replaces, and this much longer. */
+export const SLOWDOWN = { factor: 10, leastMs: 200 } as const;
+
+const never = new AbortController().signal;
+
+const wrong = (what: string, cause?: unknown): ModelError => new ModelError('LNMT8307', what, false, cause);
+
+interface Timed {
+  readonly outputs: readonly Tensor[] | undefined;
+  readonly ms: number;
+}
+
+/** Runs a request; a refusal of its values is an answer, too. */
+async function timed(model: Answering, request: InferenceRequest, now: () => number): Promise<Timed> {
+  const started = now();
+  try {
+    const outputs = await model.infer(request, never);
+    return { outputs, ms: now() - started };
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return { outputs: undefined, ms: now() - started };
+  }
+}
+
+/** Holds a model to its golden answers. @throws ModelError that names the first difference */
+export async function checkGolden(model: Answering, cases: readonly GoldenCase[]): Promise<void> {
+  for (const [index, { request, expected, tolerance }] of cases.entries()) {
+    let outputs: readonly Tensor[];
+    try {
+      outputs = await model.infer(request, never);
+    } catch (error) {
+      throw wrong(`cases[${index}] cannot be run: ${error instanceof Error ? error.message : String(error)}`, error);
+    }
+    for (const tensor of expected) {
+      const found = difference(
+        outputs.find(({ name }) => name === tensor.name),
+        tensor,
+        tolerance,
+      );
+      if (found !== undefined) throw wrong(`cases[${index}]: ${found}`);
+    }
+  }
+}
+
+/**
+ * Runs recorded requests on a new model before it serves, twice: the first run pays for what is made at first use. A
+ * model that now answers NaN, refuses, or takes much longer than the one before is refused.
+ *
+ * @param now milliseconds of a monotonic clock
+ * @throws ModelError
+ */
+export async function warmUp(
+  next: Answering,
+  samples: readonly InferenceRequest[],
+  previous: Answering | undefined,
+  now: () => number,
+): Promise<void> {
+  for (const sample of samples) {
+    await timed(next, sample, now);
+    const got = await timed(next, sample, now);
+    if (previous === undefined) continue;
+    const before = await timed(previous, sample, now);
+    if (got.outputs === undefined && before.outputs !== undefined) {
+      throw wrong('it refuses a recorded request that the model before it answered');
+    }
+    if (!allFinite(got.outputs ?? []) && allFinite(before.outputs ?? [])) {
+      throw wrong('it answers a recorded request with NaN or infinity, the model before it did not');
+    }
+    if (got.ms > SLOWDOWN.leastMs + SLOWDOWN.factor * before.ms) {
+      throw wrong(
+        `it takes ${Math.round(got.ms)} ms for a recorded request, the model before it ${before.ms.toFixed(1)} ms`,
+      );
+    }
+  }
+}
