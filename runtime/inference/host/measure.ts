@@ -16,7 +16,10 @@ export interface Measurable {
 const OPEN_SIZES = [64, 224, 16, 1] as const;
 /** A larger batch is kept when it costs at most this share of the time per row of the smaller one. */
 const WORTH = 0.95;
-const REPEATS = 3;
+/** A size is timed this often, and short runs more often, for so many milliseconds: the best of them is least disturbed. */
+const REPEATS = { least: 3, most: 100, forMs: 5 } as const;
+/** Sizes without a gain after which no larger one is tried. */
+const MOST_MISSES = 2;
 /** Differences that quantized graphs show between a row alone and the same row in a batch. */
 const TOLERANCE = { relative: 0.05, absolute: 1e-3 } as const;
 
@@ -85,10 +88,14 @@ class Measurement {
   async time(count: number): Promise<number> {
     const inputs = mergeInputs(Array.from({ length: count }, (_, index) => this.rows[index % 2 === 0 ? 0 : 1]));
     let best = Number.POSITIVE_INFINITY;
-    for (let turn = 0; turn < REPEATS && (turn === 0 || performance.now() < this.until); turn++) {
+    let spent = 0;
+    for (let turn = 0; turn < REPEATS.most && (turn < REPEATS.least || spent < REPEATS.forMs); turn++) {
       const started = performance.now();
+      if (turn > 0 && started > this.until) break;
       await this.run(inputs);
-      best = Math.min(best, performance.now() - started);
+      const took = performance.now() - started;
+      best = Math.min(best, took);
+      spent += took;
     }
     return best;
   }
@@ -106,11 +113,11 @@ class Measurement {
 
   /** The largest size that still lowers the time per row. */
   async bestRows(single: number, maxRows: number): Promise<number> {
-    let [best, perRow] = [1, single];
+    let [best, perRow, misses] = [1, single, 0];
     for (let count = 2; count <= maxRows && performance.now() + single * count < this.until; count *= 2) {
       const cost = (await this.time(count)) / count;
-      if (cost > perRow * WORTH) break;
-      [best, perRow] = [count, cost];
+      if (cost <= perRow * WORTH) [best, perRow, misses] = [count, cost, 0];
+      else if (++misses === MOST_MISSES) break;
     }
     return best;
   }

@@ -92,13 +92,13 @@ function scanFloats(span: NumberSpan, out: Float32Array | Float64Array, most: nu
     const digits = (isWhole ? place : point - 1) - whole;
     const isPlain = digits > 0 && (digits === 1 || bytes[whole] !== ZERO) && place !== point;
     const isEnded = place === end || bytes[place] === COMMA;
-    let value =
-      isPlain && isEnded ? scaled(sum * (POWERS[held] ?? 1) + part, isWhole ? 0 : place - point, single) : Number.NaN;
-    if (Number.isNaN(value)) {
-      value = Math.abs(readSlowly(bytes, first, (place = elementEnd(bytes, first, end))));
-    }
-    if (!(value < most) || place >= end !== (index === out.length - 1)) return false;
-    out[index] = negative ? -value : value;
+    const all = sum * (POWERS[held] ?? 1) + part;
+    const size = isPlain && isEnded ? scaled(all, isWhole ? 0 : place - point, single) : Number.NaN;
+    const isKnown = !Number.isNaN(size);
+    if (!isKnown) place = elementEnd(bytes, first, end);
+    const value = isKnown ? (negative ? -size : size) : readSlowly(bytes, first, place);
+    if (!(value < most && value > -most) || place >= end !== (index === out.length - 1)) return false;
+    out[index] = value;
     place++;
   }
   return true;

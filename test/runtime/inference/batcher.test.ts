@@ -1,0 +1,281 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { Batcher } from '../../../runtime/inference/batching/batcher';
+import type { BatchSettings } from '../../../runtime/inference/batching/batcher';
+import { bucketOf, mayBatch, mergeInputs, splitOutputs } from '../../../runtime/inference/batching/tensors';
+import { modelProcessLost, modelRefused, runTimedOut } from '../../../runtime/inference/errors';
+import { packElements } from '../../../runtime/inference/tensors/elements';
+import { DATATYPE_BYTES } from '../../../runtime/inference/tensors/tensor';
+import type { Datatype, Tensor } from '../../../runtime/inference/tensors/tensor';
+import { FakeBackend } from '../support/fake-backend';
+
+const forever = new AbortController().signal;
+
+function row(value: number, rows = 1, width = 2): Tensor {
+  const values = Array.from({ length: rows * width }, () => value);
+  return { name: 'x', datatype: 'FP32', shape: [rows, width], data: packElements('FP32', values) };
+}
+
+const valueOf = ([tensor]: readonly Tensor[]): number => Buffer.from(tensor?.data ?? new Uint8Array(4)).readFloatLE();
+
+interface Bench {
+  readonly backend: FakeBackend;
+  readonly batcher: Batcher;
+  readonly told: string[];
+  readonly batches: number[];
+}
+
+async function bench(settings: Partial<BatchSettings> = {}, takes = { lanes: 1, maxRows: 8 }): Promise<Bench> {
+  const backend = new FakeBackend();
+  backend.takes = takes;
+  const told: string[] = [];
+  const batches: number[] = [];
+  const run = backend.run.bind(backend);
+  backend.run = async (inputs, outputs) => {
+    batches.push(inputs[0]?.shape[0] ?? 0);
+    return run(inputs, outputs);
+  };
+  const observer = {
+    depth: (waiting: number) => void told.push(`depth ${waiting}`),
+    waited: () => undefined,
+    ran: (_seconds: number, requests: number) => void told.push(`ran ${requests}`),
+    dropped: (reason: string) => void told.push(reason),
+  };
+  const all = { maxRows: 0, maxDelay: 0, preferred: [], maxQueue: 100, ...settings };
+  const batcher = new Batcher(backend, observer, () => performance.now(), all);
+  batcher.configure(await backend.load('model.onnx'));
+  return { backend, batcher, told, batches };
+}
+
+/** Holds the runs of a backend back until it is called. */
+function hold(backend: FakeBackend): () => void {
+  let open: () => void = () => undefined;
+  backend.gate = new Promise((resolve) => (open = resolve));
+  return open;
+}
+
+describe('the batcher', () => {
+  it('runs what arrives together as one batch, and gives each request its own rows', async () => {
+    const { batcher, batches, told } = await bench();
+    const answers = await Promise.all(
+      [1, 2, 3].map((value) => batcher.submit([row(value)], ['y'], { signal: forever })),
+    );
+    expect(batches).toEqual([3]);
+    expect(told).toContain('ran 3');
+    expect(answers.map(valueOf)).toEqual([1, 2, 3]);
+    for (const [tensor] of answers) expect(tensor).toMatchObject({ name: 'y', shape: [1, 2] });
+  });
+
+  it('runs a lone request at once, and what waits meanwhile as the next batch', async () => {
+    const { backend, batcher, batches } = await bench();
+    const open = hold(backend);
+    const first = batcher.submit([row(0)], ['y'], { signal: forever });
+    await expect.poll(() => batches).toEqual([1]);
+    const others = [1, 2, 3, 4].map((value) => batcher.submit([row(value)], ['y'], { signal: forever }));
+    open();
+    expect(valueOf(await first)).toBe(0);
+    expect((await Promise.all(others)).map(valueOf)).toEqual([1, 2, 3, 4]);
+    expect(batches).toEqual([1, 4]);
+  });
+
+  it('splits the line between the workers of the model', async () => {
+    const { batcher, batches } = await bench({}, { lanes: 2, maxRows: 8 });
+    await Promise.all([1, 2, 3, 4].map((value) => batcher.submit([row(value)], ['y'], { signal: forever })));
+    expect(batches).toEqual([2, 1, 1]);
+  });
+
+  it.each([
+    ['by setting', { maxRows: 1 }, { lanes: 1, maxRows: 8 }],
+    ['by what was measured', {}, { lanes: 1, maxRows: 1 }],
+  ])('runs requests one by one where batching is off %s', async (_title, settings, takes) => {
+    const { batcher, batches } = await bench(settings, takes);
+    await Promise.all([1, 2, 3].map((value) => batcher.submit([row(value)], ['y'], { signal: forever })));
+    expect(batches).toEqual([1, 1, 1]);
+  });
+
+  it('never puts shapes together that differ in more than their rows', async () => {
+    const { batcher, batches } = await bench();
+    const shapes = [row(1), row(2, 1, 3), row(3, 2), row(4, 1, 3)];
+    const answers = await Promise.all(shapes.map((input) => batcher.submit([input], ['y'], { signal: forever })));
+    expect(answers.map(valueOf)).toEqual([1, 2, 3, 4]);
+    expect(batches).toEqual([3, 2]);
+  });
+
+  it('never runs what nobody waits for, and says so at once', async () => {
+    const { backend, batcher, batches, told } = await bench();
+    const open = hold(backend);
+    const first = batcher.submit([row(0)], ['y'], { signal: forever });
+    await expect.poll(() => batches).toEqual([1]);
+    const client = new AbortController();
+    const second = batcher.submit([row(1)], ['y'], { signal: client.signal });
+    client.abort();
+    await expect(second).rejects.toMatchObject({ code: 'LNMT8207' });
+    expect(told.slice(-2)).toEqual(['depth 0', 'left']);
+    open();
+    await first;
+    await expect(batcher.submit([row(2)], ['y'], { signal: client.signal })).rejects.toMatchObject({ status: 499 });
+    expect(batches).toEqual([1]);
+  });
+
+  it('answers 504 to what waited past its deadline, even while the model is busy, and never runs it', async () => {
+    const { backend, batcher, batches, told } = await bench();
+    const open = hold(backend);
+    const first = batcher.submit([row(0)], ['y'], { signal: forever });
+    const deadline = batcher.clock() + 30;
+    await expect.poll(() => batches).toEqual([1]);
+    const late = batcher.submit([row(1)], ['y'], { signal: forever, deadline });
+    await expect(late).rejects.toMatchObject({ status: 504, code: 'LNMT8220' });
+    expect(told).toContain('expired');
+    open();
+    await first;
+    expect(batches).toEqual([1]);
+  });
+
+  it('serves the urgent first', async () => {
+    const { backend, batcher } = await bench({ maxRows: 1 });
+    const open = hold(backend);
+    const order: number[] = [];
+    const submit = (value: number, priority?: number) =>
+      batcher.submit([row(value)], ['y'], { signal: forever, priority }).then(() => order.push(value));
+    const first = submit(0);
+    await expect.poll(() => backend.runs).toBe(1);
+    const rest = [submit(1, 9), submit(2), submit(3, 1)];
+    open();
+    await Promise.all([first, ...rest]);
+    expect(order).toEqual([0, 3, 2, 1]);
+  });
+
+  it('refuses with 503 and Retry-After what the queue does not hold', async () => {
+    const { backend, batcher } = await bench({ maxQueue: 2 });
+    const open = hold(backend);
+    const held = [1, 2].map((value) => batcher.submit([row(value)], ['y'], { signal: forever }));
+    const refused = batcher.submit([row(3)], ['y'], { signal: forever });
+    await expect(refused).rejects.toMatchObject({ status: 503, code: 'LNMT8221', retryAfter: 1 });
+    open();
+    await Promise.all(held);
+  });
+
+  it('runs the members of a refused batch one by one, so that only the bad one fails', async () => {
+    const { backend, batcher, batches } = await bench();
+    const run = backend.run.bind(backend);
+    backend.run = async (inputs, outputs) => {
+      const values = new Float32Array(new Uint8Array(inputs[0]?.data ?? []).buffer);
+      const answer = await run(inputs, outputs);
+      if (values.includes(2)) throw modelRefused(new Error('no 2'));
+      return answer;
+    };
+    const settled = await Promise.allSettled(
+      [1, 2, 3].map((value) => batcher.submit([row(value)], ['y'], { signal: forever })),
+    );
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(batches).toEqual([3, 1, 1, 1]);
+  });
+
+  it('stops batching a model that does not keep a row for every row', async () => {
+    const { backend, batcher, batches } = await bench();
+    const run = backend.run.bind(backend);
+    backend.run = async (inputs, outputs) =>
+      (await run(inputs, outputs)).map((output) => ({ ...output, shape: [1, 2] }));
+    const submit = (value: number) => batcher.submit([row(value)], ['y'], { signal: forever });
+    expect((await Promise.all([1, 2].map(submit))).map(valueOf)).toEqual([1, 2]);
+    expect((await Promise.all([3, 4].map(submit))).map(valueOf)).toEqual([3, 4]);
+    expect(batches).toEqual([2, 1, 1, 1, 1]);
+  });
+
+  it('runs once more, alone, what a lost host was working on, and answers 503 when that is lost too', async () => {
+    const { backend, batcher } = await bench();
+    const run = backend.run.bind(backend);
+    let losses = 3;
+    backend.run = async (inputs, outputs) => {
+      const answer = await run(inputs, outputs);
+      if (losses-- > 0) throw modelProcessLost();
+      return answer;
+    };
+    const settled = await Promise.allSettled(
+      [1, 2, 3].map((value) => batcher.submit([row(value)], ['y'], { signal: forever })),
+    );
+    // Lost: the batch of three, then two of the three that ran again.
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
+  });
+
+  it('does not run again what ran too long', async () => {
+    const { backend, batcher } = await bench();
+    backend.run = async () => {
+      throw runTimedOut(1);
+    };
+    await expect(batcher.submit([row(1)], ['y'], { signal: forever })).rejects.toMatchObject({ status: 504 });
+  });
+
+  it('waits a moment for a host that is replaced, and answers 503 when it does not come', async () => {
+    const { backend, batcher } = await bench();
+    backend.up = false;
+    const answer = batcher.submit([row(1)], ['y'], { signal: forever });
+    await delay(50);
+    backend.up = true;
+    expect(valueOf(await answer)).toBe(1);
+    backend.up = false;
+    await expect(batcher.submit([row(2)], ['y'], { signal: forever })).rejects.toMatchObject({ status: 503 });
+  });
+
+  it('waits at most the allowed delay for a batch to grow while the model is busy', async () => {
+    const { backend, batcher, batches } = await bench({ maxDelay: 0.05 }, { lanes: 2, maxRows: 8 });
+    const open = hold(backend);
+    const held = batcher.submit([row(0)], ['y'], { signal: forever });
+    await vi.waitFor(() => expect(batches).toEqual([1]));
+    const second = batcher.submit([row(1)], ['y'], { signal: forever });
+    await delay(20);
+    const third = batcher.submit([row(2)], ['y'], { signal: forever });
+    expect(batches).toEqual([1]);
+    await vi.waitFor(() => expect(batches).toEqual([1, 2]));
+    open();
+    await Promise.all([held, second, third]);
+  });
+});
+
+describe('tensors of a batch', () => {
+  const datatypes = fc.constantFrom(...(Object.keys(DATATYPE_BYTES) as Datatype[]));
+
+  const element = (datatype: Datatype, value: number): unknown => {
+    if (datatype === 'BYTES') return 'ü'.repeat(value % 4);
+    return datatype === 'BOOL' ? value % 2 === 0 : value;
+  };
+
+  it('come apart as they were put together', () => {
+    fc.assert(
+      fc.property(
+        datatypes,
+        fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1 }),
+        fc.nat(3),
+        (type, rows, width) => {
+          const requests = rows.map((count, index) => {
+            const values = Array.from({ length: count * (width + 1) }, (_, place) =>
+              element(type, (index + place) % 100),
+            );
+            const data = packElements(type, values);
+            return [{ name: 'x', datatype: type, shape: [count, width + 1], data }];
+          });
+          const plain = (list: readonly (readonly Tensor[])[] | undefined) =>
+            list?.map((tensors) => tensors.map((tensor) => ({ ...tensor, data: [...tensor.data] })));
+          expect(plain(splitOutputs(mergeInputs(requests), rows))).toEqual(plain(requests));
+        },
+      ),
+    );
+  });
+
+  it('share a batch only if the first dimension of every input and output is open', () => {
+    const open = { name: 'x', datatype: 'FP32', shape: [-1, 2] } as const;
+    const fixed = { ...open, shape: [1, 2] };
+    const unknown = { ...open, shape: undefined };
+    expect(mayBatch({ inputs: [open], outputs: [open] })).toBe(true);
+    expect(mayBatch({ inputs: [open, fixed], outputs: [open] })).toBe(false);
+    expect(mayBatch({ inputs: [open], outputs: [unknown] })).toBe(false);
+    expect(mayBatch({ inputs: [], outputs: [open] })).toBe(false);
+  });
+
+  it('share a bucket only if they want the same outputs and differ in rows alone', () => {
+    expect(bucketOf([row(1)], ['y'])).toBe(bucketOf([row(2, 5)], ['y']));
+    expect(bucketOf([row(1)], ['y'])).not.toBe(bucketOf([row(1)], ['z']));
+    expect(bucketOf([row(1)], ['y'])).not.toBe(bucketOf([row(1, 1, 3)], ['y']));
+  });
+});

@@ -1,0 +1,238 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ElementType, writeOnnx } from '../../../examples/quickstart/onnx';
+import { HostBackend } from '../../../runtime/inference/backends/host-backend';
+import type { HostBackendOptions } from '../../../runtime/inference/backends/host-backend';
+import { OnnxBackend } from '../../../runtime/inference/backends/onnx';
+import { hostCommand } from '../../../runtime/inference/host/command';
+import { measure } from '../../../runtime/inference/host/measure';
+import { limitMemory, residentBytes } from '../../../runtime/inference/host/memory';
+import { chooseWorkers, planWorkers } from '../../../runtime/inference/host/plan';
+import { packElements } from '../../../runtime/inference/tensors/elements';
+import type { Tensor } from '../../../runtime/inference/tensors/tensor';
+import { identityModel, loopModel } from '../support/models';
+import { temporaryFolder } from '../support/temporary';
+
+const CPU = { executionProvider: 'cpu', threads: 1 } as const;
+const MIB = 2 ** 20;
+const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+
+let dir: string;
+const modelFile = (name: string): string => path.join(dir, `${name}.onnx`);
+
+/** Its output has a row for every row, and yet each depends on all: the difference from the mean over the batch. */
+function entangledModel(): Uint8Array {
+  const value = { type: ElementType.FLOAT, shape: ['n', 2] };
+  return writeOnnx(
+    {
+      name: 'entangled',
+      nodes: [{ op: 'Softmax', inputs: ['x'], outputs: ['y'], attributes: { axis: 0 } }],
+      inputs: [{ name: 'x', ...value }],
+      outputs: [{ name: 'y', ...value }],
+    },
+    'test',
+  );
+}
+
+beforeAll(() => {
+  dir = temporaryFolder();
+  fs.writeFileSync(modelFile('identity'), identityModel('FP32'));
+  fs.writeFileSync(modelFile('texts'), identityModel('BYTES'));
+  fs.writeFileSync(modelFile('loop'), loopModel());
+  fs.writeFileSync(modelFile('entangled'), entangledModel());
+});
+
+afterAll(() => fs.rmSync(dir, { recursive: true }));
+
+const row = (value: number): Tensor => ({
+  ...{ name: 'x', datatype: 'FP32', shape: [1, 2], data: packElements('FP32', [value, value]) },
+});
+
+let backend: HostBackend | undefined;
+
+afterEach(() => backend?.close());
+
+function create(options: Partial<HostBackendOptions> = {}): HostBackend {
+  const host = hostCommand(process.execPath, process.env);
+  return (backend = new HostBackend({ host, onnx: CPU, runTimeout: 30, log, ...options }));
+}
+
+describe('a measured model', () => {
+  const measured = async (name: string) => {
+    const model = new OnnxBackend(CPU);
+    await model.load(modelFile(name));
+    const result = await measure(model, { maxRows: 8, budgetMs: 500 });
+    await model.close();
+    return result;
+  };
+
+  it.each(['identity', 'texts'])('is batched when rows are seen not to influence one another: %s', async (name) => {
+    const { runMs, maxRows } = await measured(name);
+    expect(runMs).toBeGreaterThan(0);
+    expect(maxRows).toBeGreaterThan(1);
+  });
+
+  it('is not batched when its rows influence one another, whatever its signature says', async () => {
+    expect((await measured('entangled')).maxRows).toBe(1);
+  });
+
+  it('is not batched when its first dimension is fixed', async () => {
+    expect((await measured('loop')).maxRows).toBe(1);
+  });
+
+  it('keeps to its budget of time, and grows only while a row gets cheaper', async () => {
+    const signature = {
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
+      outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
+    } as const;
+    const sizes: number[] = [];
+    const costing = (cost: (rows: number) => number) => ({
+      signature,
+      run: async (inputs: readonly Tensor[]) => {
+        const rows = inputs[0]?.shape[0] ?? 0;
+        sizes.push(rows);
+        for (const end = performance.now() + cost(rows); performance.now() < end;);
+        return inputs.map((input) => ({ ...input, name: 'y' }));
+      },
+    });
+    expect(
+      (
+        await measure(
+          costing((rows) => 2 + rows / 4),
+          { maxRows: 16, budgetMs: 5_000 },
+        )
+      ).maxRows,
+    ).toBe(16);
+    expect(
+      (
+        await measure(
+          costing((rows) => 4 * rows),
+          { maxRows: 16, budgetMs: 5_000 },
+        )
+      ).maxRows,
+    ).toBe(1);
+    sizes.length = 0;
+    await measure(
+      costing((rows) => 20 + rows),
+      { maxRows: 1024, budgetMs: 150 },
+    );
+    expect(Math.max(...sizes)).toBeLessThan(64);
+  });
+});
+
+describe('the plan of a model', () => {
+  const given = { workers: 0, threads: 0, cores: 8, modelBytes: 400 * MIB, memoryBytes: 0, onCpu: true };
+
+  it('never has more threads than cores unless both were asked for', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 64 }),
+        fc.integer({ min: 0, max: 64 }),
+        fc.nat(4000),
+        (cores, asked, size) => {
+          for (const part of [{ workers: Math.min(asked, cores) }, { threads: Math.min(asked, cores) }]) {
+            const { maxWorkers, threads } = planWorkers({ ...given, cores, modelBytes: size * MIB, ...part });
+            expect(maxWorkers * threads).toBeLessThanOrEqual(cores);
+            expect(Math.min(maxWorkers, threads)).toBeGreaterThan(0);
+          }
+        },
+      ),
+    );
+  });
+
+  it('divides the cores among a few workers, and gives small models one thread', () => {
+    expect(planWorkers(given)).toEqual({ maxWorkers: 4, threads: 2 });
+    expect(planWorkers({ ...given, cores: 2 })).toEqual({ maxWorkers: 2, threads: 1 });
+    expect(planWorkers({ ...given, modelBytes: MIB })).toEqual({ maxWorkers: 4, threads: 1 });
+    expect(planWorkers({ ...given, workers: 1 })).toEqual({ maxWorkers: 1, threads: 8 });
+  });
+
+  it('makes no more copies of the weights than the budget holds', () => {
+    expect(planWorkers({ ...given, memoryBytes: 1600 * MIB }).maxWorkers).toBe(2);
+    expect(planWorkers({ ...given, memoryBytes: 100 * MIB }).maxWorkers).toBe(1);
+  });
+
+  it('takes one worker on a GPU, and for runs that are over before another could have begun', () => {
+    expect(planWorkers({ ...given, onCpu: false }).maxWorkers).toBe(1);
+    const plan = { maxWorkers: 4, threads: 1 };
+    expect([chooseWorkers(0, plan, 0.05), chooseWorkers(0, plan, 20), chooseWorkers(2, plan, 0.05)]).toEqual([1, 4, 2]);
+  });
+});
+
+describe('a host with several workers', () => {
+  it('runs as many batches beside one another as it has workers', async () => {
+    const model = create({ workers: 2 });
+    await model.load(modelFile('loop'));
+    expect(model.capacity()).toEqual({ lanes: 2, maxRows: 1 });
+    const turns = (count: bigint): Tensor[] => [
+      { name: 'turns', datatype: 'INT64', shape: [1], data: packElements('INT64', [count]) },
+    ];
+    let slow = false;
+    const long = model.run(turns(3_000_000n), ['y']).then(() => (slow = true));
+    await model.run(turns(1n), ['y']);
+    expect(slow).toBe(false);
+    await long;
+  });
+
+  it('gives every worker its own answers', async () => {
+    const model = create({ workers: 2 });
+    await model.load(modelFile('identity'));
+    const inputs = Array.from({ length: 50 }, (_, index) => row(index));
+    const outputs = await Promise.all(inputs.map((input) => model.run([input], ['y'])));
+    outputs.forEach(([output], index) => {
+      expect(Buffer.from(output?.data ?? [])).toEqual(Buffer.from(inputs[index]?.data ?? []));
+    });
+  });
+
+  it('reports what it takes at once, and the memory of its process', async () => {
+    const model = create();
+    expect(model.capacity()).toEqual({ lanes: 1, maxRows: 1 });
+    await model.load(modelFile('identity'));
+    expect(model.capacity().maxRows).toBeGreaterThan(1);
+    await expect.poll(() => model.memoryBytes, { timeout: 5_000 }).toBeGreaterThan(10 * MIB);
+  });
+
+  it('is loaded without measures when it does not survive them', async () => {
+    const model = create({ runTimeout: 0.001 });
+    await model.load(modelFile('identity'));
+    expect(model.capacity().maxRows).toBe(1);
+    expect(model.healthy()).toBe(true);
+  });
+});
+
+describe('the memory of a host', () => {
+  const command = { command: 'node', args: ['main.js'], env: { PATH: process.env['PATH'] ?? '' } };
+
+  it('is unlimited unless a budget is given', () => {
+    expect(limitMemory(command, 0)).toEqual({ host: command, enforcement: 'none' });
+  });
+
+  it('is limited by the kernel where prlimit is there, and watched where it is not', () => {
+    const bin = path.join(dir, 'bin');
+    fs.mkdirSync(bin, { recursive: true });
+    const soft = { ...command, env: { PATH: bin } };
+    expect(limitMemory(soft, MIB)).toEqual({ host: soft, enforcement: 'soft' });
+    fs.writeFileSync(path.join(bin, 'prlimit'), '');
+    expect(limitMemory(soft, MIB)).toEqual({
+      host: { ...soft, command: path.join(bin, 'prlimit'), args: [`--data=${MIB}:${MIB}`, 'node', 'main.js'] },
+      enforcement: 'hard',
+    });
+  });
+
+  it('is read from the system, and unknown of a process that is gone', async () => {
+    expect(await residentBytes(process.pid)).toBeGreaterThan(10 * MIB);
+    expect(await residentBytes(2 ** 30)).toBeUndefined();
+  });
+
+  it('ends the host when it passes its budget, which is reported', async () => {
+    const host = hostCommand(process.execPath, { ...process.env, PATH: '/nonexistent' });
+    const model = create({ host, memoryBytes: 20 * MIB });
+    await model.load(modelFile('identity'));
+    await vi.waitFor(
+      () => expect(log.error).toHaveBeenCalledWith(expect.anything(), 'memory budget passed, ending the model host'),
+      5_000,
+    );
+  });
+});
