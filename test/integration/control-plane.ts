@@ -5,13 +5,13 @@ import type { Chart } from '../support/charts';
 import { synthesizeExamples } from '../support/examples';
 import { describeManifest } from '../support/manifests';
 import type { Manifest } from '../support/manifests';
-import { textOf } from '../support/terraform-json';
+import { objectOf, textOf } from '../support/terraform-json';
 import type { JsonObject } from '../support/terraform-json';
 import { behaviours } from './control-plane/behaviours';
 import { Caretaker } from './control-plane/caretaker';
 import { Cluster } from './control-plane/cluster';
 import { applyDefinitions } from './control-plane/definitions';
-import { inventory } from './control-plane/inventory';
+import { inventory, inventoryKey } from './control-plane/inventory';
 import { nodesFor } from './control-plane/nodes';
 import { waitFor } from './processes';
 import { noFaults } from './suite';
@@ -93,25 +93,49 @@ export async function judgeStack(
         install(checks, cluster, { ...release, values: changed(release) }),
       );
   }
-  await checks.check(`${example}: uninstalled in reverse, nothing but definitions is left`, async () => {
-    for (const release of [...releases].reverse())
-      await helmOk(cluster, [
-        'uninstall',
-        release.name,
-        '-n',
-        release.namespace,
-        '--wait',
-        '--timeout',
-        '120s',
-        '--ignore-not-found',
-      ]);
-    await removeNamespaces(cluster, releases, manifests);
-    await waitFor('the cluster to be as before', 60_000, async () => {
-      const left = [...(await inventory(cluster.api))].filter((entry) => !before.has(entry));
-      noFaults(left);
+  await checks.check(`${example}: uninstalled in reverse, nothing is left but what is to be kept`, async () => {
+    await uninstall(cluster, releases, manifests);
+    await waitFor('the cluster to be as before', 90_000, async () => {
+      noFaults(unexpected(await inventory(cluster.api), before, manifests));
       return true;
     });
   });
+  await removeKept(cluster, manifests);
+}
+
+async function uninstall(
+  cluster: Cluster,
+  releases: readonly LocalRelease[],
+  manifests: readonly Manifest[],
+): Promise<void> {
+  for (const { name, namespace } of [...releases].reverse())
+    await helmOk(cluster, ['uninstall', name, '-n', namespace, '--wait', '--timeout', '120s', '--ignore-not-found']);
+  await removeNamespaces(cluster, releases, manifests);
+}
+
+const isKept = (manifest: Manifest): boolean =>
+  objectOf(objectOf(manifest.object['metadata'])['annotations'])['helm.sh/resource-policy'] === 'keep';
+
+/** What should have gone: everything new but the objects that are to be kept, and what Kubernetes made in a namespace that is kept. */
+function unexpected(now: ReadonlySet<string>, before: ReadonlySet<string>, manifests: readonly Manifest[]): string[] {
+  const kept = new Set(manifests.filter(isKept).map(keyOf));
+  const gone = new Set(manifests.filter((manifest) => !isKept(manifest)).map(keyOf));
+  const homes = manifests
+    .filter((manifest) => manifest.kind === 'Namespace' && isKept(manifest))
+    .map(({ name }) => name);
+  const derived = (entry: string): boolean =>
+    homes.some((home) => entry.includes(` ${home}/`) || entry.startsWith(`PersistentVolume ${home}-`));
+  return [...now].filter((entry) => !before.has(entry) && !kept.has(entry) && (gone.has(entry) || !derived(entry)));
+}
+
+const keyOf = ({ apiVersion, kind, namespace, name }: Manifest): string =>
+  inventoryKey(apiVersion, kind, namespace, name);
+
+/** The next description finds a clean cluster: an owner who wants to be rid of what was kept deletes it by hand. */
+async function removeKept(cluster: Cluster, manifests: readonly Manifest[]): Promise<void> {
+  const kept = manifests.filter(isKept).map(({ object }) => object);
+  if (kept.length > 0)
+    await cluster.kubectlOk(['delete', '--ignore-not-found', '--timeout=120s', '-f', '-'], list(kept));
 }
 
 async function install(checks: Checks, cluster: Cluster, release: LocalRelease): Promise<void> {

@@ -2,6 +2,7 @@ import type { ApiClient } from './api-client';
 import type { JsonObject } from '../../support/terraform-json';
 
 interface Resource {
+  readonly kind: string;
   readonly name: string;
   readonly namespaced: boolean;
   readonly verbs: readonly string[];
@@ -24,17 +25,21 @@ const EPHEMERAL = new Set([
   'leasecandidates',
 ]);
 
-/** Every object of a cluster as `resource.group namespace/name`, without what comes and goes by itself. */
+/** An object of {@link inventory}: `Kind.group namespace/name`. */
+export function inventoryKey(apiVersion: string, kind: string, namespace: string, name: string): string {
+  const group = apiVersion.includes('/') ? `.${apiVersion.split('/')[0] ?? ''}` : '';
+  return `${kind}${group} ${namespace ? `${namespace}/` : ''}${name}`;
+}
+
+/** Every object of a cluster, without what comes and goes by itself. */
 export async function inventory(api: ApiClient): Promise<Set<string>> {
   const found = new Set<string>();
   for (const { group, path } of await groupsOf(api)) {
     const { resources } = (await api.request('GET', path)).body as unknown as { resources?: readonly Resource[] };
-    for (const { name, verbs } of resources ?? []) {
+    for (const { name, kind, verbs } of resources ?? []) {
       if (name.includes('/') || !verbs.includes('list') || EPHEMERAL.has(name)) continue;
       for (const { metadata } of await api.list(`${path}/${name}`))
-        found.add(
-          `${name}${group ? `.${group}` : ''} ${metadata.namespace ? `${metadata.namespace}/` : ''}${metadata.name}`,
-        );
+        found.add(inventoryKey(group ? `${group}/` : '', kind, metadata.namespace ?? '', metadata.name));
     }
   }
   return found;
