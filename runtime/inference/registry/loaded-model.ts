@@ -48,6 +48,11 @@ export class LoadedModel implements Resident {
     return this.users > 0;
   }
 
+  /** True once it is about to end: then nobody begins to use it. */
+  get leaving(): boolean {
+    return this.ending !== undefined;
+  }
+
   /** Bytes that it holds: measured, and never less than nothing while that is unknown. */
   get bytes(): number {
     return this.parts.measure() ?? this.parts.reserved;

@@ -57,6 +57,8 @@ export interface IndexEntry {
 
 /** Milliseconds between two tries to load a model on request. */
 const RETRY_LOAD_MS = 5_000;
+/** Times that a request loads a model which is gone before it can be used. */
+const TURNS = 20;
 
 /** All models of a server, without any transport: REST, gRPC and others ask here. */
 export class ModelRegistry {
@@ -142,9 +144,13 @@ export class ModelRegistry {
     signal: AbortSignal,
     work: (plane: DataPlane, loaded: LoadedModel) => Promise<T>,
   ): Promise<T> {
-    const entry = this.find(name, version);
-    const loaded = entry.loaded ?? (await this.demand(entry, signal));
-    return loaded.use((plane) => work(plane, loaded));
+    for (let turn = 0; turn < TURNS; turn += 1) {
+      const entry = this.find(name, version);
+      const loaded = entry.loaded ?? (await this.demand(entry, signal));
+      // Between its loading and this turn another model may have needed the room.
+      if (!loaded.leaving) return loaded.use((plane) => work(plane, loaded));
+    }
+    throw notLoaded();
   }
 
   /** Every version, by name and version; those that are ready only, when that is asked. */
