@@ -130,6 +130,11 @@ export const DESCRIPTION_ERRORS = {
     explanation:
       'Terraform looks for the model before it installs anything. Push it with `lnmt model push`, which writes its manifest last, and apply again.',
   },
+  LNMT1019: {
+    title: 'an image is not in the registry',
+    explanation:
+      'Terraform looks for the image in the registry of the platform before it installs anything. Push it with `lnmt images push`, and apply again.',
+  },
   LNMT1018: {
     title: 'the platform has no workloads stack yet',
     explanation:
@@ -355,5 +360,14 @@ export function noWorkloadsStack(scope: IConstruct, platform: string): LnmtError
   return new LnmtError('LNMT1018', scope, {
     what: `platform ${platform} has no workloads stack yet`,
     remedy: 'call platform.workloads(stack) first, or use PlatformStacks',
+  });
+}
+
+/** Message of the check that an image is in the platform's registry: raised by Terraform, not at synthesis. */
+export function imageMissing(scope: IConstruct, image: string, digest: string): LnmtError {
+  return new LnmtError('LNMT1019', scope, {
+    what: `image ${image} is not in the registry of the platform`,
+    got: digest,
+    remedy: 'run `lnmt images push` before the workloads, and pass the digests that it prints',
   });
 }

@@ -6,6 +6,7 @@ import type { INodePool, IObjectStore, IParallelFileStore, IWorkloadIdentity, Ku
 import { expectCloud } from './cloud';
 import type { Block } from './cloud/building-block';
 import type { Workloads } from './delivery';
+import { imageMissing } from './errors';
 import type { Images } from './images';
 import type { PodResources } from './kubernetes';
 import { TrainingQueue, TrainingWorkload } from './kubernetes';
@@ -185,10 +186,14 @@ export class GpuTrainingCluster extends Construct {
     const { binding, uri } = this.checkpoints;
     const name = legalName(KUBERNETES_NAMES.workload, [this.clusterName, 'sample'], this);
     const image = images.reference(this, 'training', 'cuda', platform.registry);
+    const own = images.own('training', 'cuda');
+    const check =
+      own && platform.registry?.imageExists(this, 'image', own, imageMissing(this, own.repository, own.digest).message);
     return {
       id: 'sample-job',
       layer: '30-apps',
       namespace: this.namespace,
+      checks: check === undefined ? [] : [check],
       define: (chart) =>
         void new TrainingWorkload(chart, 'job', {
           name,

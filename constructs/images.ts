@@ -56,6 +56,20 @@ export class Images {
     if (prefix === undefined) throw blockSwitchedOff(scope, 'registry', 'Images.fromPlatform');
     return `${prefix}/${key}@${digest}`;
   }
+
+  /** What to look for in the platform's own registry; undefined for images of another one, or without a digest. */
+  own(name: ImageName, flavour: ImageFlavour): OwnImage | undefined {
+    const repository = imageKey(name, flavour);
+    const digest = this.digests[repository];
+    return this.registry === undefined && digest !== undefined ? { repository, digest } : undefined;
+  }
+}
+
+/** An image of the platform's own registry, as its check needs it. */
+export interface OwnImage {
+  /** Repository below the prefix of the registry. */
+  readonly repository: string;
+  readonly digest: string;
 }
 
 function checkDigests(digests: ImageDigests): void {

@@ -3,12 +3,12 @@ import { Construct } from 'constructs';
 import type { Accelerator } from './accelerators';
 import type { Capacity } from './capacity';
 import { wholeNumber } from './checks';
-import type { EgressRule, INodePool, IWorkloadIdentity, StoreBinding } from './cloud';
+import type { DeploymentCheck, EgressRule, INodePool, IWorkloadIdentity, StoreBinding } from './cloud';
 import { expectCloud } from './cloud';
-import { modelMissing } from './errors';
+import { imageMissing, modelMissing } from './errors';
 import { EndpointMetrics } from './endpoint-metrics';
 import type { Images } from './images';
-import { InferenceWorkload, Scaling } from './kubernetes';
+import { INFERENCE_RESOURCES, InferenceWorkload, Scaling } from './kubernetes';
 import type {
   Auth,
   ExecutionProvider,
@@ -25,6 +25,7 @@ import { KUBERNETES_NAMES, legalName } from './names';
 import { replicasFit } from './replicas-fit';
 import type { PriceTable } from './select-shape';
 import { PORTS } from '../runtime/contract';
+import type { ImageFlavour } from '../runtime/contract';
 import type { Workloads } from './delivery';
 
 /** Props of an {@link InferenceEndpoint}. */
@@ -123,7 +124,7 @@ export class InferenceEndpoint extends Construct {
     replicasFit(this, this.nodes, {
       maxReplicas: this.scaling.maxReplicas,
       gpus: props.accelerator === undefined ? 0 : (props.gpus ?? 1),
-      ...(props.resources === undefined ? {} : { resources: props.resources }),
+      resources: props.resources ?? INFERENCE_RESOURCES,
       strict: props.spread === 'strict',
     });
     this.identity = platform.cloud.security.workloadIdentity(this, 'identity', {
@@ -181,12 +182,8 @@ export class InferenceEndpoint extends Construct {
     const store = platform.require(this, 'modelStore', platform.modelStore, 'an inference endpoint');
     store.grants.read(this.identity, `${model.name}/`);
     const workload = this.workloadProps(props, store.uri, store.binding);
-    const check = store.objectExists(
-      this,
-      'model',
-      model.manifestKey,
-      modelMissing(this, model.name, model.version).message,
-    );
+    const missing = modelMissing(this, model.name, model.version).message;
+    const checks = [store.objectExists(this, 'model', model.manifestKey, missing), this.imageCheck(props)];
     this.workloads.add(this, {
       addons: [],
       objects: [
@@ -195,11 +192,18 @@ export class InferenceEndpoint extends Construct {
           layer: '30-apps',
           namespace: this.namespace,
           define: (chart) => void new InferenceWorkload(chart, 'workload', workload),
-          checks: check === undefined ? [] : [check],
+          checks: checks.filter((check) => check !== undefined),
         },
       ],
     });
     this.workloads.add(this.identity, this.identity.kubernetes);
+  }
+
+  private imageCheck(props: InferenceEndpointProps): DeploymentCheck | undefined {
+    const { registry, images } = props.platform;
+    const own = (props.images ?? images)?.own('inference', flavourOf(props));
+    if (own === undefined) return undefined;
+    return registry?.imageExists(this, 'image', own, imageMissing(this, own.repository, own.digest).message);
   }
 
   private workloadProps(
@@ -208,8 +212,8 @@ export class InferenceEndpoint extends Construct {
     binding: StoreBinding,
   ): InferenceWorkloadProps {
     const { platform, accelerator } = props;
-    const provider = props.executionProvider ?? (accelerator === undefined ? 'cpu' : 'cuda');
-    const flavour = provider === 'cuda' || provider === 'tensorrt' ? 'cuda' : 'cpu';
+    const provider = providerOf(props);
+    const flavour = flavourOf(props);
     const images = platform.require(this, 'images', props.images ?? platform.images, 'an inference endpoint');
     return {
       name: this.endpointName,
@@ -241,4 +245,12 @@ export class InferenceEndpoint extends Construct {
       priorityClassName: props.priorityClassName,
     };
   }
+}
+
+function providerOf(props: InferenceEndpointProps): ExecutionProvider {
+  return props.executionProvider ?? (props.accelerator === undefined ? 'cpu' : 'cuda');
+}
+
+function flavourOf(props: InferenceEndpointProps): ImageFlavour {
+  return ['cuda', 'tensorrt'].includes(providerOf(props)) ? 'cuda' : 'cpu';
 }

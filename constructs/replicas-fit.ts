@@ -8,8 +8,8 @@ export interface ReplicaNeeds {
   readonly maxReplicas: number;
   /** Accelerators of one replica; 0 for none. */
   readonly gpus: number;
-  /** CPU and memory. @default - not counted: small beside the node */
-  readonly resources?: PodResources;
+  /** CPU and memory. */
+  readonly resources: PodResources;
   /** One node a replica. */
   readonly strict: boolean;
 }
@@ -34,14 +34,11 @@ export function replicasFit(scope: IConstruct, pool: INodePool | undefined, need
 
 function replicasPerNode(pool: INodePool, needs: ReplicaNeeds): number {
   const { shape } = pool;
-  const limits = [Number.POSITIVE_INFINITY];
-  if (needs.gpus > 0) limits.push(Math.floor(shape.gpus / needs.gpus));
-  if (needs.resources !== undefined) {
-    limits.push(Math.floor((shape.vcpus * USABLE_CPU) / cores(needs.resources.cpu)));
-    limits.push(Math.floor((shape.memoryGiB * USABLE_MEMORY) / gibibytes(needs.resources.memory)));
-  }
-  const fewest = Math.min(...limits);
-  return Number.isFinite(fewest) ? fewest : needs.maxReplicas;
+  return Math.min(
+    needs.gpus > 0 ? Math.floor(shape.gpus / needs.gpus) : needs.maxReplicas,
+    Math.floor((shape.vcpus * USABLE_CPU) / cores(needs.resources.cpu)),
+    Math.floor((shape.memoryGiB * USABLE_MEMORY) / gibibytes(needs.resources.memory)),
+  );
 }
 
 function cores(quantity: string): number {

@@ -1,10 +1,13 @@
+import { DataAwsEcrImages } from '@cdktf/provider-aws/lib/data-aws-ecr-images';
 import { EcrLifecyclePolicy } from '@cdktf/provider-aws/lib/ecr-lifecycle-policy';
 import { EcrRepository } from '@cdktf/provider-aws/lib/ecr-repository';
+import { Fn, Token } from 'cdktf';
 import type { IConstruct } from 'constructs';
 import { Construct } from 'constructs';
 import { literal, wholeNumber } from '../checks';
 import type { ContainerRegistryProps, IContainerRegistry } from '../cloud/container-registry';
 import { NO_PARTS } from '../cloud/kubernetes-parts';
+import type { DeploymentCheck } from '../cloud/kubernetes-parts';
 import { legalName } from '../names';
 import { stateful } from '../stateful';
 import { AWS, accountIdOf, brand, dnsSuffixOf, expectBrand } from './context';
@@ -44,6 +47,7 @@ export class EcrRegistry extends Construct implements IContainerRegistry {
   readonly kubernetes = NO_PARTS;
   readonly prefix: string;
   readonly loginCommand: string;
+  private readonly repositoryPrefix: string;
 
   /** @throws LNMT2103 for a malformed or repeated repository name, LNMT1002 for `keepUntagged` below 1 */
   constructor(scope: Construct, id: string, props: ContainerRegistryProps & AwsContext) {
@@ -51,12 +55,17 @@ export class EcrRegistry extends Construct implements IContainerRegistry {
     brand(this, BRAND);
     const keepUntagged = wholeNumber(this, 'keepUntagged', props.keepUntagged ?? 20, { min: 1, max: 10000 });
     const name = legalName(AWS_DATA_NAMES.repositoryPrefix, props.naming, this);
+    this.repositoryPrefix = name;
     const host = `${accountIdOf(this)}.dkr.ecr.${props.region}.${dnsSuffixOf(props.region)}`;
     this.prefix = `${host}/${name}`;
     this.loginCommand = loginCommand(props.region, host);
     checkRepositories(this, props.repositories);
     for (const repository of props.repositories)
       this.repository(`${name}/${repository}`, repository, keepUntagged, props);
+  }
+
+  imageExists(scope: Construct, id: string, image: PushedImage, message: string): DeploymentCheck {
+    return pushedImage(scope, id, `${this.repositoryPrefix}/${image.repository}`, image.digest, message);
   }
 
   private repository(name: string, short: string, keepUntagged: number, props: ContainerRegistryProps): void {
@@ -99,6 +108,29 @@ class ImportedRegistry extends Construct implements IContainerRegistry {
     this.prefix = existing.registryPrefix;
     this.loginCommand = loginCommand(region, host);
   }
+
+  imageExists(scope: Construct, id: string, image: PushedImage, message: string): DeploymentCheck {
+    const prefix = this.prefix.slice(this.prefix.indexOf('/') + 1);
+    return pushedImage(scope, id, `${prefix}/${image.repository}`, image.digest, message);
+  }
+}
+
+interface PushedImage {
+  readonly repository: string;
+  readonly digest: string;
+}
+
+// A look-up of one image fails in the provider's words when it is absent; the list lets the message be ours. A digest is
+// found in the list as text: nothing else there has its form.
+function pushedImage(
+  scope: Construct,
+  id: string,
+  repositoryName: string,
+  digest: string,
+  message: string,
+): DeploymentCheck {
+  const images = new DataAwsEcrImages(scope, id, { repositoryName });
+  return { condition: Token.asString(Fn.strcontains(Fn.jsonencode(images.imageIds), digest)), message };
 }
 
 function loginCommand(region: string, host: string): string {

@@ -1,5 +1,7 @@
+import type { Construct } from 'constructs';
 import type { IBuildingBlock, StatefulProps } from './building-block';
 import type { IEncryptionKey } from './encryption-key';
+import type { DeploymentCheck } from './kubernetes-parts';
 
 /** Props of a container registry. */
 export interface ContainerRegistryProps extends StatefulProps {
@@ -17,4 +19,15 @@ export interface IContainerRegistry extends IBuildingBlock {
   readonly prefix: string;
   /** Command that logs a container client in. */
   readonly loginCommand: string;
+  /**
+   * A check that an image is there when Terraform plans; undefined where the target cannot be asked.
+   *
+   * @param image repository below the prefix, and digest (`sha256:…`, may be late-bound)
+   */
+  imageExists(
+    scope: Construct,
+    id: string,
+    image: { readonly repository: string; readonly digest: string },
+    message: string,
+  ): DeploymentCheck | undefined;
 }

@@ -12,7 +12,7 @@ import {
 } from '../../runtime/contract';
 import type { InferenceWorkloadProps } from './inference-workload-props';
 import { CONTAINER_SECURITY, placementOf, restrictedPod, sizedEmptyDir } from './pod-defaults';
-import { PodResources } from './resources';
+import { INFERENCE_RESOURCES } from './resources';
 import { spreadOf } from './spread';
 
 const STARTUP_PERIOD_SECONDS = 5;
@@ -52,7 +52,7 @@ export function startupBudget(props: InferenceWorkloadProps): number {
 
 function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodParts): object {
   const { accelerator } = props;
-  const resources = props.resources ?? PodResources.of({ cpu: '1', memory: '2Gi' });
+  const resources = props.resources ?? INFERENCE_RESOURCES;
   return {
     name: COMPONENTS.inference,
     image: props.image,

@@ -60,3 +60,6 @@ export interface ContainerResources {
   /** What the kernel and the device plugin enforce. */
   readonly limits: Readonly<Record<string, string>>;
 }
+
+/** What an inference server asks for when nothing is said. */
+export const INFERENCE_RESOURCES = PodResources.of({ cpu: '1', memory: '2Gi' });

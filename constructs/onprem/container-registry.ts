@@ -2,6 +2,7 @@ import { Construct } from 'constructs';
 import { refuseGap } from '../cloud/cloud';
 import type { ContainerRegistryProps, IContainerRegistry } from '../cloud/container-registry';
 import { NO_PARTS } from '../cloud/kubernetes-parts';
+import type { DeploymentCheck } from '../cloud/kubernetes-parts';
 import { expectHere, ONPREM } from './context';
 import type { OnPremContext } from './context';
 
@@ -20,5 +21,10 @@ export class OnPremContainerRegistry extends Construct implements IContainerRegi
     expectHere(this, { encryptionKey: props.encryptionKey });
     this.prefix = registry.replace(/\/+$/, '');
     this.loginCommand = `docker login ${this.prefix.split('/')[0]}`;
+  }
+
+  /** Undefined: the registry may be out of reach of whoever deploys. */
+  imageExists(): DeploymentCheck | undefined {
+    return undefined;
   }
 }

@@ -1,15 +1,17 @@
 import { ApiObject } from 'cdk8s';
+import { Op } from 'cdktf';
 import type { Construct } from 'constructs';
 import type { Addon } from '../addons/addon';
 import { expectCloud } from '../cloud/building-block';
 import type { ContainerRegistryProps, IContainerRegistry } from '../cloud/container-registry';
 import type { EncryptionKeyProps, IEncryptionKey } from '../cloud/encryption-key';
-import type { KubernetesParts } from '../cloud/kubernetes-parts';
+import type { DeploymentCheck, KubernetesParts } from '../cloud/kubernetes-parts';
 import { SECRET_STORE } from '../cloud/secret';
 import type { ISecret, ISecretStore, SecretProps, SecretStoreProps } from '../cloud/secret';
 import type { IWorkloadIdentity, WorkloadIdentityProps } from '../cloud/workload-identity';
 import { FakeBlock, fakeName } from './fake-block';
 import type { Faked } from './fake-block';
+import { FakeResource } from './fake-resource';
 
 /** An identity with a late-bound annotation, which is the harder of the two kinds. */
 export class FakeWorkloadIdentity extends FakeBlock implements IWorkloadIdentity {
@@ -104,5 +106,15 @@ export class FakeContainerRegistry extends FakeBlock implements IContainerRegist
     this.keep('registry', props);
     this.prefix = this.resource.output('prefix');
     this.loginCommand = `fake login ${this.prefix}`;
+  }
+
+  imageExists(
+    scope: Construct,
+    id: string,
+    image: { readonly repository: string; readonly digest: string },
+    message: string,
+  ): DeploymentCheck {
+    const found = new FakeResource(scope, id, { image: `${this.prefix}/${image.repository}@${image.digest}` });
+    return { condition: Op.neq(found.output('image'), '').toString(), message };
   }
 }
