@@ -17,6 +17,11 @@ export interface CacheRow {
   readonly tokens: number;
 }
 
+interface Place {
+  readonly slot: CacheSlot;
+  readonly index: number;
+}
+
 /** A cache of one sequence that has no tokens yet. */
 export function emptyCache(slots: readonly CacheSlot[]): KvCache {
   return { rows: 1, length: 0, blocks: slots.map(() => new Uint8Array()) };
@@ -25,15 +30,9 @@ export function emptyCache(slots: readonly CacheSlot[]): KvCache {
 /** Bytes that a cache holds. */
 export const cacheBytes = ({ blocks }: KvCache): number => blocks.reduce((sum, block) => sum + block.byteLength, 0);
 
-function copyRow(
-  target: Uint8Array,
-  to: number,
-  length: number,
-  source: CacheRow,
-  index: number,
-  slot: CacheSlot,
-): void {
-  const { cache, row, tokens } = source;
+/** Copies the tokens of one row to the end of a row of a block that has `length` tokens for each. */
+function copyRow(target: Uint8Array, length: number, to: number, { cache, row, tokens }: CacheRow, place: Place): void {
+  const { slot, index } = place;
   const block = cache.blocks[index];
   if (block === undefined) throw new Error('a cache without a slot; this is a bug');
   const unit = slot.size * slot.elementBytes;
@@ -49,7 +48,7 @@ export function gather(rows: readonly CacheRow[], slots: readonly CacheSlot[]): 
   const length = Math.max(0, ...rows.map(({ tokens }) => tokens));
   const blocks = slots.map((slot, index) => {
     const block = new Uint8Array(rows.length * slot.heads * length * slot.size * slot.elementBytes);
-    rows.forEach((row, to) => copyRow(block, to, length, row, index, slot));
+    rows.forEach((row, to) => copyRow(block, length, to, row, { slot, index }));
     return block;
   });
   return { rows: rows.length, length, blocks };

@@ -116,7 +116,7 @@ async function completerOf(parts: TextModelParts, common: Common): Promise<Compl
   const options = { sampling, maxTokens: 1, stops: [], logprobs: undefined };
   const warmUp = new Completer({ ...base, observe: silent }).begin([0], options, new AbortController().signal);
   try {
-    for await (const _piece of warmUp);
+    while (!(await warmUp.next()).done);
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     throw new ModelError('LNMT8306', `as a decoder: ${cause}`, false, error);

@@ -1,9 +1,9 @@
+import path from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { METRICS, PATHS } from '../../../../runtime/contract';
-import { OnnxBackend } from '../../../../runtime/inference/backends/onnx';
+import type { OnnxBackend } from '../../../../runtime/inference/backends/onnx';
 import { TextEngine } from '../../../../runtime/inference/text/engine';
-import path from 'node:path';
 import { loaded, naive } from '../../support/decoding';
 import { KEY } from '../../support/process';
 import type { ServerProcess } from '../../support/process';

@@ -96,9 +96,9 @@ describe('a decoder in a model host', () => {
 
   it('refuses an answer that would never fit the cache', async () => {
     const { text } = await served(decoderFiles(), { cacheBytes: 128 * BYTES_PER_TOKEN });
-    expect(() => text.completer.begin([1], answerOptions(200), never)).toThrow(
-      /may take 32768 bytes of cache; there are 16384/,
-    );
+    const begin = (): unknown => text.completer.begin([1], answerOptions(200), never);
+    expect(begin).toThrow(expect.objectContaining({ code: 'LNMT8249', status: 400 }) as Error);
+    expect(begin).toThrow(/may take 32768 bytes of cache; there are 16384/);
   });
 
   it('fails open answers when its process dies, and answers again once it is replaced', async () => {
@@ -108,7 +108,7 @@ describe('a decoder in a model host', () => {
     process.kill(backend.pid ?? 0, 'SIGKILL');
     await expect(
       (async () => {
-        for await (const _piece of answer);
+        while (!(await answer.next()).done);
       })(),
     ).rejects.toThrow(/process ended/);
     await vi.waitFor(() => expect(backend.healthy()).toBe(true), 10_000);

@@ -1,0 +1,59 @@
+import net from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import { afterEach, expect, it, vi } from 'vitest';
+import { EventStream } from '../../../../runtime/inference/routes/openai-stream';
+import { cacheFull } from '../../../../runtime/inference/text/errors';
+
+let app: FastifyInstance;
+
+afterEach(() => app.close());
+
+async function* numbers(produced: () => void): AsyncGenerator<object> {
+  for (let index = 0; ; index++) {
+    produced();
+    yield { index, filling: 'x'.repeat(10_000) };
+    await delay(0);
+  }
+}
+
+async function serve(events: () => AsyncIterable<unknown>, failed: (error: unknown) => void): Promise<AddressInfo> {
+  app = fastify();
+  app.get('/', async (_request, reply) => {
+    await new EventStream(reply).write(events(), failed);
+    return reply;
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  return app.server.address() as AddressInfo;
+}
+
+it('a client that does not read its stream loses it at a bounded amount of memory', async () => {
+  const failed = vi.fn();
+  let produced = 0;
+  const { port } = await serve(() => numbers(() => (produced += 1)), failed);
+  const client = net.connect(port, '127.0.0.1');
+  client.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  client.pause();
+  await vi.waitFor(() => expect(failed).toHaveBeenCalledOnce(), 20_000);
+  expect(failed.mock.calls[0]?.[0]).toMatchObject({ code: 'LNMT8250' });
+  const made = produced;
+  await delay(50);
+  expect(produced).toBe(made);
+  // 4 MiB, and what the kernel took in between.
+  expect(made * 10_000).toBeLessThan(40 * 2 ** 20);
+  client.destroy();
+});
+
+it('an error after the head of a stream is its last event', async () => {
+  const { port } = await serve(async function* () {
+    yield { index: 0 };
+    throw cacheFull();
+  }, vi.fn());
+  const text = await (await fetch(`http://127.0.0.1:${port}/`)).text();
+  const events = text.trim().split('\n\n');
+  expect(events).toHaveLength(2);
+  expect(JSON.parse(events[1]?.replace('data: ', '') ?? '')).toMatchObject({ error: { code: 'LNMT8246' } });
+  expect(text).not.toContain('[DONE]');
+});

@@ -1,0 +1,156 @@
+import fs from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { ModelSignature } from '../../../../runtime/inference/backends/backend';
+import { readDecoder } from '../../../../runtime/inference/generation/decoder';
+import { readSettings } from '../../../../runtime/inference/text/settings';
+import { TextEngine } from '../../../../runtime/inference/text/engine';
+import { TextThread } from '../../../../runtime/inference/text/thread';
+import { temporaryFolder } from '../../support/temporary';
+import { decoderFiles, encoderFiles, writeFiles } from '../../support/text-store';
+
+const folders: string[] = [];
+
+function folder(files: Record<string, Uint8Array | object | string>): string {
+  const dir = temporaryFolder();
+  folders.push(dir);
+  const bytes = (content: Uint8Array | object | string): Uint8Array =>
+    content instanceof Uint8Array
+      ? content
+      : Buffer.from(typeof content === 'string' ? content : JSON.stringify(content));
+  return writeFiles(dir, Object.fromEntries(Object.entries(files).map(([name, content]) => [name, bytes(content)])));
+}
+
+afterAll(() => folders.forEach((dir) => fs.rmSync(dir, { recursive: true })));
+
+const spec = (name: string, datatype: 'INT64' | 'FP32', shape: number[]) => ({ name, datatype, shape });
+const ENCODER: ModelSignature = {
+  inputs: [spec('input_ids', 'INT64', [-1, -1])],
+  outputs: [spec('last_hidden_state', 'FP32', [-1, -1, 8])],
+};
+const DECODER: ModelSignature = {
+  inputs: [
+    spec('input_ids', 'INT64', [-1, -1]),
+    spec('past_key_values.0.key', 'FP32', [-1, 2, -1, 4]),
+    spec('past_key_values.0.value', 'FP32', [-1, 2, -1, 4]),
+  ],
+  outputs: [
+    spec('logits', 'FP32', [-1, -1, 50]),
+    spec('present.0.key', 'FP32', [-1, 2, -1, 4]),
+    spec('present.0.value', 'FP32', [-1, 2, -1, 4]),
+  ],
+};
+
+describe('what a model is for', () => {
+  it('is what its file says, or what its tensors show', () => {
+    expect(readSettings(folder({}), ENCODER)?.task).toBe('embedding');
+    expect(readSettings(folder({}), DECODER)?.task).toBe('generation');
+    expect(readSettings(folder({ 'config.json': { task: 'feature-extraction' } }), DECODER)?.task).toBe('embedding');
+    const classifier = { ...ENCODER, outputs: [spec('logits', 'FP32', [-1, 2])] };
+    expect(readSettings(folder({}), classifier)).toBeUndefined();
+  });
+
+  it('comes with the settings of exporters and of this server', () => {
+    const config = { n_positions: 1024, eos_token_id: 3, pooling: 'cls', normalize: false, truncate: true };
+    const generation = { eos_token_id: [5, 6], max_new_tokens: 99 };
+    const dir = folder({ 'config.json': config, 'generation_config.json': generation });
+    expect(readSettings(dir, ENCODER)).toEqual({
+      ...{ task: 'embedding', maxLength: 1024, pooling: 'cls', normalize: false, truncate: true },
+      ...{ output: undefined, endTokens: [5, 6], answerTokens: 99 },
+    });
+  });
+
+  it.each([
+    [{ task: 'translation' }, 'config.json: task is not one of embedding'],
+    [{ pooling: 'max' }, 'config.json: pooling is not one of mean, cls, last'],
+    [{ normalize: 'yes' }, 'config.json: normalize is not true or false'],
+    [{ max_length: 0 }, 'config.json: max_length is not an integer from 1'],
+    [{ output: 'nothing' }, 'config.json: output is not one of last_hidden_state'],
+    ['{', 'config.json: it is not JSON'],
+    ['[]', 'config.json: it is not an object'],
+  ])('refuses %j', (config, message) => {
+    expect(() => readSettings(folder({ 'config.json': config }), ENCODER)).toThrow(
+      `LNMT8315: the text files of the model are not valid: ${message}`,
+    );
+  });
+});
+
+describe('a decoder', () => {
+  it('takes of a token what its slots take', () => {
+    expect(readDecoder(DECODER)).toMatchObject({ bytesPerToken: 2 * 2 * 4 * 4, maskType: undefined });
+  });
+
+  it.each<[string, (signature: ModelSignature) => ModelSignature, string]>([
+    ['an unknown input', (s) => ({ ...s, inputs: [...s.inputs, spec('pixels', 'FP32', [1])] }), "feed 'pixels' with"],
+    ['no output for a slot', (s) => ({ ...s, outputs: s.outputs.slice(0, 2) }), "gives no 'present.0.value'"],
+    ['open sizes', (s) => ({ ...s, inputs: s.inputs.map((i) => ({ ...i, shape: [-1, -1, -1, -1] })) }), 'fixed heads'],
+    ['no logits', (s) => ({ ...s, outputs: s.outputs.slice(1) }), "needs 'input_ids', 'logits'"],
+    ['ids of another type', (s) => ({ ...s, inputs: s.inputs.map((i) => ({ ...i, datatype: 'FP32' })) }), 'is FP32'],
+  ])('is refused with %s', (_what, change, message) => {
+    expect(() => readDecoder(change(DECODER))).toThrow(/^LNMT8306/);
+    expect(() => readDecoder(change(DECODER))).toThrow(message);
+  });
+});
+
+describe('the files of a tokenizer', () => {
+  const open = (files: Record<string, Uint8Array | object | string>) => () => new TextEngine(folder(files));
+  const { 'tokenizer.json': tokenizer = new Uint8Array() } = decoderFiles();
+
+  it('may hold the template in a file, a text or a list of named ones', () => {
+    const template = '{{ messages[0].content }}!';
+    const places: Record<string, object | string>[] = [
+      { 'chat_template.jinja': template },
+      { 'tokenizer_config.json': { chat_template: template } },
+      { 'tokenizer_config.json': { chat_template: [{ name: 'tool' }, { name: 'default', template }] } },
+    ];
+    for (const files of places) {
+      const engine = new TextEngine(folder({ 'tokenizer.json': tokenizer, ...files }));
+      expect(engine.chat([{ role: 'user', content: 'the cat' }])).toEqual({
+        ids: engine.encode(['the cat!'], false)[0],
+      });
+    }
+  });
+
+  it('refuses what is missing or cannot be read', () => {
+    expect(open({})).toThrow('tokenizer.json: there is none');
+    expect(open({ 'tokenizer.json': { model: { type: 'Magic' } } })).toThrow(/^LNMT8315.*tokenizer\.json/);
+    const broken = { 'tokenizer.json': tokenizer, 'chat_template.jinja': '{% for %}' };
+    expect(open(broken)).toThrow(/^LNMT8315.*chat_template\.jinja/);
+  });
+});
+
+describe('a text thread', () => {
+  it('tells of wrong files with the code of the model', async () => {
+    const thread = new TextThread(folder({ 'tokenizer.json': '{' }));
+    await expect(thread.ask({ do: 'describe' })).rejects.toMatchObject({ code: 'LNMT8315' });
+    await thread.close();
+  });
+
+  it('is ended when a template runs too long or takes too much memory, and replaced', async () => {
+    const templates = {
+      'it takes too long': '{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}',
+      'it takes too much memory':
+        "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x, ns.x] %}{{ ns.x|string }}{% endfor %}",
+    };
+    for (const [why, template] of Object.entries(templates)) {
+      const dir = folder({ ...decoderFiles(), 'tokenizer_config.json': {}, 'chat_template.jinja': template });
+      const thread = new TextThread(dir, { deadlineMs: why.includes('long') ? 500 : 20_000, memoryMb: 64 });
+      await thread.ask({ do: 'describe' });
+      const asked = thread.ask({ do: 'chat', messages: [{ role: 'user', content: 'a' }] });
+      await expect(asked).rejects.toMatchObject({
+        code: 'LNMT8245',
+        status: 422,
+        message: expect.stringContaining(why) as string,
+      });
+      expect(await thread.ask({ do: 'encode', texts: ['the cat'], special: false })).toHaveLength(1);
+      await thread.close();
+    }
+  }, 60_000);
+
+  it('answers nobody after it was closed', async () => {
+    const thread = new TextThread(folder(encoderFiles()));
+    const open = expect(thread.ask({ do: 'describe' })).rejects.toMatchObject({ code: 'LNMT8245' });
+    await thread.close();
+    await open;
+    await expect(thread.ask({ do: 'describe' })).rejects.toMatchObject({ code: 'LNMT8245' });
+  });
+});
