@@ -1,6 +1,9 @@
 import path from 'node:path';
-import type { Json, JsonObject, TerraformDocument } from '../support/terraform-json';
-import { blocksOf, isObject, listOf, mapBlocks, objectOf, readTerraform } from '../support/terraform-json';
+import type { JsonObject, TerraformDocument } from '../support/terraform-json';
+import { isObject, listOf, mapBlocks, objectOf, readTerraform } from '../support/terraform-json';
+import { compareDrift, driftOf } from '../support/plan-drift';
+import type { Plan } from '../support/plan-drift';
+import { prune } from '../support/prune';
 import { DRIFT, DROPPED, UNDELETABLE } from './moto-lists';
 import { findProgram, freePort, run, start, waitFor } from './processes';
 import { noFaults, Skip } from './suite';
@@ -105,60 +108,6 @@ async function destroy(copy: WorkingCopy, document: TerraformDocument): Promise<
   noFaults(stdout.split('\n').filter((line) => line !== '' && !line.startsWith('data.')));
 }
 
-interface Pruned {
-  readonly document: TerraformDocument;
-  readonly kept: number;
-  readonly dropped: ReadonlyMap<string, string>;
-  /** The entries of the list that were needed. */
-  readonly used: ReadonlySet<string>;
-}
-
-/** Leaves out what is listed and whatever reads a value of it; a mere ordering after it is only forgotten. */
-export function prune(document: TerraformDocument, listed: Readonly<Record<string, string>>): Pruned {
-  const resources = blocksOf(document).filter((block) => block.section === 'resource');
-  const dropped = new Map<string, string>();
-  const used = new Set<string>();
-  for (const { type, address } of resources) {
-    const key = [address, type].find((candidate) => listed[candidate] !== undefined);
-    if (key === undefined) continue;
-    used.add(key);
-    dropped.set(address, listed[key] ?? '');
-  }
-  for (let before = -1; before !== dropped.size;) {
-    before = dropped.size;
-    for (const { address, body } of resources) {
-      const rest = Object.fromEntries(Object.entries(body).filter(([key]) => key !== 'depends_on'));
-      const missing = referencesOf(rest).find((reference) => dropped.has(reference));
-      if (missing && !dropped.has(address)) dropped.set(address, `needs ${missing}`);
-    }
-  }
-  const kept = resources.filter(({ address }) => !dropped.has(address));
-  const resource: Record<string, Record<string, JsonObject>> = {};
-  for (const { type, name, body } of kept) (resource[type] ??= {})[name] = withoutOrdering(body, dropped);
-  const reads = (value: Json): boolean => referencesOf(value).some((reference) => dropped.has(reference));
-  const without = (section: JsonObject = {}): JsonObject =>
-    Object.fromEntries(Object.entries(section).filter(([, value]) => !reads(value)));
-  const data = mapBlocks(document.data ?? {}, (body) => withoutOrdering(body, dropped));
-  return {
-    document: { ...document, resource, data, output: without(document.output) },
-    kept: kept.length,
-    dropped,
-    used,
-  };
-}
-
-function withoutOrdering(body: JsonObject, dropped: ReadonlyMap<string, string>): JsonObject {
-  const ordering = body['depends_on'];
-  if (!Array.isArray(ordering)) return body;
-  return { ...body, depends_on: (ordering as readonly string[]).filter((address) => !dropped.has(address)) };
-}
-
-function referencesOf(value: Json): string[] {
-  return [...JSON.stringify(value).matchAll(/(?<![\w.])(aws_[a-z0-9_]+)\.([\w-]+)/g)].map(
-    (match) => `${match[1] ?? ''}.${match[2] ?? ''}`,
-  );
-}
-
 function unprotected(document: TerraformDocument): TerraformDocument {
   const resource = mapBlocks(document.resource ?? {}, (body, type) => ({
     ...body,
@@ -172,62 +121,4 @@ function unprotected(document: TerraformDocument): TerraformDocument {
     ...(type === 'aws_rds_cluster' && { skip_final_snapshot: true }),
   }));
   return { ...document, resource };
-}
-
-interface Plan {
-  readonly resource_changes?: readonly {
-    readonly type: string;
-    readonly address: string;
-    readonly change: {
-      readonly actions: readonly string[];
-      readonly before: JsonObject | null;
-      readonly after: JsonObject | null;
-      readonly after_unknown?: JsonObject;
-    };
-  }[];
-}
-
-/** The attributes that a plan would change, by type; a creation or a removal counts as the attribute `*`. */
-function driftOf(plan: Plan): Map<string, Set<string>> {
-  const drift = new Map<string, Set<string>>();
-  const add = (type: string, attribute: string): unknown =>
-    drift.set(type, (drift.get(type) ?? new Set()).add(attribute));
-  for (const { type, change } of plan.resource_changes ?? []) {
-    if (change.actions.every((action) => action === 'no-op' || action === 'read')) continue;
-    if (!change.before || !change.after) add(type, '*');
-    for (const [key, before] of Object.entries(change.before ?? {}))
-      if (change.after && differs(before, change.after[key], change.after_unknown?.[key])) add(type, key);
-  }
-  return drift;
-}
-
-/** Whether what will be known after the change is another value; an absent one and an empty one are the same. */
-function differs(before: Json | undefined, after: Json | undefined, unknown: Json | undefined): boolean {
-  if (unknown === true) return false;
-  if (isEmpty(before) && isEmpty(after)) return false;
-  if (typeof before !== 'object' || typeof after !== 'object' || before === null || after === null)
-    return before !== after;
-  const [left, right, open] = [before, after, unknown ?? {}] as Readonly<Record<string, Json>>[];
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].some((key) => differs(left?.[key], right?.[key], open?.[key]));
-}
-
-const isEmpty = (value: Json | undefined): boolean =>
-  value === null ||
-  value === undefined ||
-  value === '' ||
-  (typeof value === 'object' && Object.keys(value).length === 0);
-
-function compareDrift(
-  found: ReadonlyMap<string, ReadonlySet<string>>,
-  expected: Readonly<Record<string, readonly string[]>>,
-): string[] {
-  const types = [...new Set([...found.keys(), ...Object.keys(expected)])].sort();
-  return types.flatMap((type) => {
-    const [is, should] = [
-      [...(found.get(type) ?? [])].sort().join(', '),
-      [...(expected[type] ?? [])].sort().join(', '),
-    ];
-    return is === should ? [] : [`${type}: drifts in [${is}], the list says [${should}]`];
-  });
 }
