@@ -189,7 +189,9 @@ export function scanNumbers(span: NumberSpan, datatype: Datatype, count: number)
       return narrow(span, new Int8Array(count), -(2 ** 7), 2 ** 7 - 1);
     case 'UINT8':
       return narrow(span, new Uint8Array(count), 0, 2 ** 8 - 1);
-    default:
+    case 'BOOL':
+    case 'FP16':
+    case 'BYTES':
       return undefined;
   }
 }

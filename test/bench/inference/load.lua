@@ -2,7 +2,7 @@ local path, length = nil, nil
 wrk.method = "POST"
 function init(args)
   local file = io.open(args[1], "rb"); wrk.body = file:read("*a"); file:close()
-  wrk.headers["X-API-Key"] = "my-key"
+  wrk.headers["X-API-Key"] = "bench-key"
   if args[2] then wrk.headers["Content-Type"] = "application/octet-stream"; wrk.headers["Inference-Header-Content-Length"] = args[2] else wrk.headers["Content-Type"] = "application/json" end
   request_text = wrk.format()
 end
