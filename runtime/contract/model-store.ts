@@ -9,6 +9,19 @@ export const MODEL_STORE = {
   model: 'model.onnx',
 } as const;
 
+/**
+ * Files beside the graph that make it a model of text, in the names that exporters give them. `lnmt model push` takes
+ * them along where a tokenizer lies beside the graph.
+ */
+export const TEXT_FILES = {
+  tokenizer: 'tokenizer.json',
+  tokenizerConfig: 'tokenizer_config.json',
+  /** Chat template in a file of its own. */
+  template: 'chat_template.jinja',
+  config: 'config.json',
+  generationConfig: 'generation_config.json',
+} as const;
+
 /** Names of models and versions: no separators, never `.` or `..`. */
 export const MODEL_NAME_PATTERN = /^[a-z0-9][a-z0-9._-]{0,127}$/;
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { MODEL_STORE } from '../../contract';
+import { MODEL_STORE, TEXT_FILES } from '../../contract';
 import type { ModelFile } from '../../contract';
 import { modelDataMissing } from '../errors';
 
@@ -15,17 +15,26 @@ export interface LocalModelFile extends ModelFile {
 /** What the server accepts as one segment of a path. */
 const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
+/** Files of the tokenizer beside a graph; none where there is no tokenizer, because others name files alike. */
+function textFiles(folder: string): readonly string[] {
+  const present = (name: string): boolean => fs.existsSync(path.join(folder, name));
+  return present(TEXT_FILES.tokenizer) ? Object.values(TEXT_FILES).filter(present) : [];
+}
+
 /**
- * The files of a model version: the graph, which becomes `model.onnx`, and the files that it keeps weights in.
+ * The files of a model version: the graph, which becomes `model.onnx`, the files that it keeps weights in, and those
+ * of its tokenizer.
  *
  * @param externalData paths that the graph names
  * @throws LNMT6024 for data that are absent, or lie elsewhere than beside the graph
  */
 export async function modelFiles(graph: string, externalData: readonly string[]): Promise<readonly LocalModelFile[]> {
   const folder = path.dirname(graph);
+  const text = textFiles(folder).filter((name) => !externalData.includes(name));
   const sources = [
     { path: MODEL_STORE.model, source: graph },
     ...externalData.map((location) => ({ path: location, source: dataFile(folder, location) })),
+    ...text.map((name) => ({ path: name, source: path.join(folder, name) })),
   ];
   return Promise.all(sources.map(async (file) => ({ ...file, ...(await measure(file.source)) })));
 }

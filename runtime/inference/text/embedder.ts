@@ -1,9 +1,10 @@
+import { TEXT_FILES } from '../../contract';
 import type { ModelSignature } from '../backends/backend';
 import type { InferenceRequest } from '../tensors/request';
 import type { Datatype, Tensor, TensorSpec } from '../tensors/tensor';
 import type { TextDescription } from './engine';
 import { invalidParameter, tooManyTokens } from './errors';
-import { invalidFile, TEXT_FILES } from './files';
+import { invalidFile } from './files';
 import { normalized, rowVectors } from './pooling';
 import { EMBEDDING_OUTPUTS } from './settings';
 import type { TextSettings } from './settings';

@@ -1,4 +1,5 @@
-import { invalidFile, isObject, readObject, readText, TEXT_FILES } from './files';
+import { TEXT_FILES } from '../../contract';
+import { invalidFile, isObject, readObject, readText } from './files';
 import type { JsonObject } from './files';
 import { Template, Tokenizer } from './libraries';
 import type { TokenizerLibrary } from './libraries';

@@ -1,15 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { TEXT_FILES } from '../../contract';
 import { ModelError } from '../errors';
-
-/** Files beside a model that make it a model of text, in the names that exporters use. */
-export const TEXT_FILES = {
-  tokenizer: 'tokenizer.json',
-  tokenizerConfig: 'tokenizer_config.json',
-  template: 'chat_template.jinja',
-  config: 'config.json',
-  generationConfig: 'generation_config.json',
-} as const;
 
 const MAX_BYTES: Readonly<Record<string, number>> = { [TEXT_FILES.tokenizer]: 256 * 2 ** 20 };
 const MAX_OTHER_BYTES = 16 * 2 ** 20;

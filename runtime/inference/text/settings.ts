@@ -1,6 +1,7 @@
+import { TEXT_FILES } from '../../contract';
 import type { ModelSignature } from '../backends/backend';
 import { isDecoder } from '../generation/decoder';
-import { invalidFile, isObject, readObject, TEXT_FILES } from './files';
+import { invalidFile, isObject, readObject } from './files';
 import type { JsonObject } from './files';
 
 /** What a model of text is for. */

@@ -66,6 +66,20 @@ describe('lnmt model push', () => {
     }
   });
 
+  test('takes the tokenizer along, and nothing of that name where there is none', async () => {
+    const file = writeModel(identityModel('FP32'));
+    fs.writeFileSync(path.join(path.dirname(file), 'config.json'), '{}');
+    const without = scratch();
+    expect((await push(file, without)).code).toBe(0);
+    expect(fs.readdirSync(path.join(without, 'digits/3')).sort()).toEqual(['manifest.json', 'model.onnx']);
+    fs.writeFileSync(path.join(path.dirname(file), 'tokenizer.json'), '{}');
+    fs.writeFileSync(path.join(path.dirname(file), 'notes.txt'), '');
+    const store = scratch();
+    expect((await push(file, store)).code).toBe(0);
+    const files = ['config.json', 'manifest.json', 'model.onnx', 'tokenizer.json'];
+    expect(fs.readdirSync(path.join(store, 'digits/3')).sort()).toEqual(files);
+  });
+
   test('says that the same content is there already, and is no error', async () => {
     const store = scratch();
     const file = writeModel(identityModel('FP32'));

@@ -2,8 +2,17 @@ import { ElementType, floats, writeOnnx } from '../../../examples/quickstart/onn
 import type { Dimension, OnnxAttribute, OnnxConstant, OnnxNode, OnnxValue } from '../../../examples/quickstart/onnx';
 import { generator } from '../../../runtime/inference/generation/sampling';
 
-/** Sizes of the models below. */
-export const TINY = { heads: 2, headSize: 4, hidden: 8, layers: 2, positions: 256 } as const;
+/** Sizes of a model. */
+export interface ModelSize {
+  readonly heads: number;
+  readonly headSize: number;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly positions: number;
+}
+
+/** Sizes of the models of tests. */
+export const TINY = { heads: 2, headSize: 4, hidden: 8, layers: 2, positions: 256 } as const satisfies ModelSize;
 
 /** Puts a graph together node by node. */
 class GraphBuilder {
@@ -12,7 +21,10 @@ class GraphBuilder {
   private readonly random: () => number;
   private count = 0;
 
-  constructor(seed: number) {
+  constructor(
+    seed: number,
+    private readonly size: ModelSize,
+  ) {
     this.random = generator(seed);
   }
 
@@ -27,7 +39,7 @@ class GraphBuilder {
     return output;
   }
 
-  weights(shape: readonly number[], scale = 1): string {
+  weights(shape: readonly number[], scale = Math.min(1, Math.sqrt(8 / (shape[0] ?? 1)))): string {
     const name = `w${this.count++}`;
     const size = shape.reduce((a, b) => a * b, 1);
     this.constants.push(
@@ -54,7 +66,7 @@ class GraphBuilder {
   }
 
   /** Size of a tensor along an axis, as a scalar. */
-  size(tensor: string, axis: number): string {
+  sizeOf(tensor: string, axis: number): string {
     return this.op('Gather', [this.op('Shape', [tensor]), this.ints([axis], [])]);
   }
 
@@ -64,26 +76,27 @@ class GraphBuilder {
 
   /** `[rows, tokens, hidden]` as `[rows, heads, tokens, size]`. */
   split(tensor: string): string {
-    const shaped = this.op('Reshape', [tensor, this.ints([0, 0, TINY.heads, TINY.headSize])]);
+    const shaped = this.op('Reshape', [tensor, this.ints([0, 0, this.size.heads, this.size.headSize])]);
     return this.op('Transpose', [shaped], { perm: [0, 2, 1, 3] });
   }
 
   attention(query: string, key: string, value: string, bias: string): string {
     const scores = this.op('MatMul', [query, this.op('Transpose', [key], { perm: [0, 1, 3, 2] })]);
-    const scaled = this.op('Mul', [scores, this.number(TINY.headSize ** -0.5)]);
+    const scaled = this.op('Mul', [scores, this.number(this.size.headSize ** -0.5)]);
     const shares = this.op('Softmax', [this.op('Add', [scaled, bias])], { axis: -1 });
     const mixed = this.op('Transpose', [this.op('MatMul', [shares, value])], { perm: [0, 2, 1, 3] });
-    return this.op('Reshape', [mixed, this.ints([0, 0, TINY.hidden])]);
+    return this.op('Reshape', [mixed, this.ints([0, 0, this.size.hidden])]);
   }
 
   feedForward(input: string): string {
-    const { hidden } = TINY;
+    const { hidden } = this.size;
     const inner = this.op('Tanh', [this.op('MatMul', [input, this.weights([hidden, 2 * hidden])])]);
     return this.op('Add', [input, this.op('MatMul', [inner, this.weights([2 * hidden, hidden])])]);
   }
 
   project(input: string): string {
-    return this.op('MatMul', [input, this.weights([TINY.hidden, TINY.hidden])]);
+    const { hidden } = this.size;
+    return this.op('MatMul', [input, this.weights([hidden, hidden])]);
   }
 
   /** 0 where the condition holds, and next to nothing where it does not. */
@@ -99,6 +112,7 @@ const float = (name: string, ...shape: Dimension[]): OnnxValue => ({ name, type:
 export interface DecoderOptions {
   readonly vocabulary: number;
   readonly seed?: number;
+  readonly size?: ModelSize;
   /** Without `position_ids`: positions are counted from the length of the cache. */
   readonly countsPositions?: boolean;
   /** Takes a mask and ignores it. */
@@ -113,11 +127,12 @@ function causal(b: GraphBuilder, newTokens: string, all: string): string {
 }
 
 /** A decoder of two layers with random weights and a cache, in the names that exporters use. */
-export function decoderModel({ vocabulary, seed = 1, countsPositions, ignoresMask }: DecoderOptions): Uint8Array {
-  const b = new GraphBuilder(seed);
-  const { hidden, heads, headSize, positions } = TINY;
-  const newTokens = b.size('input_ids', 1);
-  const held = b.size('past_key_values.0.key', 2);
+export function decoderModel(options: DecoderOptions): Uint8Array {
+  const { vocabulary, seed = 1, size = TINY, countsPositions, ignoresMask } = options;
+  const b = new GraphBuilder(seed, size);
+  const { hidden, heads, headSize, positions, layers } = size;
+  const newTokens = b.sizeOf('input_ids', 1);
+  const held = b.sizeOf('past_key_values.0.key', 2);
   const all = b.op('Add', [held, newTokens]);
   const isReal = b.op('Unsqueeze', [b.op('Cast', ['attention_mask'], { to: ElementType.BOOL }), b.ints([1, 2])]);
   const isPast = causal(b, newTokens, all);
@@ -125,7 +140,7 @@ export function decoderModel({ vocabulary, seed = 1, countsPositions, ignoresMas
   const at = countsPositions ? b.range(held, all) : 'position_ids';
   const embedded = b.op('Gather', [b.weights([vocabulary, hidden]), 'input_ids']);
   let x = b.op('Add', [embedded, b.op('Gather', [b.weights([positions, hidden], 0.7), at])]);
-  for (let layer = 0; layer < TINY.layers; layer++) {
+  for (let layer = 0; layer < layers; layer++) {
     const slot = (kind: string): string =>
       b.op(
         'Concat',
@@ -139,7 +154,7 @@ export function decoderModel({ vocabulary, seed = 1, countsPositions, ignoresMas
   }
   b.op('MatMul', [x, b.weights([hidden, vocabulary])], {}, 'logits');
   const slots = (prefix: string, length: string): OnnxValue[] =>
-    Array.from({ length: TINY.layers }, (_, layer) =>
+    Array.from({ length: layers }, (_, layer) =>
       ['key', 'value'].map((kind) => float(`${prefix}.${layer}.${kind}`, 'batch', heads, length, headSize)),
     ).flat();
   return writeOnnx(
@@ -161,10 +176,10 @@ export function decoderModel({ vocabulary, seed = 1, countsPositions, ignoresMas
 
 /** An encoder of one layer with random weights, shaped as exported sentence encoders are. */
 export function encoderModel(vocabulary: number, seed = 1): Uint8Array {
-  const b = new GraphBuilder(seed);
+  const b = new GraphBuilder(seed, TINY);
   const { hidden, positions } = TINY;
   const isReal = b.op('Unsqueeze', [b.op('Cast', ['attention_mask'], { to: ElementType.BOOL }), b.ints([1, 2])]);
-  const at = b.range(b.ints([0], []), b.size('input_ids', 1));
+  const at = b.range(b.ints([0], []), b.sizeOf('input_ids', 1));
   const embedded = b.op('Gather', [b.weights([vocabulary, hidden]), 'input_ids']);
   const typed = b.op('Add', [embedded, b.op('Gather', [b.weights([2, hidden]), 'token_type_ids'])]);
   const x = b.op('Add', [typed, b.op('Gather', [b.weights([positions, hidden]), at])]);
