@@ -31,7 +31,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   'constructs/delivery': [
     ...['constructs', 'constructs/cloud', 'constructs/addons', 'constructs/kubernetes', 'runtime/contract'],
-    ...['cdktf', 'cdk8s', 'node:*', 'yaml', '@cdktf/provider-helm/lib/*', '@cdktf/provider-kubernetes/lib/*'],
+    ...['cdktf', 'cdk8s', 'node:*', 'yaml', '@cdktf/provider-helm/lib/*'],
   ],
   'constructs/testing': ['constructs', 'constructs/cloud', 'constructs/addons', 'cdktf', 'cdk8s', 'node:*'],
   stacks: ['constructs', 'constructs/cloud', 'constructs/delivery', 'runtime/contract', 'cdktf', 'node:*'],

@@ -26,7 +26,7 @@ const TARGETS: Readonly<Record<InitTarget, TargetTemplate>> = {
     access: "ClusterAccess.publicFrom('203.0.113.0/24')",
   },
   onprem: {
-    packages: ['@cdktf/provider-kubernetes'],
+    packages: [],
     importLine: "import { OnPremCloud, OnPremFileStorage, OnPremObjectStorage } from 'lnmt/onprem';",
     cloud: `
     new OnPremCloud({
