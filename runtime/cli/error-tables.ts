@@ -8,6 +8,7 @@ import { KUBERNETES_ERRORS } from '../../constructs/kubernetes/errors';
 import { ONPREM_ERRORS } from '../../constructs/onprem/errors';
 import { INFERENCE_ERRORS, MODEL_ERRORS } from '../inference/errors';
 import { INSPECTOR_ERRORS } from '../inference/inspector/errors';
+import { REGISTRY_ERRORS } from '../inference/registry/errors';
 import { TEXT_ERRORS } from '../inference/text/errors';
 import { SERVER_ERRORS, START_ERRORS } from '../shared/errors';
 import { CLI_ERRORS } from './errors';
@@ -28,6 +29,7 @@ const TABLES: readonly (readonly [origin: string, table: Readonly<Record<string,
   ['the inference server', TEXT_ERRORS],
   ['the inference server', MODEL_ERRORS],
   ['the inference server', INSPECTOR_ERRORS],
+  ['the inference server', REGISTRY_ERRORS],
 ];
 
 /** An error with its code and who raises it. */

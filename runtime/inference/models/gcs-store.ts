@@ -1,3 +1,4 @@
+import { PassThrough, pipeline } from 'node:stream';
 import type { Readable } from 'node:stream';
 import type * as Sdk from '@google-cloud/storage' with { 'resolution-mode': 'import' };
 import { ModelError } from '../errors';
@@ -36,10 +37,12 @@ export class GcsStore implements ModelStore {
     const key = this.key(file);
     const bucket = await this.connect();
     const source = bucket.file(key).createReadStream({ start, decompress: false, validation: false });
-    // Whether there is such an object is known only when its first byte comes.
+    // It asks for nothing before it is read, and only the answer tells whether there is such an object.
+    const through = new PassThrough();
     return new Promise((resolve, reject) => {
       source.once('error', (error) => reject(translate(error, key)));
-      source.once('response', () => resolve(source));
+      through.once('readable', () => resolve(through));
+      pipeline(source, through, () => undefined);
     });
   }
 

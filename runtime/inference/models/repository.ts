@@ -29,9 +29,10 @@ const isAbsent = (error: unknown): boolean => error instanceof ModelError && err
 const isForbidden = (error: unknown): boolean =>
   error instanceof ModelError && error.cause instanceof Error && error.cause.name === 'AccessDenied';
 
-interface ModelNote {
-  readonly config?: { readonly file: string; readonly text: string };
-  readonly versions?: readonly string[];
+/** A file that says how a model is served. */
+interface ConfigFile {
+  readonly file: string;
+  readonly text: string;
 }
 
 /** Models in a store, in either layout, through the cache on disk. */
@@ -46,41 +47,33 @@ export class Repository implements ModelSource {
 
   /** Names of all models that it holds. @throws ModelError */
   async names(): Promise<readonly string[]> {
-    const recall = async (): Promise<readonly string[] | undefined> => {
-      const note = await this.cache.notes.read('');
-      return Array.isArray(note) && note.every((name) => typeof name === 'string') ? note : undefined;
-    };
-    return this.orLast(async () => {
+    return this.listed('', async () => {
       const entries = await this.store.list('');
       const names = entries.filter(({ bytes, name }) => bytes === undefined && MODEL_NAME_PATTERN.test(name));
-      const list = names.map(({ name }) => name).sort();
-      await this.cache.notes.write('', list);
-      return list;
-    }, recall);
+      return names.map(({ name }) => name).sort();
+    });
   }
 
   async settings(name: string): Promise<ModelSettings> {
-    const config = await this.orLast(
+    const key = `${name}#settings`;
+    const { config } = await this.orLast<{ readonly config?: ConfigFile }>(
       async () => {
         const found = (await this.config(name, CONFIG.own)) ?? (await this.config(name, CONFIG.triton));
-        await this.note(name, { config: found });
-        return found;
+        const news = found === undefined ? {} : { config: found };
+        await this.cache.notes.write(key, news);
+        return news;
       },
-      async () => (await this.recall(name)).config,
+      async () => {
+        const note = await this.cache.notes.read(key);
+        return typeof note === 'object' && note !== null ? note : undefined;
+      },
     );
     if (config === undefined) return {};
     return config.file === CONFIG.own ? this.ownSettings(config.text) : parseTritonConfig(config.text, name);
   }
 
   async versions(name: string): Promise<readonly string[]> {
-    return this.orLast(
-      async () => {
-        const versions = await this.listVersions(name);
-        if (versions.length > 0) await this.note(name, { versions });
-        return versions;
-      },
-      async () => (await this.recall(name)).versions,
-    );
+    return this.listed(`${name}#versions`, () => this.listVersions(name));
   }
 
   async obtain(model: ModelIdentity): Promise<VerifiedModel> {
@@ -129,7 +122,7 @@ export class Repository implements ModelSource {
     return whole.length > 0 ? whole : bare;
   }
 
-  private async config(name: string, file: string): Promise<ModelNote['config']> {
+  private async config(name: string, file: string): Promise<ConfigFile | undefined> {
     try {
       return { file, text: await readText(this.store, `${name}/${file}`, MAX_CONFIG_BYTES) };
     } catch (error) {
@@ -159,17 +152,18 @@ export class Repository implements ModelSource {
     }
   }
 
-  private async recall(name: string): Promise<ModelNote> {
-    const value = await this.cache.notes.read(name);
-    return typeof value === 'object' && value !== null ? value : {};
-  }
-
-  private async note(
-    name: string,
-    news: { readonly config?: ModelNote['config']; readonly versions?: readonly string[] },
-  ): Promise<void> {
-    const last = await this.recall(name);
-    const next = { ...last, ...news };
-    if (JSON.stringify(last) !== JSON.stringify(next)) await this.cache.notes.write(name, next);
+  /** A list of names that the store says, or said last. */
+  private listed(key: string, ask: () => Promise<readonly string[]>): Promise<readonly string[]> {
+    return this.orLast(
+      async () => {
+        const names = await ask();
+        if (names.length > 0) await this.cache.notes.write(key, names);
+        return names;
+      },
+      async () => {
+        const note = await this.cache.notes.read(key);
+        return Array.isArray(note) && note.every((name) => typeof name === 'string') ? note : undefined;
+      },
+    );
   }
 }

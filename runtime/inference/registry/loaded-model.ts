@@ -23,12 +23,15 @@ export class LoadedModel implements Resident {
   readonly samples = new SampleRing();
   /** When it was last used. */
   lastUsed: number;
-  private users = 0;
+  /** Held at first for those who waited for it, who come in the same turn of the event loop. */
+  private users = 1;
   private onIdle: (() => void) | undefined;
   private ending: Promise<void> | undefined;
+  private closing = false;
 
   constructor(private readonly parts: LoadedParts) {
     this.lastUsed = parts.now();
+    setImmediate(() => this.leave());
   }
 
   /** What it answers with. */
@@ -48,9 +51,9 @@ export class LoadedModel implements Resident {
     return this.users > 0;
   }
 
-  /** True once it is about to end: then nobody begins to use it. */
-  get leaving(): boolean {
-    return this.ending !== undefined;
+  /** True once its process is being ended. */
+  get ended(): boolean {
+    return this.closing;
   }
 
   /** Bytes that it holds: measured, and never less than nothing while that is unknown. */
@@ -65,8 +68,7 @@ export class LoadedModel implements Resident {
     try {
       return await work(this.parts.plane);
     } finally {
-      this.users -= 1;
-      if (this.users === 0) this.onIdle?.();
+      this.leave();
     }
   }
 
@@ -76,16 +78,26 @@ export class LoadedModel implements Resident {
     return this.ending;
   }
 
+  private leave(): void {
+    this.users -= 1;
+    if (this.users === 0) this.onIdle?.();
+  }
+
   private async end(patienceMs: number): Promise<void> {
-    if (this.busy) {
+    let patient = true;
+    while (this.busy && patient) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, patienceMs);
+        const timer = setTimeout(() => {
+          patient = false;
+          resolve();
+        }, patienceMs);
         this.onIdle = () => {
           clearTimeout(timer);
           resolve();
         };
       });
     }
+    this.closing = true;
     await this.parts.plane.close();
   }
 }

@@ -148,7 +148,7 @@ export class ModelRegistry {
       const entry = this.find(name, version);
       const loaded = entry.loaded ?? (await this.demand(entry, signal));
       // Between its loading and this turn another model may have needed the room.
-      if (!loaded.leaving) return loaded.use((plane) => work(plane, loaded));
+      if (!loaded.ended) return loaded.use((plane) => work(plane, loaded));
     }
     throw notLoaded();
   }

@@ -155,7 +155,7 @@ describe('the registry', () => {
       await bench.build([lazy('a'), lazy('b')], ONE).start();
       await expect.poll(() => bench.registry.index(true)).toHaveLength(2);
       let open: () => void = () => undefined;
-      bench.prepare = (backend) => (backend.gate = new Promise((resolve) => (open = resolve)));
+      bench.prepare = (backend) => void (backend.gate = new Promise((resolve) => void (open = resolve)));
       const first = bench.infer('a');
       await expect.poll(() => bench.backends[0]?.runs).toBe(1);
       bench.prepare = () => undefined;
@@ -198,7 +198,7 @@ describe('the registry', () => {
     it('gives up on a request whose client leaves while the model loads', async () => {
       await bench.build([lazy('a')]).start();
       await expect.poll(() => bench.registry.index(true)).toHaveLength(1);
-      bench.prepare = (backend) => (backend.load = () => new Promise(() => undefined));
+      bench.prepare = (backend) => void (backend.load = () => new Promise(() => undefined));
       const client = new AbortController();
       const answer = bench.registry.infer('a', undefined, request, client.signal);
       client.abort();
