@@ -1,8 +1,9 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { MODEL_NAME_PATTERN, PATHS } from '../../contract';
 import { unknownModel } from '../errors';
 import { operationRefused } from '../registry/errors';
 import type { ModelRegistry } from '../registry';
+import { parseJson } from '../tensors/json';
 
 interface Target {
   readonly name: string;
@@ -31,8 +32,11 @@ function refuseParameters(body: unknown): void {
 export function repositoryRoutes(models: ModelRegistry): (app: FastifyInstance) => Promise<void> {
   const config = { access: 'manage' } as const;
   return async (app) => {
-    // Clients send these without a body, and some without saying what it would be.
-    app.addContentTypeParser('*', { parseAs: 'string' }, (_request, _body, done) => done(null, undefined));
+    // Clients send these without a body, whatever they say that it is, or without saying so.
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
+      body.length === 0 ? undefined : parseJson(body),
+    );
     app.post<{ Body: IndexBody | undefined }>(`${PATHS.repository}/index`, { config }, ({ body }) =>
       models.index(body?.ready === true),
     );

@@ -44,7 +44,7 @@ export class ServerProcess {
       logLevel: 'debug',
     };
     fs.mkdirSync(own.apiKeysDir);
-    const entry = { id: 'test', key: KEY, scopes: ['infer', 'read'] };
+    const entry = { id: 'test', key: KEY, scopes: ['infer', 'read', 'manage'] };
     fs.writeFileSync(path.join(own.apiKeysDir, API_KEYS_FILE), keyFile([entry]));
     const env = { PATH: process.env['PATH'], HOME: dir, ...toEnv(INFERENCE_ENV, { ...own, ...settings }) };
     const loader = createRequire(__filename).resolve('tsx/cjs');
