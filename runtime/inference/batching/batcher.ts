@@ -101,9 +101,19 @@ export class Batcher {
       if (signal.aborted) return reject(clientGone());
       if (this.queue.length >= this.settings.maxQueue) return reject(queueFull(this.settings.maxQueue));
       const rows = this.batches ? rowsOf(inputs) : undefined;
+      // No spread: it costs more than the rest of this function, for every request.
       const entry: Entry = {
-        ...{ inputs, outputs, signal, deadline, priority, resolve, reject },
-        ...{ rows: rows ?? 1, since: this.now(), left: false, retried: false },
+        inputs,
+        outputs,
+        signal,
+        deadline,
+        priority,
+        resolve,
+        reject,
+        rows: rows ?? 1,
+        since: this.now(),
+        left: false,
+        retried: false,
         bucket: rows === undefined ? undefined : bucketOf(inputs, outputs),
         leave: () => this.drop(entry),
       };

@@ -9,13 +9,15 @@ import type { Figures } from './load';
 import { raw } from './raw';
 import { markdown, svg } from './report';
 import type { Limit, Report, Row } from './report';
-import { ENVIRONMENTS, fastapi, others, own, tuned } from './servers';
+import { compileOwn, ENVIRONMENTS, fastapi, others, own, tuned } from './servers';
 import type { Contestant, ServedModel } from './servers';
 import { targetsOf } from './targets';
 import { CACHE, hasProgram, pythonOf } from './tools';
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 3);
 const SECONDS = Number(process.env['SECONDS'] ?? 3);
+/** Seconds under load before anything counts: engines that compile while they run need them. */
+const WARM_UP = 3;
 const ONLY = (process.env['ONLY'] ?? 'mlp,minilm,bert,bert_int8').split(',');
 const MODELS = path.join(CACHE, 'models');
 const RESULTS = path.resolve(__dirname, '../results');
@@ -129,7 +131,7 @@ class Bench {
     try {
       const body = writeBodies(kind, this.folder)[contestant.form];
       const url = running.base + contestant.path(model);
-      await load(running.group, url, body, 8, 1);
+      await load(running.group, url, body, 8, WARM_UP);
       for (const count of connections) {
         const loading = load(running.group, url, body, count, seconds);
         if (model === 'bert' && contestant.name.startsWith(OWN)) {
@@ -154,6 +156,7 @@ async function main(): Promise<void> {
   const python = pythonOf(ENVIRONMENTS.web);
   if (python === undefined) throw new Error('Python with onnx is needed for the models: python3 and a package index');
   execFileSync(python, [path.join(__dirname, 'models.py'), MODELS], { stdio: ['ignore', 'inherit', 'inherit'] });
+  compileOwn();
   const folder = fs.mkdtempSync(path.join(CACHE, 'run-'));
   try {
     const before = os.loadavg()[0] ?? 0;

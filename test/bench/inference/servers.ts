@@ -1,6 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
@@ -20,6 +20,7 @@ import type { Environment } from './tools';
 /** The key that `load.lua` sends. */
 const KEY = 'bench-key';
 const ROOT = path.resolve(__dirname, '../../..');
+const WORKSPACE = path.join(ROOT, 'runtime/inference');
 const PEERS = path.join(__dirname, 'peers');
 const START_MS = 90_000;
 
@@ -72,6 +73,11 @@ async function up(group: Group, base: string, probe: string): Promise<Running | 
   return undefined;
 }
 
+/** Compiles our server: compiled is how it is deployed. */
+export function compileOwn(): void {
+  execFileSync('npm', ['run', '--silent', 'build', '--workspace', '@lnmt/inference'], { cwd: ROOT, stdio: 'inherit' });
+}
+
 /** Settings of our server for one run. */
 export type OwnSettings = EnvSettings<typeof INFERENCE_ENV>;
 
@@ -105,7 +111,7 @@ async function startOwn(model: ServedModel, settings: OwnSettings): Promise<Runn
     ...{ modelCacheDir: path.join(model.folder, 'cache'), apiKeysDir: keys, httpPort: String(port), metricsPort: '0' },
     ...{ drainDelay: '0', ...settings },
   });
-  const args = ['--require', createRequire(__filename).resolve('tsx/cjs'), 'runtime/inference/main.ts'];
+  const args = [path.join(WORKSPACE, 'dist/inference/main.js')];
   const group = new Group(process.execPath, args, {
     cwd: ROOT,
     env: { PATH: process.env['PATH'], HOME: model.folder, ...env },
