@@ -5,6 +5,8 @@ import * as inferenceErrors from '../../../runtime/inference/errors';
 import { errorPlugin, toRequestError } from '../../../runtime/shared/error-plugin';
 import { KeyFileError } from '../../../runtime/shared/api-keys';
 import { EnvError } from '../../../runtime/shared/env';
+import { INSPECTOR_ERRORS } from '../../../runtime/inference/inspector';
+import { REGISTRY_ERRORS } from '../../../runtime/inference/registry/errors';
 import * as errors from '../../../runtime/shared/errors';
 import { hardenedOptions, HTTP_LIMITS, limitsPlugin } from '../../../runtime/shared/limits';
 
@@ -39,6 +41,8 @@ describe('errors that clients see', () => {
       errors.START_ERRORS,
       INFERENCE_ERRORS,
       MODEL_ERRORS,
+      INSPECTOR_ERRORS,
+      REGISTRY_ERRORS,
     ];
     const codes = tables.flatMap((table) => Object.keys(table));
     expect(new Set(codes).size).toBe(codes.length);
