@@ -205,6 +205,8 @@ export class HostBackend implements Backend {
     if (workers > 0 || this.plan?.maxWorkers === 1) return false;
     const onCpu = onnx.executionProvider === 'cpu';
     this.plan = { maxWorkers: 1, threads: onnx.threads || (onCpu ? os.availableParallelism() : 1) };
+    // It ends as it should: nothing is lost.
+    this.host = undefined;
     await host.close(CLOSE_PATIENCE_MS);
     return true;
   }

@@ -4,6 +4,11 @@ import type { OperationId } from './table';
 const UNKNOWN_MODEL = { 404: 'The model or version is not served here' };
 const NOT_NOW = { 503: 'Not now; repeat after the Retry-After header' };
 
+const OPENAI: Exchange = {
+  ...{ response: 'OpenAiDocument', failure: 'OpenAiError', needsBody: true },
+  others: { ...UNKNOWN_MODEL, ...NOT_NOW, 422: 'The text cannot be processed', 504: 'The model ran too long' },
+};
+
 /** What each operation takes and gives. */
 export const EXCHANGES: { readonly [K in OperationId]: Exchange } = {
   ServerLive: { response: 'Live' },
@@ -16,6 +21,7 @@ export const EXCHANGES: { readonly [K in OperationId]: Exchange } = {
     request: 'InferenceRequest',
     response: 'InferenceResponse',
     binary: true,
+    needsBody: true,
     others: {
       ...{ ...UNKNOWN_MODEL, ...NOT_NOW },
       422: 'The model cannot be run on this input',
@@ -31,17 +37,9 @@ export const EXCHANGES: { readonly [K in OperationId]: Exchange } = {
     request: 'RepositoryParameters',
     others: { ...UNKNOWN_MODEL, ...NOT_NOW, 409: 'The model cannot be unloaded as it is' },
   },
-  OpenAiModels: { response: 'OpenAiDocument', others: UNKNOWN_MODEL },
-  OpenAiEmbeddings: { request: 'OpenAiDocument', response: 'OpenAiDocument', others: { ...UNKNOWN_MODEL, ...NOT_NOW } },
-  OpenAiCompletions: {
-    request: 'OpenAiDocument',
-    response: 'OpenAiDocument',
-    others: { ...UNKNOWN_MODEL, ...NOT_NOW },
-  },
-  OpenAiChatCompletions: {
-    request: 'OpenAiDocument',
-    response: 'OpenAiDocument',
-    others: { ...UNKNOWN_MODEL, ...NOT_NOW },
-  },
+  OpenAiModels: { response: 'OpenAiDocument', failure: 'OpenAiError', others: UNKNOWN_MODEL },
+  OpenAiEmbeddings: { ...OPENAI, request: 'OpenAiEmbeddingRequest' },
+  OpenAiCompletions: { ...OPENAI, request: 'OpenAiCompletionRequest', streamed: true },
+  OpenAiChatCompletions: { ...OPENAI, request: 'OpenAiChatRequest', streamed: true },
   Description: { response: 'Description' },
 };

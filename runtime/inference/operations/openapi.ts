@@ -10,7 +10,11 @@ const JSON_TYPE = 'application/json';
 const BINARY = 'application/octet-stream';
 
 const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
-const failure = (description: string): Schema => ({ description, content: { [JSON_TYPE]: { schema: ref('Error') } } });
+const EVENTS = 'text/event-stream';
+
+const failure = (description: string, schema = 'Error'): Schema => ({
+  ...{ description, content: { [JSON_TYPE]: { schema: ref(schema) } } },
+});
 
 /** `/v2/models/:name` as OpenAPI writes it. */
 export const templateOf = (path: string): string => path.replace(/:(\w+)/g, '{$1}');
@@ -41,17 +45,19 @@ function headerParameters({ binary }: Exchange): Schema[] {
   ];
 }
 
-function contentOf(schema: string, binary: boolean | undefined): Schema {
-  const json = { [JSON_TYPE]: { schema: ref(schema) } };
+function contentOf(schema: string, binary: boolean | undefined, streamed?: boolean): Schema {
+  const events = streamed ? { [EVENTS]: { schema: { type: 'string' } } } : {};
+  const json = { [JSON_TYPE]: { schema: ref(schema) }, ...events };
   return binary ? { ...json, [BINARY]: { schema: { type: 'string', format: 'binary' } } } : json;
 }
 
-function responsesOf({ access, admitted }: Operation, { request, response, binary, others }: Exchange): Schema {
+function responsesOf({ access, admitted }: Operation, exchange: Exchange): Schema {
+  const { request, response, binary, streamed, others, failure: form } = exchange;
   const responses: Record<string, Schema> = {
-    200: { description: 'Done', ...(response ? { content: contentOf(response, binary) } : {}) },
+    200: { description: 'Done', ...(response ? { content: contentOf(response, binary, streamed) } : {}) },
   };
   const add = (rows: Readonly<Record<number, string>>): void => {
-    for (const [status, description] of Object.entries(rows)) responses[status] = failure(description);
+    for (const [status, description] of Object.entries(rows)) responses[status] = failure(description, form);
   };
   add({ 400: 'The request cannot be read, or does not fit', 431: 'Too many or too long headers, or a too long URL' });
   if (access !== 'public') {
@@ -64,7 +70,7 @@ function responsesOf({ access, admitted }: Operation, { request, response, binar
   if (access === 'public' && response && others?.[503]) {
     responses[503] = { description: others[503], content: contentOf(response, false) };
   }
-  responses['default'] = failure('Anything else');
+  responses['default'] = failure('Anything else', form);
   return responses;
 }
 
@@ -78,7 +84,9 @@ function operationObject(id: OperationId, operation: Operation, { method, path }
     'x-lnmt-access': operation.access,
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(method === 'POST' && exchange.request
-      ? { requestBody: { required: exchange.binary === true, content: contentOf(exchange.request, exchange.binary) } }
+      ? {
+          requestBody: { required: exchange.needsBody === true, content: contentOf(exchange.request, exchange.binary) },
+        }
       : {}),
     responses: responsesOf(operation, exchange),
     security: operation.access === 'public' ? [] : [{ apiKey: [] }, { bearer: [] }],

@@ -1,3 +1,4 @@
+import { OPENAI_SCHEMAS } from './openai-schemas';
 import { TENSOR_LIMITS } from '../tensors/tensor';
 
 /** A JSON Schema, as OpenAPI 3.1 has them. */
@@ -70,7 +71,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   RepositoryEntry: record({ name: text, version: text, state: text, reason: text }, ['name']),
   RepositoryIndex: list(ref('RepositoryEntry')),
   RepositoryParameters: record({ parameters: { type: 'object' } }),
-  OpenAiDocument: { type: 'object', description: 'As the API of OpenAI has it.' },
+  ...OPENAI_SCHEMAS,
   Description: { type: 'object' },
 };
 
@@ -78,8 +79,14 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
 export interface Exchange {
   /** @default - no body */
   readonly request?: string;
+  /** Whether a request without a body is refused. @default false */
+  readonly needsBody?: boolean;
   /** @default - an empty body */
   readonly response?: string;
+  /** Form of errors. @default Error */
+  readonly failure?: string;
+  /** Whether the answer may be a stream of server-sent events. @default false */
+  readonly streamed?: boolean;
   /** Whether bodies may carry binary tensors after the JSON. @default false */
   readonly binary?: boolean;
   /** Statuses other than 200 with their meaning, besides those that access and bodies bring. */

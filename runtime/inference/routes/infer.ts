@@ -6,6 +6,7 @@ import { invalidRequest } from '../errors';
 import { decodeRequest } from '../tensors/request';
 import { writeAnswer } from '../tensors/response';
 import type { ModelRegistry } from '../registry';
+import { departure } from './departure';
 import { MODEL_PATTERNS } from './models';
 import type { ModelParams } from './models';
 
@@ -20,15 +21,6 @@ type InferRequest = FastifyRequest<{ Params: ModelParams; Body: unknown }>;
 const BINARY = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 const MILLISECONDS = /^\d{1,9}$/;
-
-/** Fires when the client leaves before its answer. */
-function departure(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort();
-  });
-  return controller.signal;
-}
 
 /** A header that stands once; undefined when it is absent. */
 function single(request: FastifyRequest, name: string): string | undefined {

@@ -5,6 +5,7 @@ import type { TextDirectory } from '../text/directory';
 import { splitId } from '../text/directory';
 import type { TextModel } from '../text/model';
 import { parseJson } from '../tensors/json';
+import { departure } from './departure';
 import { AnswerWriter } from './openai-answers';
 import type { AnswerForm } from './openai-answers';
 import { embed } from './openai-embeddings';
@@ -39,15 +40,6 @@ const CHAT: AnswerForm = {
   part: (content, isFirst) => ({ delta: isFirst ? { role: 'assistant', content } : { content } }),
   logprobs: 'chat',
 };
-
-/** Fires when the client leaves before its answer. */
-function departure(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort();
-  });
-  return controller.signal;
-}
 
 function bodyOf(request: FastifyRequest): unknown {
   return parseJson(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
