@@ -47,6 +47,23 @@ describe('the configuration', () => {
     expect(read).not.toThrow('secret');
   });
 
+  it('batches requests as it is told, with preferred sizes in ascending order', () => {
+    const told = {
+      LNMT_MAX_BATCH_SIZE: '32',
+      LNMT_MAX_QUEUE_DELAY_SECONDS: '0.002',
+      LNMT_PREFERRED_BATCH_SIZES: '16,8',
+      LNMT_MAX_QUEUE_SIZE: '50',
+    };
+    expect(readConfig({ ...ENV, ...told }).batching).toEqual({
+      ...{ maxRows: 32, maxDelay: 0.002, preferred: [8, 16], maxQueue: 50 },
+    });
+    expect(readConfig(ENV).batching).toEqual({ maxRows: 0, maxDelay: 0, preferred: [], maxQueue: 1000 });
+  });
+
+  it.each(['0', '8,', 'x', '1.5', '10000'])('refuses %j as preferred batch sizes', (sizes) => {
+    expect(() => readConfig({ ...ENV, LNMT_PREFERRED_BATCH_SIZES: sizes })).toThrow('LNMT_PREFERRED_BATCH_SIZES');
+  });
+
   it.each(['..', '.', 'a/b', 'A', '', '-a', 'a'.repeat(129)])('refuses %j as a model or version', (name) => {
     expect(() => readConfig({ ...ENV, LNMT_MODEL_NAME: name })).toThrow('LNMT_MODEL_NAME');
     expect(() => readConfig({ ...ENV, LNMT_MODEL_VERSION: name })).toThrow('LNMT_MODEL_VERSION');

@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HEADERS, inferPath, METRICS } from '../../../runtime/contract';
+import { DEMO_REQUEST, FULL_KEY, testServer } from '../support/server';
+import type { TestServer } from '../support/server';
+
+const key = { 'x-api-key': FULL_KEY };
+const url = inferPath('demo');
+
+const floats = (...values: number[]): Buffer => Buffer.from(new Float32Array(values).buffer);
+
+function binary(more: object = {}, size = 8): { payload: Buffer; headers: Record<string, string> } {
+  const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 2], parameters: { binary_data_size: size } }];
+  const json = Buffer.from(JSON.stringify({ inputs, ...more }));
+  const headers = { ...key, [HEADERS.inferenceHeaderLength]: String(json.length) };
+  return { payload: Buffer.concat([json, floats(1, 2.5)]), headers };
+}
+
+describe('the infer route', () => {
+  let server: TestServer;
+
+  beforeEach(async () => {
+    server = await testServer();
+    await server.load('model.onnx');
+  });
+
+  afterEach(() => server.app.close());
+
+  const post = (request: { payload: Buffer | object; headers: Record<string, string> }) =>
+    server.app.inject({ method: 'POST', url, ...request });
+
+  it.each([{}, { 'content-type': 'application/octet-stream' }, { 'content-type': 'application/json' }])(
+    'takes binary tensors with the headers %j',
+    async (extra) => {
+      const { payload, headers } = binary();
+      const answer = await post({ payload, headers: { ...headers, ...extra } });
+      expect(answer.json()).toMatchObject({
+        outputs: [{ name: 'y', datatype: 'FP32', shape: [1, 2], data: [1, 2.5] }],
+      });
+      expect(answer.headers[HEADERS.inferenceHeaderLength]).toBeUndefined();
+    },
+  );
+
+  it('gives binary tensors where they are asked for, after a JSON part whose length is stated', async () => {
+    const answer = await post(binary({ parameters: { binary_data_output: true } }));
+    expect(answer.headers['content-type']).toBe('application/octet-stream');
+    const length = Number(answer.headers[HEADERS.inferenceHeaderLength]);
+    expect(JSON.parse(answer.rawPayload.subarray(0, length).toString())).toMatchObject({
+      outputs: [{ name: 'y', parameters: { binary_data_size: 8 } }],
+    });
+    expect(answer.rawPayload.subarray(length)).toEqual(floats(1, 2.5));
+    expect(Number(answer.headers['content-length'])).toBe(length + 8);
+  });
+
+  it('refuses a binary body that is not as long as it says with 400, naming the input', async () => {
+    const answer = await post(binary({}, 16));
+    expect([answer.statusCode, answer.json()]).toEqual([
+      400,
+      { error: 'input "x": binary_data_size is 16, and 8 bytes are left of the body' },
+    ]);
+  });
+
+  it('does not run what waited longer than its header allows, and counts it', async () => {
+    let open: () => void = () => undefined;
+    server.backend.gate = new Promise((resolve) => (open = resolve));
+    const first = post({ payload: DEMO_REQUEST, headers: key });
+    await expect.poll(() => server.backend.runs).toBe(1);
+    const late = await post({ payload: DEMO_REQUEST, headers: { ...key, [HEADERS.requestTimeout]: '20' } });
+    expect([late.statusCode, late.json()]).toEqual([
+      504,
+      { error: 'the deadline of the request passed before the model could run' },
+    ]);
+    open();
+    expect((await first).statusCode).toBe(200);
+    expect(server.backend.runs).toBe(1);
+    const text = await server.registry.metrics();
+    expect(text).toContain(`${METRICS.queueDropped.name}{model="demo",version="1",reason="expired"} 1`);
+  });
+
+  it('refuses a timeout that is not in milliseconds', async () => {
+    const answer = await post({ payload: DEMO_REQUEST, headers: { ...key, [HEADERS.requestTimeout]: '1s' } });
+    expect(answer.statusCode).toBe(400);
+  });
+
+  it('counts the requests of a batch, and how long each waited', async () => {
+    server.backend.takes = { lanes: 1, maxRows: 8 };
+    let open: () => void = () => undefined;
+    server.backend.gate = new Promise((resolve) => (open = resolve));
+    const held = Array.from({ length: 3 }, () => post({ payload: DEMO_REQUEST, headers: key }));
+    await expect.poll(() => server.admission.inFlight).toBe(3);
+    open();
+    await Promise.all(held);
+    const text = await server.registry.metrics();
+    expect(text).toContain(`${METRICS.batchSize.name}_sum{model="demo",version="1"} 3`);
+    expect(text).toContain(`${METRICS.queueDuration.name}_count{model="demo",version="1"} 3`);
+  });
+});
