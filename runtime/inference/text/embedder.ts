@@ -33,8 +33,8 @@ interface Row {
   readonly ids: readonly number[];
 }
 
-/** Tokens of one run: beyond this a larger one is no cheaper per token, and the answer keeps others waiting. */
-const RUN_TOKENS = 4096;
+/** Tokens of one run: beyond this a larger one is no cheaper per token, and its answer is long to read. */
+const RUN_TOKENS = 1024;
 /** Runs of one request that wait for the model at the same time. */
 const RUNS_AT_ONCE = 4;
 /** Characters for each token that a text may have before it is looked at: more is refused unread. */

@@ -17,9 +17,8 @@ export function pool(vectors: Float32Array, size: number, pooling: Pooling): Flo
   if (pooling === 'cls') return vectors.slice(0, size);
   if (pooling === 'last') return vectors.slice((tokens - 1) * size);
   const sums = new Float64Array(size);
-  for (let index = 0; index < vectors.length; index++) {
-    const place = index % size;
-    sums[place] = (sums[place] ?? 0) + (vectors[index] ?? 0);
+  for (let start = 0; start < vectors.length; start += size) {
+    for (let place = 0; place < size; place++) sums[place] = (sums[place] ?? 0) + (vectors[start + place] ?? 0);
   }
   return Float32Array.from(sums, (sum) => sum / tokens);
 }
