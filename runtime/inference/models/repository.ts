@@ -6,6 +6,7 @@ import { checkExternalFiles, inspectFile } from '../inspector';
 import type { ModelReport } from '../inspector';
 import type { ModelSettings, ModelSource, VerifiedModel } from '../registry';
 import { compareVersions } from '../registry/spec';
+import { Turns } from '../registry/turns';
 import type { ModelCache } from './cache';
 import type { CachedModel } from './cache';
 import { readText } from './download';
@@ -37,6 +38,8 @@ interface ConfigFile {
 
 /** Models in a store, in either layout, through the cache on disk. */
 export class Repository implements ModelSource {
+  /** Each inspection is a thread with a heap of its own. */
+  private readonly inspections = new Turns(2);
   private readonly reports = new Map<string, ModelReport>();
   private readonly cached = new Map<VerifiedModel, CachedModel>();
 
@@ -79,7 +82,7 @@ export class Repository implements ModelSource {
   async obtain(model: ModelIdentity): Promise<VerifiedModel> {
     const cached = await this.cache.obtain(model);
     try {
-      const report = this.reports.get(cached.digest) ?? (await inspectFile(cached.file));
+      const report = this.reports.get(cached.digest) ?? (await this.inspections.run(() => inspectFile(cached.file)));
       const listed = new Set(cached.manifest.files.map((file) => file.path));
       await checkExternalFiles(path.dirname(cached.file), report.externalFiles, listed);
       this.reports.set(cached.digest, report);

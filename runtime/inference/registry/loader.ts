@@ -7,7 +7,11 @@ import { estimateBytes } from './memory-budget';
 import type { Residents } from './residents';
 import type { RunSettings } from './spec';
 import type { VerifiedModel } from './source';
+import { Turns } from './turns';
 import { checkGolden, warmUp } from './warm-up';
+
+/** Models that are loaded at the same time: each takes cores from those that serve. */
+const LOADS = 4;
 
 /** What answers for one version, not loaded yet. */
 export interface Engine {
@@ -45,6 +49,7 @@ export interface LoadOrder {
 export class Loader {
   /** Bytes that a model was found to take, by digest. */
   private readonly measured = new Map<string, number>();
+  private readonly turns = new Turns(LOADS);
 
   constructor(private readonly deps: LoaderDeps) {}
 
@@ -53,7 +58,11 @@ export class Loader {
     const { digest, report } = order.files;
     const needed = this.measured.get(digest) ?? estimateBytes(report.weightBytes);
     const started = this.deps.now();
-    const model = await this.deps.residents.admit(needed, () => this.start(order, needed), order.forget);
+    const model = await this.deps.residents.admit(
+      needed,
+      () => this.turns.run(() => this.start(order, needed)),
+      order.forget,
+    );
     this.measured.set(digest, model.bytes);
     const seconds = (this.deps.now() - started) / 1000;
     this.deps.loaded(order.identity, seconds);
