@@ -6,6 +6,8 @@ import { openAiError } from './openai-errors';
 
 /** Bytes of events that a client may leave unread. */
 const UNREAD_BYTES = 4 * 2 ** 20;
+/** Listeners of one answer; more would be a leak. */
+const LISTENERS = 32;
 
 const event = (content: unknown): string => `data: ${JSON.stringify(content)}\n\n`;
 
@@ -18,6 +20,8 @@ export class EventStream {
 
   /** Sends the head; events follow. */
   constructor(private readonly reply: FastifyReply) {
+    // Each hook that waits for the end of an answer listens, and the stream does too.
+    reply.raw.setMaxListeners(LISTENERS);
     // Proxies that gather answers would undo the streaming.
     void reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no').send(this.stream);
   }

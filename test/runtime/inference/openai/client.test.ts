@@ -265,6 +265,7 @@ describe('the openai client: chats', () => {
     expect(text).toMatch(
       new RegExp(`^${METRICS.inferenceRequests.name}\\{model="tiny-chat",version="1",code="200"\\} \\d`, 'm'),
     );
+    expect(server?.output).not.toContain('MaxListeners');
     expect(text).toContain(`${METRICS.timeToFirstToken.name}_count{model="tiny-chat",version="1"}`);
   });
 });
