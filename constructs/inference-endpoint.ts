@@ -70,6 +70,8 @@ export interface InferenceEndpointProps {
   readonly modelCacheGiB?: number;
   /** @default - 'cuda' with an accelerator, else 'cpu' */
   readonly executionProvider?: ExecutionProvider;
+  /** Serves gRPC beside HTTP, over the same models and with the same access. @default false */
+  readonly grpc?: boolean;
   /** Further environment variables that are not secret. @default {} */
   readonly env?: Readonly<Record<string, string>>;
   /** How often probes ask. @default - every 5 seconds for readiness, every 10 for liveness */
@@ -143,6 +145,11 @@ export class InferenceEndpoint extends Construct {
     return `http://${this.endpointName}.${this.namespace}.svc:${PORTS.http}`;
   }
 
+  /** Host and port of gRPC inside the cluster; nothing listens there unless `grpc` is set. */
+  get grpcAddress(): string {
+    return `${this.endpointName}.${this.namespace}.svc:${PORTS.grpc}`;
+  }
+
   private requireBlocks({ platform, auth }: InferenceEndpointProps): void {
     if (auth.secret?.source === 'store') {
       platform.require(this, 'secretStore', platform.secretStore, 'an endpoint with keys from the store');
@@ -153,7 +160,7 @@ export class InferenceEndpoint extends Construct {
   }
 
   private warnAboutOpenEndpoint(auth: Auth): void {
-    if (auth.kind !== 'none') return;
+    if (!auth.methods.includes('none')) return;
     Annotations.of(this).addWarning(
       `endpoint ${this.endpointName} answers anyone who reaches it, because: ${auth.reason ?? 'no reason given'}`,
     );
@@ -241,6 +248,7 @@ export class InferenceEndpoint extends Construct {
       scraperNamespace: platform.monitoring?.scraperNamespace,
       startupSeconds: props.startupSeconds,
       modelCacheGiB: props.modelCacheGiB,
+      grpc: props.grpc,
       probes: props.probes,
       priorityClassName: props.priorityClassName,
     };

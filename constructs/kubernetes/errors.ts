@@ -69,6 +69,24 @@ export const KUBERNETES_ERRORS = {
     explanation:
       'Members elect a primary by majority: an even number tolerates no more lost members than one less would.',
   },
+  LNMT3014: {
+    title: 'an issuer of tokens is described in part',
+    explanation:
+      'A token is accepted from one issuer and for one audience only: without either, tokens for others pass.',
+  },
+  LNMT3015: {
+    title: 'keys of an issuer do not come over https',
+    explanation: 'Whoever can change the key set on its way can sign tokens of their own.',
+  },
+  LNMT3016: {
+    title: 'a signature algorithm is not accepted',
+    explanation:
+      'Tokens are signed with a private key that only the issuer has; shared secrets and unsigned tokens prove nothing.',
+  },
+  LNMT3017: {
+    title: 'ways to prove oneself exclude one another',
+    explanation: 'Each way is given once, and where anyone may call there is nothing to prove.',
+  },
 } as const satisfies ErrorTable;
 
 /** The name is not a DNS label or too long. */
@@ -211,5 +229,44 @@ export function evenMembers(scope: IConstruct, members: number): LnmtError {
     got: `${members} members`,
     allowed: '1, 3, 5 or 7',
     remedy: 'choose one of these',
+  });
+}
+
+/** Issuer or audience is empty. */
+export function issuerIncomplete(property: string): LnmtError {
+  return new LnmtError('LNMT3014', undefined, {
+    what: `${property} is missing`,
+    got: 'an empty one',
+    remedy: `give ${property} as it stands in the tokens`,
+  });
+}
+
+/** The key set would travel unprotected. */
+export function jwksUnsafe(value: string): LnmtError {
+  return new LnmtError('LNMT3015', undefined, {
+    what: 'Auth.jwt jwksUri is not an https URL',
+    got: JSON.stringify(value),
+    allowed: 'https URLs without credentials and fragment',
+    remedy: 'take jwks_uri of the discovery document of the issuer',
+  });
+}
+
+/** The algorithm is none that a server accepts. */
+export function algorithmUnknown(algorithm: string | undefined, allowed: readonly string[]): LnmtError {
+  return new LnmtError('LNMT3016', undefined, {
+    what: 'Auth.jwt algorithms cannot be accepted',
+    got: algorithm === undefined ? 'an empty list' : JSON.stringify(algorithm),
+    allowed: allowed.join(', '),
+    remedy: 'name the algorithms that the issuer signs with',
+  });
+}
+
+/** The ways do not go together. */
+export function authMixed(methods: readonly string[]): LnmtError {
+  return new LnmtError('LNMT3017', undefined, {
+    what: 'Auth.anyOf cannot combine these',
+    got: methods.join(' and '),
+    allowed: 'Auth.apiKeys and Auth.jwt, each once',
+    remedy: 'remove the repetition, or Auth.none',
   });
 }

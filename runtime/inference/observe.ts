@@ -1,7 +1,7 @@
-import { finished } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { METRICS } from '../contract';
 import type { MetricSet } from '../shared/metrics';
+import { whenOver } from '../shared/when-over';
 import type { ModelIdentity } from './data-plane';
 import type { ModelParams } from './routes/models';
 import type { QueueObserver } from './batching/batcher';
@@ -46,9 +46,9 @@ export function observeRequests(app: FastifyInstance, metrics: ServerMetrics, mo
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.access !== 'infer') return;
     const stop = metrics.inferenceDuration.startTimer();
-    finished(reply.raw, (error) => {
+    whenOver(reply, (gone) => {
       const labels = labelsOf(request.servedModel ?? (request.params as ModelParams), models);
-      const code = error ? CLIENT_GONE : String(reply.statusCode);
+      const code = gone ? CLIENT_GONE : String(reply.statusCode);
       metrics.inferenceRequests.inc({ ...labels, code });
       const seconds = stop(labels);
       request.log.debug({ key: request.principal?.id, code, seconds }, 'inference');

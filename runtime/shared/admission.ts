@@ -1,7 +1,7 @@
-import { finished } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { notReady, tooBusy } from './errors';
 import type { HealthState } from './health';
+import { whenOver } from './when-over';
 
 /** Takes requests in up to a limit and refuses the others at once: nothing waits without bound. */
 export class Admission {
@@ -38,6 +38,6 @@ export class Admission {
 
   /** A hook for the routes that it guards. The place is held until the answer is sent or its client is gone. */
   readonly hook = async (_request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    finished(reply.raw, this.enter());
+    whenOver(reply, this.enter());
   };
 }

@@ -1,10 +1,10 @@
-import { finished } from 'node:stream';
 import fp from 'fastify-plugin';
 import type { ResourceParams } from './auth';
 import type { Principal } from './api-keys';
 import type { AuditLog } from './audit';
 import { callerKey } from './caller-limits';
 import { traceIdOf } from './tracing';
+import { whenOver } from './when-over';
 
 /** Whom an entry names. */
 export const auditedCaller = (principal: Principal | null): string =>
@@ -16,12 +16,12 @@ export const auditPlugin = fp<{ readonly audit: AuditLog }>(
     app.addHook('onRequest', async (request, reply) => {
       const { access, operation } = request.routeOptions.config;
       if (access === undefined || access === 'public') return;
-      finished(reply.raw, (error) => {
+      whenOver(reply, (gone) => {
         const { name: model, version } = request.params as ResourceParams;
         audit.record({
           ...{ operation: operation ?? '', transport: 'http', model, version, request: request.id },
           caller: auditedCaller(request.principal),
-          outcome: error ? 'client left' : String(reply.statusCode),
+          outcome: gone ? 'client left' : String(reply.statusCode),
           trace: traceIdOf(request),
         });
       });

@@ -1,7 +1,7 @@
-import { finished } from 'node:stream';
 import fp from 'fastify-plugin';
 import { addressGroup } from './caller-limits';
 import type { CallerLimiter } from './caller-limits';
+import { whenOver } from './when-over';
 
 /** Options of {@link callerLimitsPlugin}. */
 export interface CallerLimitsPluginOptions {
@@ -16,7 +16,7 @@ export const callerLimitsPlugin = fp<CallerLimitsPluginOptions>(
     app.addHook('onRequest', async (request, reply) => {
       const { access } = request.routeOptions.config;
       if (access === undefined || access === 'public') return;
-      finished(reply.raw, limiter.enter(request.principal, request.ip));
+      whenOver(reply, limiter.enter(request.principal, request.ip));
     });
     if (connectionsPerAddress === 0) return;
     const open = new Map<string, number>();

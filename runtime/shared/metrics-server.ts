@@ -12,7 +12,10 @@ const MAX_BODY_BYTES = 1024;
  *
  * @param refresh sets the gauges that are computed when asked for
  */
-export async function buildMetricsServer(registry: Registry, refresh: () => void | Promise<void>): Promise<FastifyInstance> {
+export async function buildMetricsServer(
+  registry: Registry,
+  refresh: () => void | Promise<void>,
+): Promise<FastifyInstance> {
   const app = fastify(hardenedOptions(MAX_BODY_BYTES));
   await app.register(errorPlugin, { maxRequestBytes: MAX_BODY_BYTES });
   await app.register(limitsPlugin);

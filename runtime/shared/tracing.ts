@@ -2,7 +2,7 @@ import { SpanKind, SpanStatusCode, TraceFlags, context, isSpanContextValid, trac
 import type { Attributes, Context, Span, SpanContext, Tracer } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { finished } from 'node:stream';
+import { whenOver } from './when-over';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -100,9 +100,9 @@ export const tracePlugin = fp(
       request.trace = spanned;
       const fields = traceFields(spanned);
       if (fields !== undefined) request.log = request.log.child(fields);
-      finished(reply.raw, (error) => {
+      whenOver(reply, (gone) => {
         const { statusCode } = reply;
-        endSpan(spanned, { 'http.response.status_code': statusCode }, error != null || statusCode >= 500);
+        endSpan(spanned, { 'http.response.status_code': statusCode }, gone || statusCode >= 500);
       });
     });
   },

@@ -35,7 +35,11 @@ export const LOCAL_PROGRAMS: Readonly<Record<ImageName, LocalProgram>> = {
     command: IMAGE_COMMANDS.inference,
     settings: INFERENCE_ENV,
     bindAddress: INFERENCE_ENV.bindAddress.name,
-    ports: { [PORT_NAMES.http]: INFERENCE_ENV.httpPort.name, [PORT_NAMES.metrics]: INFERENCE_ENV.metricsPort.name },
+    ports: {
+      [PORT_NAMES.http]: INFERENCE_ENV.httpPort.name,
+      [PORT_NAMES.grpc]: INFERENCE_ENV.grpcPort.name,
+      [PORT_NAMES.metrics]: INFERENCE_ENV.metricsPort.name,
+    },
     modelStore: INFERENCE_ENV.modelUri.name,
   },
   training: {

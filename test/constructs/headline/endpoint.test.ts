@@ -207,6 +207,17 @@ describe('who may call an endpoint', () => {
     );
   });
 
+  it('proves it with tokens of an issuer, over gRPC too', () => {
+    const jwt = Auth.jwt({ issuer: 'https://id.test', audience: 'lnmt', jwksUri: 'https://id.test/keys' });
+    const app = endpoint({ auth: jwt, grpc: true });
+    expect(manifest(app, 'ml-workloads', 'ConfigMap', 'digits-config')).toMatchObject({
+      data: { LNMT_AUTH: 'jwt', LNMT_JWT_ISSUER: 'https://id.test', LNMT_GRPC_PORT: '9000' },
+    });
+    expect(manifest(app, 'ml-workloads', 'Service', 'digits')).toMatchObject({
+      spec: { ports: [{ name: 'http' }, { name: 'grpc', port: 9000, appProtocol: 'kubernetes.io/h2c' }] },
+    });
+  });
+
   it('is anyone where that was said with a reason', () => {
     const app = endpoint({ auth: Auth.none({ reason: 'behind the gateway of the shop' }) });
     expect(manifest(app, 'ml-workloads', 'ConfigMap', 'digits-config')).toMatchObject({ data: { LNMT_AUTH: 'none' } });

@@ -182,6 +182,34 @@ describe('the settings of an inference workload', () => {
     });
   });
 
+  test('name the issuer of tokens, and the port of gRPC where it is served', () => {
+    const jwt = Auth.jwt({
+      ...{ issuer: 'https://id.test', audience: 'lnmt', jwksUri: 'https://id.test/keys' },
+      ...{ algorithms: ['ES256', 'EdDSA'] as const, scopesClaim: 'realm_access.roles' },
+    });
+    const auth = Auth.anyOf(Auth.apiKeys(SecretReference.fromKubernetes('keys')), jwt);
+    const data = at(objectOf(workload({ auth, grpc: true }), 'ConfigMap'), 'data');
+    expect(data).toMatchObject({
+      LNMT_AUTH: 'api-keys,jwt',
+      LNMT_JWT_ISSUER: 'https://id.test',
+      LNMT_JWT_AUDIENCE: 'lnmt',
+      LNMT_JWT_JWKS_URI: 'https://id.test/keys',
+      LNMT_JWT_ALGORITHMS: 'ES256,EdDSA',
+      LNMT_JWT_SCOPES_CLAIM: 'realm_access.roles',
+      LNMT_API_KEYS_DIR: VOLUMES.apiKeys,
+      LNMT_GRPC_PORT: String(PORTS.grpc),
+    });
+    expect(Object.keys(at(objectOf(workload(), 'ConfigMap'), 'data') as object)).not.toContain('LNMT_GRPC_PORT');
+  });
+
+  test('tokens alone need no secret', () => {
+    const auth = Auth.jwt({ issuer: 'https://id.test', audience: 'lnmt', jwksUri: 'https://id.test/keys' });
+    const manifests = workload({ auth });
+    expect(manifests.map(({ kind }) => kind)).not.toContain('ExternalSecret');
+    expect(at(objectOf(manifests, 'ConfigMap'), 'data')).toMatchObject({ LNMT_AUTH: 'jwt' });
+    expect(JSON.stringify(podOf(manifests))).not.toContain('api-keys');
+  });
+
   test('an accelerator brings the CUDA provider', () => {
     expect(at(objectOf(workload({ accelerator: GPU }), 'ConfigMap'), 'data.LNMT_EXECUTION_PROVIDER')).toBe('cuda');
   });

@@ -123,6 +123,36 @@ describe('Auth', () => {
     });
   });
 
+  const JWT = { issuer: 'https://id.test', audience: 'lnmt', jwksUri: 'https://id.test/keys' };
+
+  test('tokens come from one issuer for one audience, and may stand beside keys', () => {
+    expect(Auth.jwt(JWT)).toMatchObject({ methods: ['jwt'], jwt: JWT, secret: undefined });
+    const both = Auth.anyOf(Auth.apiKeys(SecretReference.fromStore('api-keys')), Auth.jwt(JWT));
+    expect(both).toMatchObject({ kind: 'api-keys,jwt', jwt: JWT, secret: { name: 'api-keys' } });
+    expect(Auth.jwt({ ...JWT, jwksUri: '${TfToken[TOKEN.3]}' }).jwt?.jwksUri).toBe('${TfToken[TOKEN.3]}');
+  });
+
+  test.each([
+    [{ issuer: ' ' }, 'LNMT3014: Auth.jwt issuer is missing'],
+    [{ audience: '' }, 'LNMT3014: Auth.jwt audience is missing'],
+    [{ jwksUri: 'http://id.test/keys' }, 'LNMT3015: Auth.jwt jwksUri is not an https URL'],
+    [{ jwksUri: 'https://me:secret@id.test/keys' }, 'LNMT3015'],
+    [{ jwksUri: 'keys' }, 'LNMT3015'],
+    [{ algorithms: ['HS256' as 'RS256'] }, 'LNMT3016: Auth.jwt algorithms cannot be accepted; got "HS256"'],
+    [{ algorithms: ['none' as 'RS256'] }, 'LNMT3016'],
+    [{ algorithms: [] }, 'LNMT3016: Auth.jwt algorithms cannot be accepted; got an empty list'],
+  ])('refuses tokens with %j', (options, message) => {
+    expect(() => Auth.jwt({ ...JWT, ...options })).toThrow(message);
+  });
+
+  test('refuses to mix what excludes one another', () => {
+    const none = Auth.none({ reason: 'a test' });
+    expect(() => Auth.anyOf(Auth.jwt(JWT), none)).toThrow(
+      'LNMT3017: Auth.anyOf cannot combine these; got jwt and none',
+    );
+    expect(() => Auth.anyOf(Auth.jwt(JWT), Auth.jwt(JWT))).toThrow('LNMT3017');
+  });
+
   test('refuses to go without, and without saying why', () => {
     expect(() => Auth.none({ reason: ' ' })).toThrow(
       'LNMT3010: Auth.none reason needs a reason; got an empty one; say in Auth.none reason why this is safe here',

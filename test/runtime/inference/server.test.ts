@@ -106,7 +106,8 @@ describe('the inference server', () => {
 
   it.each([
     ['another media type', { 'content-type': 'text/plain' }, 415],
-    ['a compressed body', { 'content-encoding': 'gzip' }, 415],
+    ['an encoding that it does not know', { 'content-encoding': 'br' }, 415],
+    ['a body that is not compressed as it says', { 'content-encoding': 'gzip' }, 400],
   ])('refuses %s', async (_title, extra, status) => {
     const answer = await server.app.inject({
       method: 'POST',
@@ -212,7 +213,7 @@ describe('access', () => {
 
   it('is refused in the form of the protocol, and counted by reason', async () => {
     const answer = await server.app.inject({ url: PATHS.server });
-    expect(answer.json()).toEqual({ error: 'a valid API key is needed' });
+    expect(answer.json()).toEqual({ error: 'a valid API key or token is needed' });
     expect(answer.headers['www-authenticate']).toBe('Bearer');
     expect(await server.registry.metrics()).toContain('lnmt_auth_failures_total{reason="missing"} 1');
   });

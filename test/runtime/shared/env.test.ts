@@ -31,7 +31,7 @@ function valueOf(row: EnvVariable): fc.Arbitrary<unknown> {
     case 'enum':
       return fc.constantFrom(...(row.values ?? []));
     case 'list':
-      return fc.array(text, { minLength: 1, maxLength: 4 });
+      return fc.array(row.values ? fc.constantFrom(...row.values) : text, { minLength: 1, maxLength: 4 });
     case 'string':
       return text;
   }

@@ -12,17 +12,28 @@ import { hardenedOptions, HTTP_LIMITS, limitsPlugin } from '../../../runtime/sha
 
 describe('errors that clients see', () => {
   it.each([
-    [errors.unauthenticated(), 401, 'LNMT8001', 'a valid API key is needed', undefined],
-    [errors.forbidden('infer'), 403, 'LNMT8002', "the API key lacks the scope 'infer'", undefined],
+    [errors.unauthenticated(), 401, 'LNMT8001', 'a valid API key or token is needed', undefined],
+    [errors.forbidden('infer'), 403, 'LNMT8002', "the caller lacks the scope 'infer'", undefined],
     [errors.tooBusy(5), 429, 'LNMT8003', 'the limit of 5 concurrent requests is reached; repeat later', 1],
     [errors.notReady('starting'), 503, 'LNMT8004', 'the server is starting; repeat later', 1],
     [errors.notFound(), 404, 'LNMT8005', 'there is nothing at this path', undefined],
     [errors.badRequest('the URL cannot be read'), 400, 'LNMT8006', 'the URL cannot be read', undefined],
     [errors.bodyTooLarge(9), 413, 'LNMT8007', 'the request body is larger than 9 bytes', undefined],
-    [errors.unsupportedMediaType('x'), 415, 'LNMT8008', 'x is not supported; send JSON, not compressed', undefined],
+    [errors.unsupportedMediaType('x'), 415, 'LNMT8008', 'x is not supported', undefined],
     [errors.requestHeadTooLarge('more than 1 headers'), 431, 'LNMT8009', 'more than 1 headers', undefined],
     [errors.internalError(new Error('inner')), 500, 'LNMT8010', 'the server failed', undefined],
     [errors.badJson('the body is not UTF-8'), 400, 'LNMT8011', 'the body is not UTF-8', undefined],
+    [errors.overLimit('the rate is exceeded', 3), 429, 'LNMT8012', 'the rate is exceeded; repeat later', 3],
+    [
+      ...[errors.issuerUnavailable(1), 503, 'LNMT8013'],
+      ...['tokens cannot be verified at the moment; repeat later', 5],
+    ] as const,
+    [errors.methodNotAllowed(), 405, 'LNMT8014', 'the method is not allowed on this path', undefined],
+    [
+      ...[errors.expandsTooMuch(20), 413, 'LNMT8015'],
+      ...['the body grows to more than 20 times its length when it is decompressed', undefined],
+    ] as const,
+    [errors.policyDenied(), 403, 'LNMT8016', 'the policy does not allow this', undefined],
     [inferenceErrors.invalidRequest('id is not a string'), 400, 'LNMT8201', 'id is not a string', undefined],
     [inferenceErrors.unknownModel(), 404, 'LNMT8202', 'the model or version is not served here', undefined],
     [inferenceErrors.signatureMismatch('input "x" is missing'), 400, 'LNMT8203', 'input "x" is missing', undefined],

@@ -1,8 +1,8 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type * as Jose from 'jose' with { 'resolution-mode': 'import' };
 
-type Jose = typeof import('jose', { with: { 'resolution-mode': 'import' } });
-type KeyPair = Awaited<ReturnType<Jose['generateKeyPair']>>;
+type KeyPair = Jose.GenerateKeyPairResult;
 
 /** Issuer and audience of test tokens. */
 export const ISSUER = 'https://issuer.test';
@@ -19,7 +19,7 @@ export class TestIssuer {
   private readonly made: Record<string, Promise<KeyPair>> = {};
 
   private constructor(
-    readonly jose: Jose,
+    readonly jose: typeof Jose,
     private readonly server: http.Server,
   ) {}
 

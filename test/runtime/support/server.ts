@@ -1,6 +1,8 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { ApiKeySet } from '../../../runtime/shared/api-keys';
+import type { AccessParts } from '../../../runtime/inference/access';
+import type { LimitSettings } from '../../../runtime/inference/guard';
 import { buildServer } from '../../../runtime/inference/server';
 import type { InferenceServer } from '../../../runtime/inference/server';
 import { FakeBackend } from './fake-backend';
@@ -15,6 +17,9 @@ export interface ServerOptions {
   readonly open?: boolean;
   /** Lines that the server logs. */
   readonly log?: string[];
+  /** Ways to prove oneself besides the keys, audit log and TLS. */
+  readonly access?: AccessParts;
+  readonly limits?: LimitSettings;
 }
 
 /** Key that may do anything. */
@@ -41,16 +46,17 @@ export interface TestServer extends InferenceServer {
 export async function testServer(options: ServerOptions = {}): Promise<TestServer> {
   const backend = new FakeBackend();
   const registry = new Registry();
-  const { maxRequestBytes = 8_388_608, maxConcurrency = 10, open, log } = options;
+  const { maxRequestBytes = 8_388_608, maxConcurrency = 10, open, log, access, limits } = options;
   const source = new FakeSource({ demo: ['1'] });
   const models = [{ name: 'demo', versions: { kind: 'all' }, load: 'pinned' }] as const;
-  const config = { models, maxRequestBytes, maxConcurrency };
+  const config = { models, maxRequestBytes, maxConcurrency, ...limits };
   const server = await buildServer(config, {
     createBackend: () => backend,
     sourceOf: () => source,
     registry,
     log: pino({ level: log ? 'trace' : 'silent' }, { write: (line: string) => void log?.push(line) }),
     keys: open ? undefined : ApiKeySet.parse(keyFile(KEYS)),
+    ...access,
     now: Date.now,
   });
   const load = (file: string): Promise<void> => {
