@@ -28,17 +28,20 @@ describe('the infer route', () => {
   const post = (request: { payload: Buffer | object; headers: Record<string, string> }) =>
     server.app.inject({ method: 'POST', url, ...request });
 
-  it.each([{}, { 'content-type': 'application/octet-stream' }, { 'content-type': 'application/json' }])(
-    'takes binary tensors with the headers %j',
-    async (extra) => {
-      const { payload, headers } = binary();
-      const answer = await post({ payload, headers: { ...headers, ...extra } });
-      expect(answer.json()).toMatchObject({
-        outputs: [{ name: 'y', datatype: 'FP32', shape: [1, 2], data: [1, 2.5] }],
-      });
-      expect(answer.headers[HEADERS.inferenceHeaderLength]).toBeUndefined();
-    },
-  );
+  const variants: readonly Record<string, string>[] = [
+    {},
+    { 'content-type': 'application/octet-stream' },
+    { 'content-type': 'application/json' },
+  ];
+
+  it.each(variants)('takes binary tensors with the headers %j', async (extra) => {
+    const { payload, headers } = binary();
+    const answer = await post({ payload, headers: { ...headers, ...extra } });
+    expect(answer.json()).toMatchObject({
+      outputs: [{ name: 'y', datatype: 'FP32', shape: [1, 2], data: [1, 2.5] }],
+    });
+    expect(answer.headers[HEADERS.inferenceHeaderLength]).toBeUndefined();
+  });
 
   it('gives binary tensors where they are asked for, after a JSON part whose length is stated', async () => {
     const answer = await post(binary({ parameters: { binary_data_output: true } }));
