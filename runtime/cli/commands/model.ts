@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { INFERENCE_ENV, MODEL_NAME_PATTERN, modelStorePath, renderModelManifest } from '../../contract';
-import { parseStoreUri } from '../../inference/config';
+import { parseStoreUri } from '../../inference/models/location';
 import { badInvocation, unusableIdentifier, unusableStore } from '../errors';
 import type { Io } from '../io';
 import { progress, say, sayJson } from '../io';
