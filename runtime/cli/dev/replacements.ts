@@ -111,7 +111,9 @@ class EnvironmentBuilder {
 
   private dropLateBound(name: string, value: string): void {
     const setting = Object.values(this.program.settings).find((row) => row.name === name);
-    if (setting !== undefined && !setting.optional && setting.default === undefined) {
+    const required = setting !== undefined && !setting.optional && setting.default === undefined;
+    // The store is optional to a server that is told of its models in another way; a manifest that names it needs it.
+    if (required || name === this.program.modelStore) {
       throw lateBoundNeeded(name, showLateBound(value));
     }
     this.record(name, value, UNSET, 'late-bound value');
