@@ -21,4 +21,13 @@ export * from './units';
 export * from './versions';
 export type { Addon, ChartReference, HelmValue, HelmValues, PodSecurityLevel } from './addons/addon';
 export { Auth, PodResources, Rollout, Scaling, SecretReference } from './kubernetes';
-export type { AuthMethod, ExecutionProvider, IngressRule, JwtAlgorithm, JwtOptions, ProbeIntervals, ScalingBehavior, Spread } from './kubernetes';
+export type {
+  AuthMethod,
+  ExecutionProvider,
+  IngressRule,
+  JwtAlgorithm,
+  JwtOptions,
+  ProbeIntervals,
+  ScalingBehavior,
+  Spread,
+} from './kubernetes';
