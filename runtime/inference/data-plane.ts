@@ -69,8 +69,8 @@ export class DataPlane {
     const signature = this.describe();
     checkInputs(request.inputs, signature);
     const outputs = chooseOutputs(request.outputs, signature);
-    const { timeoutMs, priority } = request;
+    const { timeoutMs, priority, trace } = request;
     const deadline = timeoutMs === undefined ? undefined : this.batcher.clock() + timeoutMs;
-    return this.batcher.submit(request.inputs, outputs, { signal, deadline, priority });
+    return this.batcher.submit(request.inputs, outputs, { signal, deadline, priority, trace });
   }
 }

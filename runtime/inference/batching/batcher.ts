@@ -1,3 +1,5 @@
+import type { Context } from '@opentelemetry/api';
+import { traceBatch } from '../../shared/batch-trace';
 import type { Backend, ModelSignature } from '../backends/backend';
 import { clientGone, deadlinePassed, isHostLoss, isRefusal, modelProcessLost, queueFull } from '../errors';
 import type { Tensor } from '../tensors/tensor';
@@ -37,6 +39,8 @@ export interface Turn {
   readonly deadline?: number | undefined;
   /** 1 is served first, larger numbers later; {@link DEFAULT_PRIORITY} where nothing is said. */
   readonly priority?: number | undefined;
+  /** Trace that it belongs to. */
+  readonly trace?: Context | undefined;
 }
 
 /** Priority of requests that state none: some are more urgent, and some less. */
@@ -49,6 +53,7 @@ interface Entry extends QueuedRequest {
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly string[];
   readonly signal: AbortSignal;
+  readonly trace: Context | undefined;
   readonly leave: () => void;
   readonly resolve: (outputs: readonly Tensor[]) => void;
   readonly reject: (error: unknown) => void;
@@ -96,7 +101,7 @@ export class Batcher {
    * @throws RequestError when the client left, the deadline passed, the queue is full or the run failed
    */
   submit(inputs: readonly Tensor[], outputs: readonly string[], turn: Turn): Promise<readonly Tensor[]> {
-    const { signal, deadline = Number.POSITIVE_INFINITY, priority = DEFAULT_PRIORITY } = turn;
+    const { signal, deadline = Number.POSITIVE_INFINITY, priority = DEFAULT_PRIORITY, trace } = turn;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(clientGone());
       if (this.queue.length >= this.settings.maxQueue) return reject(queueFull(this.settings.maxQueue));
@@ -106,6 +111,7 @@ export class Batcher {
         inputs,
         outputs,
         signal,
+        trace,
         deadline,
         priority,
         resolve,
@@ -213,14 +219,18 @@ export class Batcher {
     const started = this.now();
     this.busy++;
     for (const { since } of batch) this.observer.waited((started - since) / 1000);
+    const traced = traceBatch(batch.map(({ trace, since }) => ({ trace, waitedMs: started - since })));
     try {
       const inputs = mergeInputs(batch.map((entry) => entry.inputs));
+      traced.host();
       const results = await this.backend.run(inputs, batch[0]?.outputs ?? []);
       this.runMs = this.now() - started;
       this.observer.ran(this.runMs / 1000, batch.length);
+      traced.end(false);
       this.answer(batch, results);
     } catch (error) {
       this.observer.ran((this.now() - started) / 1000, batch.length);
+      traced.end(true);
       this.recover(batch, error);
     } finally {
       this.busy--;

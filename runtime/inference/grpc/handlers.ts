@@ -1,4 +1,5 @@
 import type { handleUnaryCall, ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Context } from '@opentelemetry/api';
 import type { FastifyBaseLogger } from 'fastify';
 import { MODEL_NAME_PATTERN } from '../../contract';
 import type { Admission } from '../../shared/admission';
@@ -31,7 +32,11 @@ const LEFT = 499;
 /** One procedure: the model that a request is about, and the answer. */
 interface Procedure<Request, Response> {
   readonly subject: (request: Request) => CallSubject;
-  readonly answer: (request: Request, call: ServerUnaryCall<Request, Response>) => Promise<Response> | Response;
+  readonly answer: (
+    request: Request,
+    call: ServerUnaryCall<Request, Response>,
+    trace: Context,
+  ) => Promise<Response> | Response;
 }
 
 const nothing = (): CallSubject => ({});
@@ -42,8 +47,8 @@ function unary<Request, Response>(
   procedure: Procedure<Request, Response>,
 ): handleUnaryCall<Request, Response> {
   const run = async (call: ServerUnaryCall<Request, Response>): Promise<Response> => {
-    deps.gate.pass(call.metadata, procedure.subject(call.request));
-    return procedure.answer(call.request, call);
+    const { trace } = deps.gate.pass(call.metadata, procedure.subject(call.request));
+    return procedure.answer(call.request, call, trace);
   };
   return (call, answered) => {
     run(call).then(
@@ -75,13 +80,14 @@ function remaining(call: ServerUnaryCall<unknown, unknown>): number {
 async function infer(
   { models, admission }: HandlerDeps,
   call: ServerUnaryCall<ModelInferRequest, ModelInferResponse>,
+  trace: Context,
 ): Promise<ModelInferResponse> {
   const leave = admission.enter();
   try {
     const { request } = call;
     const [name, version] = [request.model_name, request.model_version || undefined];
     models.identify(name, version);
-    const parsed = readInferRequest(request, remaining(call));
+    const parsed = { ...readInferRequest(request, remaining(call)), trace };
     const { model, outputs } = await models.infer(name, version, parsed, departure(call));
     return writeInferResponse(model, parsed.id, outputs, request.raw_input_contents.length > 0);
   } finally {
@@ -96,11 +102,11 @@ function inferProcedure(deps: HandlerDeps): Procedure<ModelInferRequest, ModelIn
   });
   return {
     subject,
-    answer: async (request, call) => {
+    answer: async (request, call, trace) => {
       const started = performance.now();
       let code = LEFT;
       try {
-        const response = await infer(deps, call);
+        const response = await infer(deps, call, trace);
         code = OK;
         return response;
       } catch (error) {

@@ -43,7 +43,8 @@ async function infer(models: ModelRegistry, request: InferRequest, reply: Fastif
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const parsed = decodeRequest(body, single(request, HEADERS.inferenceHeaderLength));
   const timeoutMs = timeoutOf(request, parsed.timeoutMs);
-  const { model, outputs } = await models.infer(name, version, { ...parsed, timeoutMs }, signal);
+  const asked = { ...parsed, timeoutMs, trace: request.trace ?? undefined };
+  const { model, outputs } = await models.infer(name, version, asked, signal);
   const head = { modelName: model.name, modelVersion: model.version, id: parsed.id };
   const answer = writeAnswer(head, outputs, parsed.form);
   if (answer.headerBytes !== undefined) void reply.header(HEADERS.inferenceHeaderLength, answer.headerBytes);

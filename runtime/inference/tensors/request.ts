@@ -1,3 +1,4 @@
+import type { Context } from '@opentelemetry/api';
 import { invalidRequest } from '../errors';
 import { checkBinary, splitBody, WIDENED, widenBfloat16 } from './binary';
 import type { BinarySection, WireDatatype } from './binary';
@@ -18,6 +19,8 @@ export interface InferenceRequest {
   readonly timeoutMs?: number | undefined;
   /** 1 is served first; requests that say nothing lie between the urgent and the others. */
   readonly priority?: number | undefined;
+  /** Trace that it belongs to. */
+  readonly trace?: Context | undefined;
 }
 
 /** What a request wants its outputs written as. */
