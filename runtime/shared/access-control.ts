@@ -54,18 +54,6 @@ export class AccessControl {
   }
 
   /**
-   * Who may go on.
-   *
-   * @returns nobody in particular where authentication is off
-   * @throws RequestError 401 or 403
-   */
-  async authorize(credentials: Credentials, attempt: Attempt): Promise<Principal | null> {
-    const principal = await this.authenticate(credentials);
-    this.permit(principal, attempt);
-    return principal;
-  }
-
-  /**
    * Who it is.
    *
    * @returns nobody in particular where authentication is off

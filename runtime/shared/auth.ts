@@ -60,7 +60,9 @@ export const authPlugin = fp<AuthOptions>(
         presented: presentedKey(request.headers),
         certificate: peerCertificate(request.raw.socket),
       };
-      request.principal = await options.access.authorize(credentials, { operation, access, model, version });
+      // Known before it is judged: the audit log names those too who may not.
+      request.principal = await options.access.authenticate(credentials);
+      options.access.permit(request.principal, { operation, access, model, version });
     });
   },
   { name: 'lnmt-auth', fastify: '5.x', dependencies: ['lnmt-errors'] },
