@@ -125,7 +125,7 @@ export const START_ERRORS = {
       'The file cannot be written, or what it holds does not form a chain. It is never repaired: move it away and keep it.',
   },
   LNMT8106: {
-    title: 'a route, procedure or field has no entry in the operation table',
+    title: 'a route or procedure has no entry in the operation table',
     explanation:
       'Everything that a server answers has a row that states its permission. A server that would answer anything else does not start.',
   },

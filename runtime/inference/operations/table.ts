@@ -17,8 +17,6 @@ export interface Operation {
   readonly rest: readonly RestBinding[];
   /** Procedures, `<package>.<service>/<name>`. @default - none */
   readonly rpc?: readonly string[];
-  /** Field of the GraphQL document, `Query.<name>` or `Mutation.<name>`. @default - none */
-  readonly field?: string;
   /** Whether answering takes a place in admission. @default false */
   readonly admitted?: boolean;
 }
@@ -35,7 +33,7 @@ const post = (...paths: readonly string[]): RestBinding[] => paths.map((path) =>
 const rpc = (name: string): string => `${INFERENCE_SERVICE}/${name}`;
 
 /**
- * Everything that the server answers. A route, procedure or field without a row here keeps the server from starting,
+ * Everything that the server answers. A route or procedure without a row here keeps the server from starting,
  * so that nothing is reachable that nobody thought about.
  */
 export const OPERATIONS = {
@@ -44,14 +42,12 @@ export const OPERATIONS = {
     summary: 'Whether the process can make progress',
     rest: get(PATHS.live),
     rpc: [rpc('ServerLive')],
-    field: 'Query.live',
   },
   ServerReady: {
     access: 'public',
     summary: 'Whether an inference request would be answered now',
     rest: get(PATHS.ready, PATHS.health),
     rpc: [rpc('ServerReady'), `${HEALTH_SERVICE}/Check`, `${HEALTH_SERVICE}/Watch`],
-    field: 'Query.ready',
   },
   ServerStarted: {
     access: 'public',
@@ -63,28 +59,24 @@ export const OPERATIONS = {
     summary: 'Name, version and extensions of the server',
     rest: get(PATHS.server),
     rpc: [rpc('ServerMetadata')],
-    field: 'Query.server',
   },
   ModelMetadata: {
     access: 'read',
     summary: 'Inputs, outputs and versions of a model',
     rest: get(MODEL, VERSION),
     rpc: [rpc('ModelMetadata')],
-    field: 'Query.model',
   },
   ModelReady: {
     access: 'read',
     summary: 'Whether a model would answer now',
     rest: get(`${MODEL}/ready`, `${VERSION}/ready`),
     rpc: [rpc('ModelReady')],
-    field: 'Query.modelReady',
   },
   ModelInfer: {
     access: 'infer',
     summary: 'Runs a model on tensors',
     rest: post(`${MODEL}/infer`, `${VERSION}/infer`),
     rpc: [rpc('ModelInfer')],
-    field: 'Mutation.infer',
     admitted: true,
   },
   RepositoryIndex: {
@@ -153,9 +145,4 @@ export function operationOfRoute(method: string, path: string): readonly [Operat
 /** The operation of a procedure. */
 export function operationOfRpc(name: string): readonly [OperationId, Operation] | undefined {
   return operations.find(([, operation]) => operation.rpc?.includes(name));
-}
-
-/** The operation of a GraphQL field. */
-export function operationOfField(name: string): readonly [OperationId, Operation] | undefined {
-  return operations.find(([, operation]) => operation.field === name);
 }

@@ -237,7 +237,7 @@ describe('access over gRPC', () => {
     const listed = operations.flatMap(([, { rpc = [] }]) => rpc.map((name) => `/${name}`));
     expect([...listed].sort()).toEqual([...paths].sort());
     expect(() => rowOf('/inference.GRPCInferenceService/Secret')).toThrow(
-      'LNMT8106: a route, procedure or field has no entry in the operation table: procedure /inference.GRPCInferenceService/Secret',
+      'LNMT8106: a route or procedure has no entry in the operation table: procedure /inference.GRPCInferenceService/Secret',
     );
   });
 });
