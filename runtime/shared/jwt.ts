@@ -26,6 +26,8 @@ export const JWT_LIMITS = {
   cooldownMs: 30_000,
   /** For one fetch. */
   timeoutMs: 5_000,
+  /** An issuer that did not answer is left alone for this. */
+  retryMs: 5_000,
   /** Keys outlive an issuer that is out of reach by this. */
   graceMs: 60 * 60_000,
 } as const;
@@ -57,6 +59,7 @@ type KeySet = ReturnType<typeof Jose.createRemoteJWKSet>;
 /** Verifies the tokens of one issuer with the keys that it publishes. */
 export class JwtVerifier {
   private lastGood = Number.NEGATIVE_INFINITY;
+  private failed: { readonly at: number; readonly error: unknown } | undefined;
 
   /** Loads the library, which is a module of the other kind. Nothing is fetched yet. */
   static async create(settings: JwtSettings): Promise<JwtVerifier> {
@@ -101,9 +104,13 @@ export class JwtVerifier {
   }
 
   private async keyFor(header: Jose.JWTHeaderParameters, now: number): Promise<Jose.CryptoKey> {
+    const { failed } = this;
+    // Callers whom nobody knows yet must not make the server ask an issuer again and again.
+    if (failed !== undefined && now - failed.at < JWT_LIMITS.retryMs) return this.lastKey(header, now, failed.error);
     try {
       const key = await this.keys(header);
       this.lastGood = now;
+      this.failed = undefined;
       return key;
     } catch (error) {
       const { JWKSNoMatchingKey, JWKSMultipleMatchingKeys, JOSENotSupported } = this.jose.errors;
@@ -111,10 +118,15 @@ export class JwtVerifier {
         (kind) => error instanceof kind,
       );
       if (answered) throw error;
-      const last = this.keys.jwks();
-      if (last === undefined || now - this.lastGood > JWT_LIMITS.graceMs) throw new KeysUnavailable(error);
-      return this.jose.createLocalJWKSet(last)(header);
+      this.failed = { at: now, error };
+      return this.lastKey(header, now, error);
     }
+  }
+
+  private async lastKey(header: Jose.JWTHeaderParameters, now: number, error: unknown): Promise<Jose.CryptoKey> {
+    const last = this.keys.jwks();
+    if (last === undefined || now - this.lastGood > JWT_LIMITS.graceMs) throw new KeysUnavailable(error);
+    return this.jose.createLocalJWKSet(last)(header);
   }
 
   private principalOf(payload: Jose.JWTPayload): Principal | undefined {

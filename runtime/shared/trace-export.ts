@@ -1,8 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { loadOptional } from './optional-package';
 
 const SDK = '@opentelemetry/sdk-trace-node';
 const EXPORTER = '@opentelemetry/exporter-trace-otlp-http';
+
+/** A collector that does not answer must not hold the end of the process up. */
+const FLUSH_MS = 3_000;
 
 /** Options of {@link startTracing}. */
 export interface TraceExportOptions {
@@ -36,5 +40,6 @@ export async function startTracing(options: TraceExportOptions): Promise<() => P
   // Contexts are passed by hand: no hook into every asynchronous call.
   provider.register({ contextManager: null, propagator: null });
   log.info('traces are exported');
-  return () => provider.shutdown().catch(() => undefined);
+  const patience = (): Promise<void> => delay(FLUSH_MS, undefined, { ref: false });
+  return () => Promise.race([provider.shutdown().catch(() => undefined), patience()]);
 }

@@ -175,13 +175,18 @@ describe('the keys of the issuer', () => {
     await expect(verifier.verify(await issuer.token(), Date.now())).rejects.toMatchObject({ code: 'LNMT8013' });
   });
 
-  it('that are out of reach are a matter of the server, not of the caller', async () => {
+  it('that are out of reach are a matter of the server, not of the caller, and are not asked for at every request', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
     issuer.status = 500;
-    await expect(verifier.verify(await issuer.token(), Date.now())).rejects.toMatchObject({
-      code: 'LNMT8013',
-      status: 503,
-    });
+    const before = issuer.fetches;
+    for (let turn = 0; turn < 10; turn++) {
+      await expect(verifier.verify(await issuer.token(), Date.now())).rejects.toMatchObject({
+        ...{ code: 'LNMT8013', status: 503 },
+      });
+    }
+    expect(issuer.fetches - before).toBe(1);
     issuer.status = 200;
+    vi.setSystemTime(Date.now() + JWT_LIMITS.retryMs);
     expect(await verifier.verify(await issuer.token(), Date.now())).toBeDefined();
   });
 });
