@@ -28,6 +28,9 @@ import { inferRoutes } from './routes/infer';
 import { modelRoutes } from './routes/models';
 import { openAiRoutes } from './routes/openai';
 import { repositoryRoutes } from './routes/repository';
+import type { Layer } from './serving/layer';
+import { serve } from './serving/service';
+import type { InferenceService } from './serving/service';
 
 /** What the server is given from outside. */
 export interface ServerDeps extends AccessParts, ModelDeps {
@@ -62,6 +65,7 @@ type SizedConfig = Pick<InferenceConfig, 'maxRequestBytes' | 'maxConcurrency'> &
 
 interface Parts {
   readonly models: ModelRegistry;
+  readonly service: InferenceService;
   readonly health: HealthState;
   readonly admission: Admission;
   readonly metrics: ServerMetrics;
@@ -70,7 +74,7 @@ interface Parts {
 }
 
 async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Promise<FastifyInstance> {
-  const { models, health, admission, metrics } = parts;
+  const { models, service, health, admission, metrics } = parts;
   const { maxRequestBytes, connectionsPerAddress = DEFAULT_LIMITS.connectionsPerAddress } = config;
   const app: FastifyInstance = fastify({ ...listenerOptions(maxRequestBytes, deps.tls), loggerInstance: deps.log });
   const served = new Set<OperationId>();
@@ -82,9 +86,9 @@ async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Pr
   });
   await app.register(descriptionRoutes(() => openApi(served)));
   await app.register(healthRoutes(health));
-  await app.register(modelRoutes(models));
-  await app.register(repositoryRoutes(models));
-  await app.register(inferRoutes({ models, admission }));
+  await app.register(modelRoutes(service));
+  await app.register(repositoryRoutes(service));
+  await app.register(inferRoutes({ models: service, admission }));
   await app.register(openAiRoutes({ models: textDirectory(models), admission, maxRequestBytes, now: deps.now }));
   return app;
 }
@@ -102,17 +106,23 @@ function admitted(health: HealthState): Pick<HealthState, 'started' | 'phase' | 
   };
 }
 
+/** What a call passes on its way to a model, outermost first. */
+function layersOf(): readonly Layer[] {
+  return [];
+}
+
 /** Builds the server from its settings and parts. Nothing listens and nothing is loaded yet. */
 export async function buildServer(config: SizedConfig, deps: ServerDeps): Promise<InferenceServer> {
   const metrics = buildMetrics(METRICS, deps.registry);
   const models = buildRegistry(config, deps, metrics);
+  const service = serve(models, layersOf());
   const health = new HealthState(() => models.ready);
   const admission = new Admission(config.maxConcurrency, admitted(health));
   const access = new AccessControl({ ...deps, failures: metrics.authFailures });
   const limiter = new CallerLimiter({ ...DEFAULT_LIMITS, ...config }, deps.now);
-  const app = await buildApp(config, deps, { models, health, admission, metrics, access, limiter });
+  const app = await buildApp(config, deps, { models, service, health, admission, metrics, access, limiter });
   const observed = observeCalls(metrics, models);
-  const grpc = new GrpcServer({ ...deps, models, health, admission, access, limiter, observed });
+  const grpc = new GrpcServer({ ...deps, models: service, health, admission, access, limiter, observed });
   const metricsApp = await buildMetricsServer(deps.registry, async () => {
     refreshModelMetrics(models, metrics);
     metrics.modelCacheBytes.set((await deps.cacheBytes?.()) ?? 0);

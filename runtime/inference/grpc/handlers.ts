@@ -1,24 +1,20 @@
 import type { handleUnaryCall, ServerUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
-import type { Context } from '@opentelemetry/api';
 import type { FastifyBaseLogger } from 'fastify';
 import { MODEL_NAME_PATTERN } from '../../contract';
 import type { Admission } from '../../shared/admission';
 import type { HealthState } from '../../shared/health';
 import { invalidRequest, unknownModel } from '../errors';
 import { metadataOfModel, metadataOfServer } from '../metadata';
-import type { ModelRegistry } from '../registry';
+import type { InferenceService } from '../serving/service';
 import { readInferRequest, writeInferResponse } from './codec';
-import type { CallSubject, Gate } from './gate';
+import type { Call, CallSubject, Gate } from './gate';
 import type { ModelInferRequest, ModelInferResponse, ModelRequest, RepositoryModelRequest } from './messages';
 import { asRequestError, statusOf } from './status';
-
-/** What the procedures ask of the models. */
-export type Models = Pick<ModelRegistry, 'identify' | 'describe' | 'isReady' | 'infer' | 'index' | 'load' | 'unload'>;
 
 /** What the procedures need. */
 export interface HandlerDeps {
   readonly gate: Gate;
-  readonly models: Models;
+  readonly models: InferenceService;
   readonly health: HealthState;
   readonly admission: Admission;
   readonly log: FastifyBaseLogger;
@@ -35,7 +31,7 @@ interface Procedure<Request, Response> {
   readonly answer: (
     request: Request,
     call: ServerUnaryCall<Request, Response>,
-    trace: Context,
+    passed: Call,
   ) => Promise<Response> | Response;
 }
 
@@ -47,8 +43,8 @@ function unary<Request, Response>(
   procedure: Procedure<Request, Response>,
 ): handleUnaryCall<Request, Response> {
   const run = async (call: ServerUnaryCall<Request, Response>): Promise<Response> => {
-    const { trace } = deps.gate.pass(call.metadata, procedure.subject(call.request));
-    return procedure.answer(call.request, call, trace);
+    const passed = deps.gate.pass(call.metadata, procedure.subject(call.request));
+    return procedure.answer(call.request, call, passed);
   };
   return (call, answered) => {
     run(call).then(
@@ -80,7 +76,7 @@ function remaining(call: ServerUnaryCall<unknown, unknown>): number {
 async function infer(
   { models, admission }: HandlerDeps,
   call: ServerUnaryCall<ModelInferRequest, ModelInferResponse>,
-  trace: Context,
+  { trace, principal }: Call,
 ): Promise<ModelInferResponse> {
   const leave = admission.enter();
   try {
@@ -88,7 +84,10 @@ async function infer(
     const [name, version] = [request.model_name, request.model_version || undefined];
     models.identify(name, version);
     const parsed = { ...readInferRequest(request, remaining(call)), trace };
-    const { model, outputs } = await models.infer(name, version, parsed, departure(call));
+    const attribute = (key: string): string | undefined => call.metadata.get(key)[0]?.toString();
+    const caller = principal ?? undefined;
+    const signal = departure(call);
+    const { model, outputs } = await models.infer({ name, version, request: parsed, signal, caller, attribute });
     return writeInferResponse(model, parsed.id, outputs, request.raw_input_contents.length > 0);
   } finally {
     leave();
@@ -102,11 +101,11 @@ function inferProcedure(deps: HandlerDeps): Procedure<ModelInferRequest, ModelIn
   });
   return {
     subject,
-    answer: async (request, call, trace) => {
+    answer: async (request, call, passed) => {
       const started = performance.now();
       let code = LEFT;
       try {
-        const response = await infer(deps, call, trace);
+        const response = await infer(deps, call, passed);
         code = OK;
         return response;
       } catch (error) {

@@ -5,14 +5,14 @@ import { unsupportedMediaType } from '../../shared/errors';
 import { invalidRequest } from '../errors';
 import { decodeRequest } from '../tensors/request';
 import { writeAnswer } from '../tensors/response';
-import type { ModelRegistry } from '../registry';
+import type { InferenceService } from '../serving/service';
 import { departure } from './departure';
 import { MODEL_PATTERNS } from './models';
 import type { ModelParams } from './models';
 
 /** What the inference routes need. */
 export interface InferDeps {
-  readonly models: ModelRegistry;
+  readonly models: Pick<InferenceService, 'identify' | 'infer'>;
   readonly admission: Admission;
 }
 
@@ -36,7 +36,11 @@ function timeoutOf(request: FastifyRequest, inBody: number | undefined): number 
   return Math.min(Number(text), inBody ?? Number.POSITIVE_INFINITY);
 }
 
-async function infer(models: ModelRegistry, request: InferRequest, reply: FastifyReply): Promise<string | Buffer> {
+async function infer(
+  models: InferDeps['models'],
+  request: InferRequest,
+  reply: FastifyReply,
+): Promise<string | Buffer> {
   const { name, version } = request.params;
   models.identify(name, version);
   const signal = departure(reply);
@@ -44,7 +48,9 @@ async function infer(models: ModelRegistry, request: InferRequest, reply: Fastif
   const parsed = decodeRequest(body, single(request, HEADERS.inferenceHeaderLength));
   const timeoutMs = timeoutOf(request, parsed.timeoutMs);
   const asked = { ...parsed, timeoutMs, trace: request.trace ?? undefined };
-  const { model, outputs } = await models.infer(name, version, asked, signal);
+  const attribute = (header: string): string | undefined => single(request, header);
+  const caller = request.principal ?? undefined;
+  const { model, outputs } = await models.infer({ name, version, request: asked, signal, caller, attribute });
   const head = { modelName: model.name, modelVersion: model.version, id: parsed.id };
   const answer = writeAnswer(head, outputs, parsed.form);
   if (answer.headerBytes !== undefined) void reply.header(HEADERS.inferenceHeaderLength, answer.headerBytes);

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { PATHS } from '../../contract';
-import type { ModelRegistry } from '../registry';
+import type { InferenceService } from '../serving/service';
 import type { TensorSpec } from '../tensors/tensor';
 import { EXTENSIONS, PLATFORM, SERVER_NAME, SERVER_VERSION } from '../version';
 
@@ -16,7 +16,7 @@ export const MODEL_PATTERNS = [`${PATHS.models}/:name`, `${PATHS.models}/:name/v
 const tensorMetadata = ({ name, datatype, shape }: TensorSpec): object => ({ name, datatype, shape: shape ?? [] });
 
 /** Server metadata, model metadata and model readiness. */
-export function modelRoutes(models: ModelRegistry): (app: FastifyInstance) => Promise<void> {
+export function modelRoutes(models: InferenceService): (app: FastifyInstance) => Promise<void> {
   const config = { access: 'read' } as const;
   return async (app) => {
     app.get(PATHS.server, { config }, () => ({ name: SERVER_NAME, version: SERVER_VERSION, extensions: EXTENSIONS }));

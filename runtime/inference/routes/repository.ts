@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { MODEL_NAME_PATTERN, PATHS } from '../../contract';
 import { unknownModel } from '../errors';
 import { operationRefused } from '../registry/errors';
-import type { ModelRegistry } from '../registry';
+import type { InferenceService } from '../serving/service';
 import { parseJson } from '../tensors/json';
 
 interface Target {
@@ -29,7 +29,7 @@ function refuseParameters(body: unknown): void {
 }
 
 /** The model repository extension: what there is, and what is served of it. */
-export function repositoryRoutes(models: ModelRegistry): (app: FastifyInstance) => Promise<void> {
+export function repositoryRoutes(models: InferenceService): (app: FastifyInstance) => Promise<void> {
   const config = { access: 'manage' } as const;
   return async (app) => {
     // Clients send these without a body, whatever they say that it is, or without saying so.

@@ -1,0 +1,28 @@
+import type { Principal } from '../../shared/api-keys';
+import type { Answer } from '../registry';
+import type { InferenceRequest } from '../tensors/request';
+
+/** One request for inference, whatever it travelled on. */
+export interface InferenceCall {
+  readonly name: string;
+  /** The version that is asked for; any when absent. */
+  readonly version: string | undefined;
+  readonly request: InferenceRequest;
+  /** Fires when the client leaves. */
+  readonly signal: AbortSignal;
+  /** Who asks; absent where authentication is off. */
+  readonly caller: Principal | undefined;
+  /** A header or an entry of metadata, by its name in lower case. */
+  readonly attribute: (name: string) => string | undefined;
+}
+
+/** Answers a call, or throws a RequestError. */
+export type Infer = (call: InferenceCall) => Promise<Answer>;
+
+/** Something between the transports and the models: it answers itself, or asks what lies behind it, changed or not. */
+export type Layer = (next: Infer) => Infer;
+
+/** The layers around a core; the first is the outermost. */
+export function layered(core: Infer, layers: readonly Layer[]): Infer {
+  return layers.reduceRight<Infer>((next, layer) => layer(next), core);
+}
