@@ -1,6 +1,6 @@
 import { Token } from 'cdktf';
 import type { IConstruct } from 'constructs';
-import { literalNeeded, notOffered, numberOutOfRange, reversedBounds } from './errors';
+import { literalNeeded, notOffered, numberOutOfRange, reversedBounds, takenId } from './errors';
 
 /** Checks a whole number. @throws LNMT1002 outside the range, LNMT1004 for a token */
 export function wholeNumber(
@@ -41,4 +41,10 @@ export function oneOf<T extends string>(
   const found = choices.find((choice) => choice === value);
   if (found === undefined) throw notOffered(scope, property, value, choices);
   return found;
+}
+
+/** Checks that an id is free in its scope. @throws LNMT1020 for one that is taken */
+export function freeId(scope: IConstruct, id: string): string {
+  if (scope.node.tryFindChild(id)) throw takenId(scope, id);
+  return id;
 }

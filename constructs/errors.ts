@@ -135,6 +135,11 @@ export const DESCRIPTION_ERRORS = {
     explanation:
       'Terraform looks for the image in the registry of the platform before it installs anything. Push it with `lnmt images push`, and apply again.',
   },
+  LNMT1020: {
+    title: 'an id is taken',
+    explanation:
+      'Ids are the addresses of what is deployed, so two things in one stack cannot share one. Endpoints and training clusters of a platform share its workloads stack.',
+  },
   LNMT1018: {
     title: 'the platform has no workloads stack yet',
     explanation:
@@ -369,5 +374,15 @@ export function imageMissing(scope: IConstruct, image: string, digest: string): 
     what: `image ${image} is not in the registry of the platform`,
     got: digest,
     remedy: 'run `lnmt images push` before the workloads, and pass the digests that it prints',
+  });
+}
+
+/** Something else in the scope has the id. */
+export function takenId(scope: IConstruct, id: string): LnmtError {
+  return new LnmtError('LNMT1020', scope, {
+    what: `id ${JSON.stringify(id)} is taken`,
+    got: `a second ${JSON.stringify(id)} in ${scope.node.path || 'the app'}`,
+    allowed: 'ids that nothing else in the same scope has',
+    remedy: 'choose another id',
   });
 }

@@ -1,7 +1,7 @@
 import { Construct } from 'constructs';
 import type { Accelerator } from './accelerators';
 import type { Capacity } from './capacity';
-import { ordered, wholeNumber } from './checks';
+import { freeId, ordered, wholeNumber } from './checks';
 import type { INodePool, IObjectStore, IParallelFileStore, IWorkloadIdentity, KubernetesObjects } from './cloud';
 import { expectCloud } from './cloud';
 import type { Block } from './cloud/building-block';
@@ -93,7 +93,7 @@ export class GpuTrainingCluster extends Construct {
    * target does not offer, LNMT1008 for things of another cloud, LNMT1011 in the platform's own stack
    */
   constructor(scope: Construct, id: string, props: GpuTrainingClusterProps) {
-    super(scope, id);
+    super(scope, freeId(scope, id));
     const { platform } = props;
     wholeNumber(this, 'maxNodes', props.maxNodes, { min: 1, max: 5000, unit: 'nodes' });
     wholeNumber(this, 'minNodes', props.minNodes ?? 0, { min: 0, max: 5000, unit: 'nodes' });

@@ -2,7 +2,7 @@ import { Annotations } from 'cdktf';
 import { Construct } from 'constructs';
 import type { Accelerator } from './accelerators';
 import type { Capacity } from './capacity';
-import { wholeNumber } from './checks';
+import { freeId, wholeNumber } from './checks';
 import type { DeploymentCheck, EgressRule, INodePool, IWorkloadIdentity, StoreBinding } from './cloud';
 import { expectCloud } from './cloud';
 import { imageMissing, modelMissing } from './errors';
@@ -114,7 +114,7 @@ export class InferenceEndpoint extends Construct {
    * the secret store or the monitoring that its keys or its scaling need
    */
   constructor(scope: Construct, id: string, props: InferenceEndpointProps) {
-    super(scope, id);
+    super(scope, freeId(scope, id));
     const { platform } = props;
     this.workloads = platform.workloadsFor(this);
     this.endpointName = legalName(KUBERNETES_NAMES.workload, [props.name ?? id], this);

@@ -3,7 +3,7 @@ import type { IConstruct } from 'constructs';
 import { Construct } from 'constructs';
 import { kueue } from './addons/kueue';
 import { metricsServer } from './addons/metrics-server';
-import { oneOf } from './checks';
+import { freeId, oneOf } from './checks';
 import type {
   Capability,
   IBackup,
@@ -95,7 +95,7 @@ export class LnmtPlatform extends Construct {
    * second platform in one stack, LNMT1013 when network or cluster is switched off
    */
   constructor(scope: Construct, id: string, props: LnmtPlatformProps) {
-    super(scope, id);
+    super(scope, freeId(scope, id));
     this.cloud = props.cloud;
     this.platformName = legalName({ maxLength: 24 }, [props.name ?? id], this);
     this.environment = oneOf(this, 'environment', props.environment ?? 'production', ENVIRONMENTS);

@@ -96,6 +96,7 @@ describe('messages of descriptions', () => {
       errors.twoPlatforms(scope, 'ml', 'ml/first'),
       'stack ml already holds a platform; got a second one beside ml/first; allowed: one platform a stack',
     ],
+    ['LNMT1020', errors.takenId(scope, 'digits'), 'id "digits" is taken; got a second "digits" in'],
     [
       'LNMT1013',
       errors.blockSwitchedOff(scope, 'modelStore', 'endpoint digits'),

@@ -136,6 +136,25 @@ const descriptions: readonly Refused[] = [
     build: (app) => serve(app, aws(), { resources: PodResources.of({ cpu: '500', memory: '1Gi' }) }),
   },
   {
+    title: 'two endpoints with one id',
+    code: 'LNMT1020',
+    names: ['"digits" is taken', 'a-workloads', 'another id'],
+    build: (app) => {
+      const { workloads, platform } = twoStacks(app, aws(), {}, 'a');
+      new InferenceEndpoint(workloads, 'digits', { platform, model, auth, images });
+      new InferenceEndpoint(workloads, 'digits', { platform, model, auth, images });
+    },
+  },
+  {
+    title: 'two stacks with one id',
+    code: 'LNMT1020',
+    names: ['"one" is taken', 'the app'],
+    build: (app) => {
+      new LnmtStack(app, 'one');
+      new LnmtStack(app, 'one');
+    },
+  },
+  {
     title: 'two platforms in one infrastructure stack',
     code: 'LNMT1012',
     names: ['stack one', 'one/first', 'another TerraformStack'],
