@@ -70,6 +70,8 @@ export interface InferenceEndpointProps {
   readonly modelCacheGiB?: number;
   /** @default - 'cuda' with an accelerator, else 'cpu' */
   readonly executionProvider?: ExecutionProvider;
+  /** Leaves operators that the GPU provider lacks to the CPU, in the place of refusing the model. @default false */
+  readonly allowCpuFallback?: boolean;
   /** Serves gRPC beside HTTP, over the same models and with the same access. @default false */
   readonly grpc?: boolean;
   /** Further environment variables that are not secret. @default {} */
@@ -229,6 +231,7 @@ export class InferenceEndpoint extends Construct {
       image: images.reference(this, 'inference', flavour, platform.registry),
       imageFlavour: flavour,
       executionProvider: provider,
+      allowCpuFallback: props.allowCpuFallback,
       model: { name: props.model.name, version: props.model.version },
       storeUri,
       env: { ...binding.env, ...props.env },

@@ -24,6 +24,7 @@ export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps
     jwtScopesClaim: props.auth.jwt?.scopesClaim,
     apiKeysDir: props.auth.secret ? VOLUMES.apiKeys : undefined,
     executionProvider: executionProviderOf(scope, props),
+    allowCpuFallback: props.allowCpuFallback ? 'true' : undefined,
     drainDelay: String(SHUTDOWN.drainDelay),
     grace: String(SHUTDOWN.grace),
   });

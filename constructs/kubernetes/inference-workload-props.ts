@@ -85,6 +85,8 @@ export interface InferenceWorkloadProps {
   readonly modelCacheGiB?: number;
   /** @default - 'cuda' with an accelerator, else 'cpu' */
   readonly executionProvider?: ExecutionProvider;
+  /** Leaves operators that the GPU provider lacks to the CPU, in the place of refusing the model. @default false */
+  readonly allowCpuFallback?: boolean;
   /** Serves gRPC beside HTTP. @default false */
   readonly grpc?: boolean;
   /** How often probes ask. @default - see {@link ProbeIntervals} */

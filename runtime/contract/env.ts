@@ -334,6 +334,20 @@ export const INFERENCE_ENV = {
     doc: 'ONNX Runtime execution provider. Never replaced silently.',
     default: 'cpu',
   },
+  gpuIndex: {
+    name: 'LNMT_GPU_INDEX',
+    kind: 'integer',
+    doc: 'GPU that models run on, counted among those that the process sees; for cuda and tensorrt.',
+    default: '0',
+    min: 0,
+    max: 63,
+  },
+  allowCpuFallback: {
+    name: 'LNMT_ALLOW_CPU_FALLBACK',
+    kind: 'boolean',
+    doc: 'Whether a GPU provider may leave operators that it lacks to the CPU. Otherwise such a model is refused.',
+    default: 'false',
+  },
   drainDelay: {
     name: 'LNMT_DRAIN_DELAY_SECONDS',
     kind: 'duration',

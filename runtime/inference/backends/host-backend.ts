@@ -194,7 +194,9 @@ export class HostBackend implements Backend {
     this.takes = { lanes, maxRows };
     this.watch(host);
     this.ready = true;
-    this.options.log.info({ pid: host.pid, threads, ...this.takes, memory: enforcement }, 'model host ready');
+    const { executionProvider: provider, allowCpuFallback } = this.options.onnx;
+    const runs = { provider, allowCpuFallback, threads, ...this.takes, memory: enforcement };
+    this.options.log.info({ pid: host.pid, ...runs }, 'model host ready');
     return signature;
   }
 

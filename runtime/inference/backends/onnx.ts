@@ -5,9 +5,16 @@ import { aligned } from '../tensors/tensor';
 import type { Datatype, Tensor, TensorSpec } from '../tensors/tensor';
 import type { Backend, Capacity, ModelSignature } from './backend';
 
+/** What onnxruntime computes on. */
+export type ExecutionProvider = 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
+
 /** How onnxruntime runs a model. */
 export interface OnnxOptions {
-  readonly executionProvider: 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
+  readonly executionProvider: ExecutionProvider;
+  /** GPU of cuda and tensorrt, counted among those that the process sees. @default 0 */
+  readonly gpuIndex?: number;
+  /** Whether a GPU provider may leave operators that it lacks to the CPU. @default false */
+  readonly allowCpuFallback?: boolean;
   /** Threads that one run may use; 0 lets onnxruntime choose. */
   readonly threads: number;
 }
@@ -85,6 +92,33 @@ function fromOrt(name: string, datatype: Datatype, value: OrtTensor): Tensor {
   return { name, datatype, shape: value.dims, data: bytes };
 }
 
+type Providers = NonNullable<InferenceSession.SessionOptions['executionProviders']>;
+
+/** The provider that was asked for, alone unless the CPU may help out. */
+function providersOf({ executionProvider, gpuIndex = 0, allowCpuFallback = false }: OnnxOptions): Providers {
+  const onNvidia = executionProvider === 'cuda' || executionProvider === 'tensorrt';
+  const provider = onNvidia ? { name: executionProvider, deviceId: gpuIndex } : executionProvider;
+  return executionProvider !== 'cpu' && allowCpuFallback ? [provider, 'cpu'] : [provider];
+}
+
+function sessionOptions(options: OnnxOptions): InferenceSession.SessionOptions {
+  const { executionProvider, threads, allowCpuFallback = false } = options;
+  return {
+    executionProviders: providersOf(options),
+    // Its own lines hold values of requests; what matters comes back as an error.
+    logSeverityLevel: 4,
+    ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
+    extra: {
+      session: {
+        // Threads that spin while they wait take the cores from the process that answers requests.
+        intra_op: { allow_spinning: '0' },
+        // Otherwise onnxruntime runs on the CPU what the provider cannot, without a word.
+        ...(executionProvider !== 'cpu' && !allowCpuFallback ? { disable_cpu_ep_fallback: '1' } : {}),
+      },
+    },
+  };
+}
+
 /** Runs ONNX graphs in this thread, which is blocked meanwhile: for a model host, never for a process with sockets. */
 export class OnnxBackend implements Backend {
   /** What the model takes and gives, once it is loaded. */
@@ -95,23 +129,8 @@ export class OnnxBackend implements Backend {
   constructor(private readonly options: OnnxOptions) {}
 
   async load(file: string): Promise<ModelSignature> {
-    const { executionProvider, threads } = this.options;
-    const onGpu = executionProvider !== 'cpu';
     try {
-      this.session = await InferenceSession.create(file, {
-        executionProviders: [executionProvider],
-        // Its own lines hold values of requests; what matters comes back as an error.
-        logSeverityLevel: 4,
-        ...(threads > 0 ? { intraOpNumThreads: threads } : {}),
-        extra: {
-          session: {
-            // Threads that spin while they wait take the cores from the process that answers requests.
-            intra_op: { allow_spinning: '0' },
-            // Otherwise onnxruntime runs on the CPU what the provider cannot, without a word.
-            ...(onGpu ? { disable_cpu_ep_fallback: '1' } : {}),
-          },
-        },
-      });
+      this.session = await InferenceSession.create(file, sessionOptions(this.options));
     } catch (error) {
       throw new ModelError('LNMT8306', error instanceof Error ? error.message : String(error), false, error);
     }

@@ -382,6 +382,16 @@ describe('late-bound values', () => {
   });
 });
 
+describe('what the server is told about its hardware', () => {
+  const dataOf = (props: Partial<InferenceWorkloadProps>): unknown =>
+    at(objectOf(workload(props), 'ConfigMap'), 'data');
+
+  test('nothing about a fallback, unless the CPU may help a GPU out', () => {
+    expect(dataOf({ accelerator: GPU })).not.toHaveProperty('LNMT_ALLOW_CPU_FALLBACK');
+    expect(dataOf({ accelerator: GPU, allowCpuFallback: true })).toHaveProperty('LNMT_ALLOW_CPU_FALLBACK', 'true');
+  });
+});
+
 describe('labels', () => {
   test('a model name that is no label value is made one', () => {
     const name = 'a'.repeat(100);

@@ -192,10 +192,17 @@ describe('a model host', () => {
     expect(env).toEqual({ PATH: '/bin', CUDA_PATH: '/c', ORT_DISABLE_TELEMETRY: '1' });
   });
 
-  it('refuses an execution provider that is absent, and never takes another in its place', async () => {
-    const onnx = { executionProvider: 'cuda', threads: 1 } as const;
-    const host = hostCommand(process.execPath, process.env);
-    backend = new HostBackend({ host, onnx, runTimeout: 30, log });
-    await expect(backend.load(modelFile('FP32'))).rejects.toThrow(/^LNMT8306/);
-  });
+  it.each([
+    ['cuda', false],
+    ['cuda', true],
+    ['tensorrt', true],
+  ] as const)(
+    'refuses %s where it is absent, and never takes another in its place (CPU may help: %s)',
+    async (executionProvider, allowCpuFallback) => {
+      const onnx = { executionProvider, threads: 1, gpuIndex: 1, allowCpuFallback };
+      const host = hostCommand(process.execPath, process.env);
+      backend = new HostBackend({ host, onnx, runTimeout: 30, log });
+      await expect(backend.load(modelFile('FP32'))).rejects.toThrow(/^LNMT8306/);
+    },
+  );
 });
