@@ -221,17 +221,16 @@ export class InferenceEndpoint extends Construct {
     binding: StoreBinding,
   ): InferenceWorkloadProps {
     const { platform, accelerator } = props;
-    const provider = providerOf(props);
     const flavour = flavourOf(props);
     const images = platform.require(this, 'images', props.images ?? platform.images, 'an inference endpoint');
     return {
+      ...passedOn(props),
       name: this.endpointName,
       namespace: this.namespace,
       platform: platform.platformName,
       image: images.reference(this, 'inference', flavour, platform.registry),
       imageFlavour: flavour,
-      executionProvider: provider,
-      allowCpuFallback: props.allowCpuFallback,
+      executionProvider: providerOf(props),
       model: { name: props.model.name, version: props.model.version },
       storeUri,
       env: { ...binding.env, ...props.env },
@@ -239,24 +238,37 @@ export class InferenceEndpoint extends Construct {
       serviceAccount: { name: this.endpointName, annotations: this.identity.serviceAccountAnnotations },
       podLabels: this.identity.podLabels,
       scaling: this.scaling,
-      resources: props.resources,
       accelerator: accelerator && { resourceName: accelerator.resourceName, count: props.gpus ?? 1 },
       placement: this.nodes?.placement,
-      spread: props.spread,
-      rollout: props.rollout,
-      auth: props.auth,
       secretStore: platform.secretStore,
       egress: [...platform.cloud.security.egress, ...binding.egress, ...(props.egress ?? [])],
-      ingressFrom: props.ingressFrom,
       scraperNamespace: platform.monitoring?.scraperNamespace,
-      startupSeconds: props.startupSeconds,
-      modelCacheGiB: props.modelCacheGiB,
-      grpc: props.grpc,
-      probes: props.probes,
-      priorityClassName: props.priorityClassName,
     };
   }
 }
+
+/** What an endpoint says of its workload in the same words. */
+function passedOn(props: InferenceEndpointProps): Pick<InferenceWorkloadProps, PassedOn> {
+  const { allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB } = props;
+  const { grpc, probes, priorityClassName } = props;
+  return {
+    ...{ allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB },
+    ...{ grpc, probes, priorityClassName },
+  };
+}
+
+type PassedOn =
+  | 'allowCpuFallback'
+  | 'resources'
+  | 'spread'
+  | 'rollout'
+  | 'auth'
+  | 'ingressFrom'
+  | 'startupSeconds'
+  | 'modelCacheGiB'
+  | 'grpc'
+  | 'probes'
+  | 'priorityClassName';
 
 function providerOf(props: InferenceEndpointProps): ExecutionProvider {
   return props.executionProvider ?? (props.accelerator === undefined ? 'cpu' : 'cuda');

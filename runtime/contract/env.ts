@@ -37,7 +37,7 @@ export const INFERENCE_ENV = {
   modelUri: {
     name: 'LNMT_MODEL_URI',
     kind: 'string',
-    doc: 'Store of that model, as `<name>/<version>/model.onnx`: `file:///dir`, `s3://`, `gs://`, `az://` or `https://`.',
+    doc: 'Store of that model, as `<name>/<version>/model.onnx`: `file:///dir`, `s3://`, `gs://`, `az://`, `oci://` or `https://`.',
     optional: true,
   },
   modelsFile: {
@@ -77,6 +77,12 @@ export const INFERENCE_ENV = {
     name: 'LNMT_MODEL_TOKEN',
     kind: 'string',
     doc: 'Bearer token for a store behind HTTPS.',
+    optional: true,
+  },
+  registryAuthFile: {
+    name: 'LNMT_REGISTRY_AUTH_FILE',
+    kind: 'string',
+    doc: 'Configuration file of Docker with credentials of the registry that holds models.',
     optional: true,
   },
   modelCacheDir: {

@@ -7,6 +7,7 @@ import type { Source } from './sources';
 /** Literals of others that look like ours, with the reason. */
 const OTHERS: Readonly<Record<string, string>> = {
   'constructs/onprem/object-storage.ts 8080': 'pods of the object gateway of Rook listen there',
+  'runtime/inference/models/oci-store.ts /v2': 'registries of images answer below that path',
 };
 
 const outside = sources('constructs', 'stacks', 'runtime').filter(({ file }) => !file.startsWith('runtime/contract/'));

@@ -10,12 +10,13 @@ export type StoreLocation =
 export type ModelLocation =
   | StoreLocation
   | { readonly kind: 'http'; readonly url: string }
+  | { readonly kind: 'oci'; readonly url: string }
   | { readonly kind: 'gcs'; readonly bucket: string; readonly prefix: string }
   | { readonly kind: 'azure'; readonly account: string; readonly container: string; readonly prefix: string };
 
 /** Forms of a URI, for messages. */
 export const URI_FORMS =
-  'file:///dir, s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix or https://host/path';
+  'file:///dir, s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix, oci://registry/path or https://host/path';
 
 const trimmed = (path: string): string => path.replace(/^\/+|\/+$/g, '');
 
@@ -41,6 +42,11 @@ export function parseModelUri(uri: string): ModelLocation | undefined {
     case 'http:':
       // Without TLS whoever is on the way chooses the model.
       return isLoopback(url.hostname) ? { kind: 'http', url: url.href } : undefined;
+    case 'oci:': {
+      // Registries speak TLS; one on this machine may not.
+      const scheme = isLoopback(url.hostname) ? 'http' : 'https';
+      return { kind: 'oci', url: `${scheme}://${url.host}/${trimmed(url.pathname)}` };
+    }
     case 'gs:':
       return { kind: 'gcs', bucket: url.hostname, prefix: trimmed(url.pathname) };
     case 'az:': {

@@ -5,6 +5,7 @@ import { FileStore } from './file-store';
 import { GcsStore } from './gcs-store';
 import { HttpStore } from './http-store';
 import type { ModelLocation } from './location';
+import { OciStore } from './oci-store';
 import { S3Store } from './s3-store';
 import type { ModelStore } from './store';
 
@@ -12,7 +13,7 @@ import type { ModelStore } from './store';
 export type StoreSettings = Partial<
   Pick<
     EnvValues<typeof INFERENCE_ENV>,
-    's3Endpoint' | 's3Region' | 'gcsEndpoint' | 'azureEndpoint' | 'azureAccountKey' | 'modelToken'
+    'registryAuthFile' | 's3Endpoint' | 's3Region' | 'gcsEndpoint' | 'azureEndpoint' | 'azureAccountKey' | 'modelToken'
   >
 >;
 
@@ -31,6 +32,8 @@ export function openStore(location: ModelLocation, settings: StoreSettings): Mod
         endpoint: settings.azureEndpoint,
         accountKey: settings.azureAccountKey,
       });
+    case 'oci':
+      return new OciStore({ url: location.url, authFile: settings.registryAuthFile });
     case 'http': {
       const { modelToken } = settings;
       return new HttpStore(new URL(location.url), modelToken ? { authorization: `Bearer ${modelToken}` } : {});

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AzureStore } from '../../../../runtime/inference/models/azure-store';
 import { GcsStore } from '../../../../runtime/inference/models/gcs-store';
-import { HttpStore, isForbidden } from '../../../../runtime/inference/models/http-store';
+import { isForbidden } from '../../../../runtime/inference/models/guarded-http';
+import { HttpStore } from '../../../../runtime/inference/models/http-store';
 import { parseModelUri } from '../../../../runtime/inference/models/location';
 import { openStore } from '../../../../runtime/inference/models/open-store';
 import type { ModelStore } from '../../../../runtime/inference/models/store';
@@ -232,16 +233,23 @@ describe('the URI of a repository', () => {
   it.each([
     ['gs://bucket/a/b/', { kind: 'gcs', bucket: 'bucket', prefix: 'a/b' }],
     ['az://account/container/a', { kind: 'azure', account: 'account', container: 'container', prefix: 'a' }],
+    ['oci://host/ml/models/', { kind: 'oci', url: 'https://host/ml/models' }],
+    ['oci://127.0.0.1:5000/ml', { kind: 'oci', url: 'http://127.0.0.1:5000/ml' }],
     ['https://host/models', { kind: 'http', url: 'https://host/models' }],
     ['http://127.0.0.1:8000/', { kind: 'http', url: 'http://127.0.0.1:8000/' }],
   ])('%s is understood', (uri, location) => {
     expect(parseModelUri(uri)).toEqual(location);
   });
 
-  it.each(['http://example.com/', 'https://user:secret@host/', 'https://host/?x', 'az://account', 'oci://host/x', 'x'])(
-    'refuses %s',
-    (uri) => {
-      expect(parseModelUri(uri)).toBeUndefined();
-    },
-  );
+  it.each([
+    'http://example.com/',
+    'https://user:secret@host/',
+    'https://host/?x',
+    'az://account',
+    'oci://user:secret@host/x',
+    'ftp://host/x',
+    'x',
+  ])('refuses %s', (uri) => {
+    expect(parseModelUri(uri)).toBeUndefined();
+  });
 });

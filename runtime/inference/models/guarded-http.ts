@@ -1,0 +1,144 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP } from 'node:net';
+import dns from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { ModelError } from '../errors';
+
+const SILENCE_MS = 30_000;
+const REDIRECTS = 3;
+
+/** Addresses at which machines keep credentials: never a model store. */
+const METADATA = new BlockList();
+METADATA.addSubnet('169.254.0.0', 16);
+METADATA.addSubnet('fe80::', 10, 'ipv6');
+METADATA.addAddress('fd00:ec2::254', 'ipv6');
+METADATA.addAddress('100.100.100.200');
+
+/** Networks that a store outside them must not lead into. */
+const PRIVATE = new BlockList();
+for (const [net, bits] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+] as const) {
+  PRIVATE.addSubnet(net, bits);
+}
+PRIVATE.addAddress('::1', 'ipv6');
+PRIVATE.addSubnet('fc00::', 7, 'ipv6');
+
+const holds = (list: BlockList, address: string): boolean => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
+/** What a connection may lead to. */
+export interface Reach {
+  /** False where an address of a private network would be a way around. */
+  readonly privateAllowed: boolean;
+}
+
+/** True for an address that is not connected to. Addresses of the form ::ffff:a.b.c.d are checked as a.b.c.d. */
+export function isForbidden(address: string, { privateAllowed }: Reach): boolean {
+  return holds(METADATA, address) || (!privateAllowed && holds(PRIVATE, address));
+}
+
+/** Looks a name up and gives only addresses that may be connected to; the one that is checked is the one that is used. */
+function guardedLookup(reach: Reach): LookupFunction {
+  return (hostname, options, callback) => {
+    dns.lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      const bad = error === null && addresses.some(({ address }) => isForbidden(address, reach));
+      const failure =
+        error ?? (bad ? Object.assign(new Error('the address is not allowed'), { code: 'EACCES' }) : null);
+      const [first] = addresses ?? [];
+      if (failure || first === undefined) callback(failure ?? new Error('no address'), '', 4);
+      else if (options.all) callback(null, addresses);
+      else callback(null, first.address, first.family);
+    });
+  };
+}
+
+/** What is asked for beside the place. */
+export interface Question {
+  /** Byte to begin at. @default 0 */
+  readonly start?: number;
+  /** Headers for every host that the answer is looked for at. @default - none */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Headers for the host of the store alone, such as its credentials. @default - none */
+  readonly homeHeaders?: Readonly<Record<string, string>>;
+  /** Name of what is asked for, for messages. */
+  readonly file: string;
+}
+
+/** Gets files over HTTP from one host and from where it redirects to, and from nowhere that would be a way around. */
+export class GuardedHttp {
+  constructor(
+    /** URL of the store. */
+    private readonly home: URL,
+  ) {}
+
+  /**
+   * The answer at a URL or at where it redirects to, whatever its status is.
+   *
+   * @throws ModelError LNMT8304 for a place that is not allowed, too many redirects, or no answer
+   */
+  async get(first: URL, question: Question): Promise<IncomingMessage> {
+    let url = first;
+    for (let hops = 0; hops <= REDIRECTS; hops += 1) {
+      const answer = await this.ask(url, question);
+      const { statusCode: status = 0 } = answer;
+      const { location } = answer.headers;
+      if (status < 300 || status >= 400 || location === undefined) return answer;
+      answer.resume();
+      url = this.follow(url, location, question.file);
+    }
+    throw new ModelError('LNMT8304', `${question.file}: more than ${REDIRECTS} redirects`);
+  }
+
+  private follow(from: URL, location: string, file: string): URL {
+    const next = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+    const safe = next !== undefined && (next.protocol === 'https:' || next.protocol === this.home.protocol);
+    if (!safe || next.username !== '' || next.password !== '') {
+      throw new ModelError('LNMT8304', `${file}: the store redirects to a place that is not allowed`);
+    }
+    return next;
+  }
+
+  private ask(url: URL, { start = 0, headers, homeHeaders, file }: Question): Promise<IncomingMessage> {
+    const sameHost = url.host === this.home.host;
+    const reach: Reach = { privateAllowed: sameHost };
+    const literal = url.hostname.replace(/^\[|\]$/g, '');
+    if (isIP(literal) !== 0 && isForbidden(literal, reach)) {
+      throw new ModelError('LNMT8304', `${file}: the address ${literal} is not allowed`);
+    }
+    const sent = {
+      'accept-encoding': 'identity',
+      ...headers,
+      // Credentials are for the host that they were given for.
+      ...(sameHost ? homeHeaders : {}),
+      ...(start > 0 ? { range: `bytes=${start}-` } : {}),
+    };
+    const get: typeof http.get = url.protocol === 'https:' ? https.get : http.get;
+    return new Promise((resolve, reject) => {
+      const request = get(url, { headers: sent, timeout: SILENCE_MS, lookup: guardedLookup(reach) }, resolve);
+      request.once('timeout', () => request.destroy(new Error('silence')));
+      request.once('error', (error) => reject(new ModelError('LNMT8304', `${file}: ${error.message}`, true, error)));
+    });
+  }
+}
+
+/**
+ * The body of an answer that has it whole, or from the byte on that was asked for.
+ *
+ * @throws ModelError LNMT8301 where there is no such file, LNMT8304 for any other answer
+ */
+export function bodyOf(answer: IncomingMessage, { start = 0, file }: Question): IncomingMessage {
+  const { statusCode: status = 0 } = answer;
+  if (status === (start > 0 ? 206 : 200)) return answer;
+  answer.resume();
+  // A store that ignores ranges answers with everything; that is no answer to this question.
+  if (status === 200) throw new ModelError('LNMT8304', `${file}: the store cannot resume`, true);
+  if (status === 404 || status === 410) throw new ModelError('LNMT8301', `no file ${file}`);
+  throw new ModelError('LNMT8304', `${file}: status ${status}`, status === 429 || status >= 500);
+}

@@ -1,0 +1,118 @@
+import fs from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import { ModelError } from '../errors';
+import { bodyOf } from './guarded-http';
+import type { GuardedHttp } from './guarded-http';
+
+/** Longest answer of a token service, in bytes. */
+const MAX_ANSWER_BYTES = 1 << 16;
+/** Seconds that a token holds where its service does not say, and that are left over at its end. */
+const LIFE = { default: 60, reserve: 10 } as const;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const objectOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
+
+/**
+ * The value of an `Authorization` header for a host, from a configuration file of Docker; undefined where it has none.
+ *
+ * @throws ModelError LNMT8304 for a file that cannot be read
+ */
+export function storedCredential(file: string | undefined, host: string): string | undefined {
+  if (file === undefined) return undefined;
+  let document: unknown;
+  try {
+    document = JSON.parse(fs.readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new ModelError('LNMT8304', 'the file with credentials of the registry is not readable JSON', false, error);
+  }
+  const { auth } = objectOf(objectOf(objectOf(document)['auths'])[host]);
+  return typeof auth === 'string' && auth !== '' ? `Basic ${auth}` : undefined;
+}
+
+/**
+ * True for a host name that a credential of the registry may be sent to: the registry itself, a sibling as
+ * `auth.example.com` is of `registry.example.com`, or their parent. The realm is only the word of a registry.
+ */
+export function isTokenHost(host: string, registry: string): boolean {
+  if (host === registry) return true;
+  if (isIP(host) !== 0 || isIP(registry) !== 0) return false;
+  const parentOf = (name: string): string => name.split('.').slice(1).join('.');
+  const parent = parentOf(registry);
+  return parent.includes('.') && (host === parent || parentOf(host) === parent);
+}
+
+/** What a registry demands of those who have no token yet. @see https://distribution.github.io/distribution/spec/auth/token/ */
+interface Challenge {
+  readonly realm: URL;
+  readonly service: string | undefined;
+  readonly scope: string | undefined;
+}
+
+function challengeOf(answer: IncomingMessage, home: URL): Challenge | undefined {
+  const header = answer.headers['www-authenticate'];
+  if (header === undefined || !/^bearer /i.test(header)) return undefined;
+  const parameters = new Map([...header.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value]));
+  const realm = parameters.get('realm') ?? '';
+  if (!URL.canParse(realm)) return undefined;
+  const url = new URL(realm);
+  if (url.protocol !== 'https:' && url.protocol !== home.protocol) return undefined;
+  return { realm: url, service: parameters.get('service'), scope: parameters.get('scope') };
+}
+
+async function textOf(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER_BYTES) throw new ModelError('LNMT8304', 'the token service answers without end');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+interface Token {
+  readonly header: string;
+  /** Milliseconds of the clock after which it is of no use. */
+  readonly until: number;
+}
+
+/** Who the server is to a registry: the credential that it was given, or what the token service gives for it. */
+export class RegistryAccess {
+  private token: Token | undefined;
+
+  constructor(
+    private readonly home: URL,
+    private readonly http: GuardedHttp,
+    private readonly credential: string | undefined,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /** Headers for the registry itself. */
+  headers(): Readonly<Record<string, string>> {
+    if (this.token !== undefined && this.token.until > this.now()) return { authorization: this.token.header };
+    return this.credential === undefined ? {} : { authorization: this.credential };
+  }
+
+  /** Does what a refusal asks for; false where there is nothing left to try. @throws ModelError */
+  async answerTo(refusal: IncomingMessage): Promise<boolean> {
+    const challenge = challengeOf(refusal, this.home);
+    if (challenge === undefined || (this.token !== undefined && this.token.until > this.now())) return false;
+    this.token = await this.ask(challenge);
+    return true;
+  }
+
+  private async ask({ realm, service, scope }: Challenge): Promise<Token> {
+    if (service !== undefined) realm.searchParams.set('service', service);
+    if (scope !== undefined) realm.searchParams.set('scope', scope);
+    const known = this.credential !== undefined && isTokenHost(realm.hostname, this.home.hostname);
+    const headers: Record<string, string> = known ? { authorization: this.credential ?? '' } : {};
+    const question = { file: 'a token of the registry', headers };
+    const body = objectOf(JSON.parse(await textOf(bodyOf(await this.http.get(realm, question), question))));
+    const token = body['token'] ?? body['access_token'];
+    if (typeof token !== 'string') throw new ModelError('LNMT8304', 'the token service gives no token');
+    const seconds = typeof body['expires_in'] === 'number' ? body['expires_in'] : LIFE.default;
+    return { header: `Bearer ${token}`, until: this.now() + Math.max(1, seconds - LIFE.reserve) * 1000 };
+  }
+}

@@ -1,0 +1,252 @@
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import http from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { renderModelManifest } from '../../../../runtime/contract';
+import { ModelCache } from '../../../../runtime/inference/models/cache';
+import { isTokenHost, RegistryAccess, storedCredential } from '../../../../runtime/inference/models/oci-auth';
+import { GuardedHttp } from '../../../../runtime/inference/models/guarded-http';
+import { OciStore } from '../../../../runtime/inference/models/oci-store';
+import { Repository } from '../../../../runtime/inference/models/repository';
+import type { ModelStore } from '../../../../runtime/inference/models/store';
+import { temporaryFolder } from '../../support/temporary';
+import { identityModel } from '../../support/models';
+
+const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
+const TITLE = 'org.opencontainers.image.title';
+
+interface Layer {
+  readonly title?: string;
+  readonly content: string | Uint8Array;
+  readonly more?: Readonly<Record<string, unknown>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** A registry as the distribution specification describes it: tags, manifests, blobs behind a redirect, tokens. */
+class MockRegistry {
+  readonly artifacts = new Map<string, Layer[]>();
+  readonly asked: string[] = [];
+  /** Who may read; everybody when absent. */
+  credential: string | undefined;
+  /** Seconds that a token holds. */
+  life: number | undefined = 300;
+  base = '';
+  private readonly server = http.createServer((request, response) => this.answer(request, response));
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    this.base = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  close(): void {
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+
+  private answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? '', this.base);
+    this.asked.push(`${url.pathname} ${request.headers.authorization ?? '-'}`);
+    if (url.pathname === '/token') return this.token(request, response, url);
+    if (url.pathname.startsWith('/bytes/')) return this.bytes(request, response, url.pathname.slice(7));
+    if (this.credential !== undefined && request.headers.authorization !== 'Bearer good') {
+      const challenge = `Bearer realm="${this.base}/token",service="reg",scope="repository:ml/digits:pull"`;
+      return void response.writeHead(401, { 'www-authenticate': challenge }).end();
+    }
+    const [, name = '', kind, reference = ''] = /^\/v2\/(.+)\/(tags|manifests|blobs)\/(.+)$/.exec(url.pathname) ?? [];
+    if (kind === 'tags') return this.tags(response, name);
+    if (kind === 'manifests') return this.manifest(response, `${name}:${reference}`);
+    if (kind === 'blobs') return void response.writeHead(307, { location: `/bytes/${reference}` }).end();
+    response.writeHead(404).end();
+  }
+
+  private token(request: IncomingMessage, response: ServerResponse, url: URL): void {
+    const known = request.headers.authorization === this.credential && url.searchParams.get('service') === 'reg';
+    if (!known) return void response.writeHead(401).end();
+    response.end(JSON.stringify({ token: 'good', ...(this.life === undefined ? {} : { expires_in: this.life }) }));
+  }
+
+  private tags(response: ServerResponse, name: string): void {
+    const tags = [...this.artifacts.keys()].filter((key) => key.startsWith(`${name}:`)).map((key) => key.split(':')[1]);
+    if (tags.length === 0) response.writeHead(404);
+    response.end(JSON.stringify({ name, tags }));
+  }
+
+  private manifest(response: ServerResponse, key: string): void {
+    const layers = this.artifacts.get(key)?.map(({ title, content, more, annotations }) => ({
+      mediaType: 'application/octet-stream',
+      digest: `sha256:${sha256(content)}`,
+      size: content.length,
+      ...(title === undefined ? {} : { annotations: { [TITLE]: title, ...annotations } }),
+      ...more,
+    }));
+    if (layers === undefined) return void response.writeHead(404).end('{"errors":[]}');
+    response.end(JSON.stringify({ schemaVersion: 2, layers }));
+  }
+
+  private bytes(request: IncomingMessage, response: ServerResponse, digest: string): void {
+    const all = [...this.artifacts.values()].flat().find(({ content }) => `sha256:${sha256(content)}` === digest);
+    if (all === undefined) return void response.writeHead(404).end();
+    const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    response.writeHead(start > 0 ? 206 : 200).end(Buffer.from(all.content).subarray(start));
+  }
+}
+
+let registry: MockRegistry;
+
+beforeEach(async () => {
+  registry = new MockRegistry();
+  await registry.listen();
+});
+
+afterEach(() => registry.close());
+
+const open = (authFile?: string): OciStore => new OciStore({ url: `${registry.base}/ml`, authFile });
+
+async function text(store: ModelStore, file: string, start?: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of (await store.open(file, start)) as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+function authFile(auths: Readonly<Record<string, unknown>>): string {
+  const file = path.join(temporaryFolder(), 'config.json');
+  fs.writeFileSync(file, JSON.stringify({ auths }));
+  return file;
+}
+
+describe('a store in a registry', () => {
+  const graph: Layer = { title: 'model.onnx', content: '0123456789' };
+
+  beforeEach(() => registry.artifacts.set('ml/digits:3', [graph, { title: 'vocabulary.txt', content: 'a' }]));
+
+  it('is read by path, from the beginning and from the middle', async () => {
+    expect(await text(open(), 'digits/3/model.onnx')).toBe('0123456789');
+    expect(await text(open(), 'digits/3/model.onnx', 4)).toBe('456789');
+  });
+
+  it('has a manifest from the digests of the layers where the artifact has none', async () => {
+    const rows = [
+      { path: 'model.onnx', sha256: sha256('0123456789'), bytes: 10 },
+      { path: 'vocabulary.txt', sha256: sha256('a'), bytes: 1 },
+    ];
+    expect(await text(open(), 'digits/3/manifest.json')).toBe(renderModelManifest(rows));
+    registry.artifacts.set('ml/digits:3', [graph, { title: 'manifest.json', content: 'own' }]);
+    expect(await text(open(), 'digits/3/manifest.json')).toBe('own');
+  });
+
+  it('is listed by tags and layers, and not beyond', async () => {
+    registry.artifacts.set('ml/digits:4', [graph]);
+    expect(await open().list('digits')).toEqual([{ name: '3' }, { name: '4' }]);
+    expect((await open().list('digits/3')).map(({ name }) => name)).toEqual([
+      'model.onnx',
+      'vocabulary.txt',
+      'manifest.json',
+    ]);
+    expect(await open().list('unknown')).toEqual([]);
+    await expect(open().list('')).rejects.toMatchObject({ code: 'LNMT8309' });
+  });
+
+  it.each(['digits/9/model.onnx', 'digits/3/no', 'digits/config.json', 'other/1/model.onnx'])(
+    'says that %s is absent',
+    async (file) => {
+      await expect(open().open(file)).rejects.toMatchObject({ code: 'LNMT8301', retryable: false });
+    },
+  );
+
+  it.each<[string, Layer]>([
+    ['a title that leads elsewhere', { title: '../x', content: 'x' }],
+    ['a title that is absolute', { title: '/etc/passwd', content: 'x' }],
+    ['a digest of another kind', { title: 'x', content: 'x', more: { digest: `sha512:${'0'.repeat(128)}` } }],
+    ['a size that is none', { title: 'x', content: 'x', more: { size: -0.5 } }],
+  ])('refuses %s', async (_title, layer) => {
+    registry.artifacts.set('ml/digits:3', [graph, layer]);
+    await expect(open().open('digits/3/model.onnx')).rejects.toMatchObject({ code: 'LNMT8302' });
+  });
+
+  it('passes over layers that are no files', async () => {
+    const folder: Layer = { title: 'd', content: 'tar', annotations: { 'io.deis.oras.content.unpack': 'true' } };
+    registry.artifacts.set('ml/digits:3', [{ content: '{}' }, folder, graph]);
+    expect((await open().list('digits/3')).map(({ name }) => name)).toEqual(['model.onnx', 'manifest.json']);
+  });
+
+  it('serves through the cache, verified, a model that was pushed without a manifest', async () => {
+    const content = identityModel('FP32');
+    registry.artifacts.set('ml/same:1', [{ title: 'model.onnx', content }]);
+    const repository = new Repository(open(), new ModelCache(open(), temporaryFolder(), { bare: true }));
+    expect(await repository.versions('same')).toEqual(['1']);
+    expect(await repository.settings('same')).toEqual({});
+    const model = await repository.obtain({ name: 'same', version: '1' });
+    expect(fs.readFileSync(model.file)).toEqual(Buffer.from(content));
+    expect(model).toMatchObject({ fetched: true, offline: false });
+  });
+});
+
+describe('a registry that asks who one is', () => {
+  beforeEach(() => {
+    registry.artifacts.set('ml/digits:3', [{ title: 'model.onnx', content: '0123456789' }]);
+    registry.credential = `Basic ${Buffer.from('me:secret').toString('base64')}`;
+  });
+
+  const own = (): string => authFile({ [new URL(registry.base).host]: { auth: registry.credential?.slice(6) } });
+
+  it('is answered with a token for the credential of its host, which is used again', async () => {
+    const store = open(own());
+    expect(await text(store, 'digits/3/model.onnx')).toBe('0123456789');
+    expect(await text(store, 'digits/3/model.onnx')).toBe('0123456789');
+    expect(registry.asked.filter((line) => line.startsWith('/token'))).toHaveLength(1);
+  });
+
+  it('refuses those who are not known', async () => {
+    await expect(open().open('digits/3/model.onnx')).rejects.toMatchObject({ code: 'LNMT8304' });
+    const other = authFile({ 'other.example.com': { auth: 'eA==' } });
+    await expect(open(other).open('digits/3/model.onnx')).rejects.toMatchObject({ code: 'LNMT8304' });
+  });
+
+  it('is asked for another token once the first is over', async () => {
+    let now = 0;
+    const home = new URL(registry.base);
+    registry.life = undefined;
+    const access = new RegistryAccess(home, new GuardedHttp(home), registry.credential, () => now);
+    const refusal = { headers: { 'www-authenticate': `Bearer realm="${registry.base}/token",service="reg"` } };
+    expect(await access.answerTo(refusal as IncomingMessage)).toBe(true);
+    expect(access.headers()).toEqual({ authorization: 'Bearer good' });
+    expect(await access.answerTo(refusal as IncomingMessage)).toBe(false);
+    now = 60_000;
+    expect(access.headers()).toEqual({ authorization: registry.credential });
+    expect(await access.answerTo(refusal as IncomingMessage)).toBe(true);
+  });
+
+  it.each(['Basic realm="x"', 'Bearer realm="not a url"', 'Bearer realm="ftp://127.0.0.1/"'])(
+    'is not followed when it says %s',
+    async (header) => {
+      const home = new URL(registry.base);
+      const access = new RegistryAccess(home, new GuardedHttp(home), undefined);
+      expect(await access.answerTo({ headers: { 'www-authenticate': header } } as IncomingMessage)).toBe(false);
+    },
+  );
+});
+
+describe('a credential of a registry', () => {
+  it.each([
+    ['registry.example.com', 'registry.example.com', true],
+    ['auth.docker.io', 'registry-1.docker.io', true],
+    ['gitlab.example.com', 'registry.gitlab.example.com', true],
+    ['evil.com', 'registry.example.com', false],
+    ['example.com.evil.com', 'registry.example.com', false],
+    ['a.com', 'b.com', false],
+    ['10.0.0.1', '11.0.0.1', false],
+  ])('goes to %s, asked by %s: %s', (host, home, trusted) => {
+    expect(isTokenHost(host, home)).toBe(trusted);
+  });
+
+  it('is read from a configuration file of Docker', () => {
+    const file = authFile({ 'r.example.com': { auth: 'bWU6eA==' }, 'empty.example.com': {} });
+    expect(storedCredential(file, 'r.example.com')).toBe('Basic bWU6eA==');
+    expect(storedCredential(file, 'empty.example.com')).toBeUndefined();
+    expect(storedCredential(undefined, 'r.example.com')).toBeUndefined();
+    expect(() => storedCredential('/nowhere', 'r.example.com')).toThrow(/LNMT8304.*not readable JSON/);
+  });
+});
