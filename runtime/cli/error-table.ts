@@ -113,6 +113,11 @@ export const CLI_ERRORS = {
     title: 'a name cannot be used',
     explanation: 'Names and versions of models stand in URLs, paths and labels; ids of API keys in logs.',
   },
+  LNMT6027: {
+    title: 'the signature does not fit the model',
+    explanation:
+      'model.sig beside the graph is pushed with the model, and covers every other file of it: model.onnx under that name, its data, its tokenizer. Servers that want signed models would refuse it. Sign the folder again, or take the signature away.',
+  },
   LNMT6026: {
     title: 'the bucket belongs to somebody else',
     explanation:

@@ -214,6 +214,15 @@ export function modelDataMissing(location: string, reason: string): CliError {
   });
 }
 
+/** The signature beside the model is not one over what is pushed. */
+export function signatureUnfit(reason: string): CliError {
+  return new CliError('LNMT6027', usage, {
+    what: `the signature beside the model does not fit it: ${reason}`,
+    allowed: 'a signature over every file that is pushed, and no other',
+    remedy: 'sign the folder again, or take the signature away',
+  });
+}
+
 /** A name that URLs, paths or logs refuse. */
 export function unusableIdentifier(what: string, value: string, pattern: RegExp): CliError {
   return new CliError('LNMT6025', usage, {

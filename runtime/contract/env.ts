@@ -91,6 +91,31 @@ export const INFERENCE_ENV = {
     doc: 'Folder for verified model files.',
     default: '/var/cache/lnmt/models',
   },
+  signaturePolicy: {
+    name: 'LNMT_SIGNATURE_POLICY',
+    kind: 'enum',
+    values: ['off', 'when-present', 'required'],
+    doc: 'Whether models must be signed: not looked at, held to a signature where there is one, or refused without.',
+    default: 'off',
+  },
+  signatureKeysFile: {
+    name: 'LNMT_SIGNATURE_KEYS_FILE',
+    kind: 'string',
+    doc: 'Public keys in PEM whose signatures of models are accepted.',
+    optional: true,
+  },
+  signatureCaFile: {
+    name: 'LNMT_SIGNATURE_CA_FILE',
+    kind: 'string',
+    doc: 'Certificates in PEM of authorities; signatures of models by holders of their certificates are accepted.',
+    optional: true,
+  },
+  signatureIdentities: {
+    name: 'LNMT_SIGNATURE_IDENTITIES',
+    kind: 'list',
+    doc: 'Signers with certificates who are accepted, by e-mail address, URI or host name; unset are all.',
+    optional: true,
+  },
   bindAddress: { name: 'LNMT_BIND_ADDRESS', kind: 'string', doc: 'Address to listen on.', default: '127.0.0.1' },
   httpPort: { name: 'LNMT_HTTP_PORT', kind: 'integer', doc: 'HTTP port.', default: '8080', min: 0, max: 65535 },
   metricsPort: {

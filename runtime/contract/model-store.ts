@@ -7,6 +7,10 @@ export const MODEL_STORE = {
   manifest: 'manifest.json',
   /** The graph; files that it refers to lie beside it. */
   model: 'model.onnx',
+  /** Requests and the answers that they must have, before the version is served. */
+  golden: 'golden.json',
+  /** Signature over all other files, as the OpenSSF model signing specification has it. */
+  signature: 'model.sig',
 } as const;
 
 /**

@@ -3,6 +3,7 @@ import { EnvError, readEnv } from '../shared/env';
 import type { EnvValues } from '../shared/env';
 import { accessProblems } from './access-config';
 import type { BatchSettings } from './batching/batcher';
+import { signatureProblems } from './signing/open';
 import type { TextLimits } from './text/model';
 import type { ModelLocation } from './models/location';
 import { chooseModels, missingModel } from './models-config';
@@ -35,7 +36,7 @@ function problemsOf(values: EnvValues<typeof INFERENCE_ENV>): string[] {
   if (!parseSizes(values.preferredBatchSizes ?? [])) {
     problems.push(`${INFERENCE_ENV.preferredBatchSizes.name} is not a list of sizes from 1 to 9999, such as 8,16`);
   }
-  problems.push(...accessProblems(values));
+  problems.push(...accessProblems(values), ...signatureProblems(values));
   return problems;
 }
 

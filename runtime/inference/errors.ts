@@ -144,6 +144,11 @@ export const MODEL_ERRORS = {
     explanation:
       'Clients of object stores are optional packages: install the one that the message names beside @lnmt/inference.',
   },
+  LNMT8312: {
+    title: 'the signature of the model is not accepted',
+    explanation:
+      'The signature policy of the server wants models to be signed, as the OpenSSF model signing specification describes it, by a key or a certificate that it trusts, and every file to be as it was signed. Sign the folder of the version and push it again with model.sig beside the graph.',
+  },
   LNMT8315: {
     title: 'the text files of the model are not valid',
     explanation:

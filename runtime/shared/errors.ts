@@ -133,6 +133,11 @@ export const START_ERRORS = {
     title: 'the TLS files cannot be used',
     explanation: 'Certificate chain, private key and client authorities are PEM files that the server may read.',
   },
+  LNMT8112: {
+    title: 'the keys that models are signed with cannot be used',
+    explanation:
+      'Public keys on the curves P-256, P-384 and P-521, or certificates of authorities, in PEM files that the server may read.',
+  },
 } as const;
 
 /** What a refused request may learn beyond its message. */

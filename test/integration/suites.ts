@@ -4,6 +4,7 @@ import { checkov } from './checkov';
 import { controlPlane } from './control-plane';
 import { helm } from './helm';
 import { images } from './images';
+import { modelSigning } from './model-signing';
 import { packaged } from './package';
 import { providerFacts } from './provider-facts';
 import { schemas } from './schemas';
@@ -18,6 +19,7 @@ export const suites: readonly Suite[] = [
   packaged,
   cdktfCli,
   checkov,
+  modelSigning,
   images,
   terraform,
   controlPlane,

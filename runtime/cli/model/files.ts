@@ -4,7 +4,10 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MODEL_STORE, TEXT_FILES } from '../../contract';
 import type { ModelFile } from '../../contract';
-import { modelDataMissing } from '../errors';
+import { ModelError } from '../../inference/errors';
+import { parseBundle } from '../../inference/signing/bundle';
+import { compareFiles, signedFiles } from '../../inference/signing/statement';
+import { modelDataMissing, signatureUnfit } from '../errors';
 
 /** A file of a model: where it is, and what it becomes in the store. */
 export interface LocalModelFile extends ModelFile {
@@ -21,22 +24,55 @@ function textFiles(folder: string): readonly string[] {
   return present(TEXT_FILES.tokenizer) ? Object.values(TEXT_FILES).filter(present) : [];
 }
 
+/** What else is taken along when it lies beside the graph: the answers that it must give, and its signature. */
+function companions(folder: string): readonly string[] {
+  return [MODEL_STORE.golden, MODEL_STORE.signature].filter((name) => fs.existsSync(path.join(folder, name)));
+}
+
+/** Digests of the files that a signature beside the graph is over; undefined where there is none. @throws LNMT6027 */
+function signedNames(folder: string): ReadonlyMap<string, string> | undefined {
+  const file = path.join(folder, MODEL_STORE.signature);
+  if (!fs.existsSync(file)) return undefined;
+  return explained(() => {
+    const { payloadType, payload } = parseBundle(fs.readFileSync(file, 'utf8'));
+    return signedFiles(payloadType, payload);
+  });
+}
+
+function holdToSignature(signed: ReadonlyMap<string, string>, files: readonly ModelFile[]): void {
+  const covered = files.filter((file) => file.path !== MODEL_STORE.signature);
+  explained(() => compareFiles(signed, covered));
+}
+
+function explained<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof ModelError ? signatureUnfit(error.what) : error;
+  }
+}
+
 /**
- * The files of a model version: the graph, which becomes `model.onnx`, the files that it keeps weights in, and those
- * of its tokenizer.
+ * The files of a model version: the graph, which becomes `model.onnx`, the files that it keeps weights in, those of
+ * its tokenizer, its golden answers and its signature.
  *
  * @param externalData paths that the graph names
- * @throws LNMT6024 for data that are absent, or lie elsewhere than beside the graph
+ * @throws LNMT6024 for data that are absent, or lie elsewhere than beside the graph; LNMT6027 for a signature that does
+ * not fit them
  */
 export async function modelFiles(graph: string, externalData: readonly string[]): Promise<readonly LocalModelFile[]> {
   const folder = path.dirname(graph);
-  const text = textFiles(folder).filter((name) => !externalData.includes(name));
+  const signed = signedNames(folder);
+  const beside = new Set([...textFiles(folder), ...companions(folder), ...(signed?.keys() ?? [])]);
+  for (const name of [MODEL_STORE.model, MODEL_STORE.manifest, ...externalData]) beside.delete(name);
   const sources = [
     { path: MODEL_STORE.model, source: graph },
     ...externalData.map((location) => ({ path: location, source: dataFile(folder, location) })),
-    ...text.map((name) => ({ path: name, source: path.join(folder, name) })),
+    ...[...beside].map((name) => ({ path: name, source: dataFile(folder, name) })),
   ];
-  return Promise.all(sources.map(async (file) => ({ ...file, ...(await measure(file.source)) })));
+  const files = await Promise.all(sources.map(async (file) => ({ ...file, ...(await measure(file.source)) })));
+  if (signed !== undefined) holdToSignature(signed, files);
+  return files;
 }
 
 function dataFile(folder: string, location: string): string {

@@ -7,6 +7,7 @@ import { ModelCache } from './cache';
 import { DiskBudget } from './disk-budget';
 import type { ModelLocation } from './location';
 import { openStore } from './open-store';
+import { openSignatures } from '../signing/open';
 import { Repository } from './repository';
 
 /** All repositories of a server over one cache on disk. */
@@ -19,10 +20,15 @@ export interface OpenModels {
   readonly cacheBytes: () => Promise<number>;
 }
 
-/** Opens the repositories that the configuration names; nothing is asked of them yet. */
+/**
+ * Opens the repositories that the configuration names; nothing is asked of them yet.
+ *
+ * @throws StartError LNMT8112 for keys of signers that cannot be read
+ */
 export function openModels(config: InferenceConfig): OpenModels {
   const dir = path.resolve(config.modelCacheDir);
   const budget = new DiskBudget(dir, config.modelCacheBytes);
+  const signatures = openSignatures(config);
   const opened = new Map<string, Repository>();
   const open = (location: ModelLocation, bare: boolean): Repository => {
     const origin = JSON.stringify(location);
@@ -30,7 +36,7 @@ export function openModels(config: InferenceConfig): OpenModels {
     const found = opened.get(key);
     if (found) return found;
     const store = openStore(location, config);
-    const repository = new Repository(store, new ModelCache(store, dir, { origin, budget, bare }));
+    const repository = new Repository(store, new ModelCache(store, dir, { origin, budget, bare }), signatures);
     opened.set(key, repository);
     return repository;
   };

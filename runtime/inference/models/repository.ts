@@ -1,3 +1,4 @@
+import fs from 'node:fs/promises';
 import path from 'node:path';
 import { MODEL_NAME_PATTERN, MODEL_STORE } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
@@ -7,6 +8,8 @@ import type { ModelReport } from '../inspector';
 import type { ModelSettings, ModelSource, VerifiedModel } from '../registry';
 import { compareVersions } from '../registry/spec';
 import { Turns } from '../registry/turns';
+import { signatureRefused } from '../signing/errors';
+import type { SignatureVerifier } from '../signing/verifier';
 import type { ModelCache } from './cache';
 import type { CachedModel } from './cache';
 import { readText } from './download';
@@ -16,9 +19,8 @@ import { parseTritonConfig } from './triton-config';
 
 /** Files beside the versions of a model that say how it is served: ours, and Triton's. */
 const CONFIG = { own: 'config.json', triton: 'config.pbtxt' } as const;
-/** Requests and the answers that they must have, beside the graph. */
-const GOLDEN = 'golden.json';
 const MAX_CONFIG_BYTES = 1 << 20;
+const MAX_SIGNATURE_BYTES = 1 << 20;
 /** Versions are whole numbers from 1, in Triton's repositories as in ours; other folders are none. */
 const VERSION = /^[1-9]\d{0,14}$/;
 /** Newest versions that are looked at. */
@@ -46,6 +48,8 @@ export class Repository implements ModelSource {
   constructor(
     private readonly store: ModelStore,
     private readonly cache: ModelCache,
+    /** Holds models to their signatures. @default - nobody does */
+    private readonly signatures?: SignatureVerifier,
   ) {}
 
   /** Names of all models that it holds. @throws ModelError */
@@ -82,11 +86,13 @@ export class Repository implements ModelSource {
   async obtain(model: ModelIdentity): Promise<VerifiedModel> {
     const cached = await this.cache.obtain(model);
     try {
+      await this.checkSignature(cached);
       const report = this.reports.get(cached.digest) ?? (await this.inspections.run(() => inspectFile(cached.file)));
       const listed = new Set(cached.manifest.files.map((file) => file.path));
       await checkExternalFiles(path.dirname(cached.file), report.externalFiles, listed);
       this.reports.set(cached.digest, report);
-      const golden = listed.has(GOLDEN) ? { golden: path.join(path.dirname(cached.file), GOLDEN) } : {};
+      const { golden: name } = MODEL_STORE;
+      const golden = listed.has(name) ? { golden: path.join(path.dirname(cached.file), name) } : {};
       const { file, digest, fetched, offline } = cached;
       const verified: VerifiedModel = { file, digest, fetched, offline, report, ...golden };
       this.cached.set(verified, cached);
@@ -104,6 +110,15 @@ export class Repository implements ModelSource {
 
   release(model: VerifiedModel): void {
     if (this.cached.delete(model)) this.cache.release(model.digest);
+  }
+
+  /** Before anything of it is looked into. @throws ModelError LNMT8312 */
+  private async checkSignature({ file, manifest: { files } }: CachedModel): Promise<void> {
+    if (this.signatures === undefined) return;
+    const row = files.find((each) => each.path === MODEL_STORE.signature);
+    if (row !== undefined && row.bytes > MAX_SIGNATURE_BYTES) throw signatureRefused('it is too large');
+    const signature = path.join(path.dirname(file), MODEL_STORE.signature);
+    this.signatures.check(row === undefined ? undefined : await fs.readFile(signature, 'utf8'), files);
   }
 
   private async listVersions(name: string): Promise<readonly string[]> {

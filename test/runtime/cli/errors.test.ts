@@ -82,6 +82,11 @@ const CASES: readonly (readonly [error: CliError, exitCode: number, message: str
     usage,
     'LNMT6024: the model keeps weights in "w": gone; allowed: plain relative paths',
   ],
+  [
+    errors.signatureUnfit('w is not signed'),
+    usage,
+    'LNMT6027: the signature beside the model does not fit it: w is not signed; allowed: a signature over every file',
+  ],
   [errors.unusableIdentifier('the id', '', /a/), usage, 'LNMT6025: the id cannot be used; got ""; allowed: a'],
 ];
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -10,6 +11,7 @@ import { modelFiles } from '../../../runtime/cli/model/files';
 import { readOnnxFile } from '../../../runtime/cli/model/onnx-file';
 import { S3Target } from '../../../runtime/cli/model/s3-target';
 import type { S3Sdk } from '../../../runtime/cli/model/s3-target';
+import { STATEMENT } from '../../../runtime/inference/signing/statement';
 import { identityModel, loopModel } from '../support/models';
 import { cli, ROOT, scratch } from './support';
 
@@ -96,6 +98,58 @@ describe('lnmt model push', () => {
     expect(err).toContain('error LNMT6014: version 3 of model digits is in the store already: with other content');
     expect(fs.readFileSync(path.join(store, 'digits/3/manifest.json'), 'utf8')).toBe(before);
     expect(fs.readdirSync(path.join(store, 'digits'))).toEqual(['3']);
+  });
+
+  /** A signature over files, as far as a push looks at it: who made it is the server's business. */
+  function signatureOver(files: Readonly<Record<string, Buffer>>): string {
+    const digest = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
+    const rows = Object.entries(files).map(([name, content]) => ({
+      name,
+      digest: digest(content),
+      algorithm: 'sha256',
+    }));
+    const all = createHash('sha256');
+    for (const row of rows) all.update(row.digest, 'hex');
+    const statement = {
+      _type: STATEMENT.type,
+      subject: [{ digest: { sha256: all.digest('hex') } }],
+      predicateType: STATEMENT.predicate,
+      predicate: { resources: rows, serialization: { method: 'files' } },
+    };
+    const payload = Buffer.from(JSON.stringify(statement)).toString('base64');
+    const dsseEnvelope = { payload, payloadType: STATEMENT.payloadType, signatures: [{ sig: 'AAAA' }] };
+    return JSON.stringify({ dsseEnvelope, verificationMaterial: { publicKey: {} } });
+  }
+
+  test('takes a signature along, with every file that it is over, and golden answers', async () => {
+    const graph = Buffer.from(identityModel('FP32'));
+    const file = writeModel(graph);
+    const [labels, golden] = [Buffer.from('labels'), Buffer.from('{"cases":[]}')];
+    const beside = { 'labels.txt': labels, 'golden.json': golden };
+    for (const [name, content] of Object.entries(beside))
+      fs.writeFileSync(path.join(path.dirname(file), name), content);
+    const signature = signatureOver({ 'model.onnx': graph, ...beside });
+    fs.writeFileSync(path.join(path.dirname(file), 'model.sig'), signature);
+    const store = scratch();
+    expect((await push(file, store)).code).toBe(0);
+    const pushed = fs.readdirSync(path.join(store, 'digits/3')).sort();
+    expect(pushed).toEqual(['golden.json', 'labels.txt', 'manifest.json', 'model.onnx', 'model.sig']);
+  });
+
+  test.each<[string, (graph: Buffer) => string, string]>([
+    ['of another graph', () => signatureOver({ 'model.onnx': Buffer.from('x') }), 'model.onnx was changed'],
+    ['under another name', (graph) => signatureOver({ 'm.onnx': graph }), 'model.onnx is not signed'],
+    ['that is none', () => 'signed, me', 'it is not JSON'],
+  ])('refuses a signature %s, and pushes nothing', async (_what, signature, message) => {
+    const graph = Buffer.from(identityModel('FP32'));
+    const file = writeModel(graph);
+    fs.writeFileSync(path.join(path.dirname(file), 'model.sig'), signature(graph));
+    const store = scratch();
+    const { code, err } = await push(file, store);
+    expect(code).toBe(2);
+    expect(err).toContain('error LNMT6027');
+    expect(err).toContain(message);
+    expect(fs.readdirSync(store)).toEqual([]);
   });
 
   test('refuses a folder that somebody left half written', async () => {

@@ -12,6 +12,9 @@ const OID = {
   ecdsaWithSha256: [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02],
   basicConstraints: [0x55, 0x1d, 0x13],
   subjectAltName: [0x55, 0x1d, 0x11],
+  extendedKeyUsage: [0x55, 0x1d, 0x25],
+  serverAuth: [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01],
+  codeSigning: [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03],
 } as const;
 
 function tlv(tag: number, ...parts: readonly Uint8Array[]): Buffer {
@@ -45,21 +48,32 @@ const pem = (label: string, der: Buffer): string =>
     .replace(/(.{64})/g, '$1\n')
     .trimEnd()}\n-----END ${label}-----\n`;
 
+const authority = (): Buffer => extension(OID.basicConstraints, sequence(tlv(0x01, Buffer.from([0xff]))));
+
+/** What a certificate is for, beside naming its holder. */
+export type Purpose = 'serverAuth' | 'codeSigning';
+
 /** An authority made for one test. */
 export class TestAuthority {
   private readonly keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   /** Its own certificate, in PEM. */
   readonly cert: string;
 
-  constructor(private readonly name: string) {
-    const basic = extension(OID.basicConstraints, sequence(tlv(0x01, Buffer.from([0xff]))));
-    this.cert = this.certify(name, this.keys.publicKey, [basic]);
+  /** @param above who certifies it; itself when absent */
+  constructor(
+    private readonly name: string,
+    above?: TestAuthority,
+  ) {
+    this.cert = (above ?? this).certify(name, this.keys.publicKey, [authority()]);
   }
 
   /** Issues a certificate. */
-  issue(name: string, names: readonly string[]): Certified {
+  issue(name: string, names: readonly string[], purpose?: Purpose): Certified {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const extensions = names.length > 0 ? [extension(OID.subjectAltName, alternatives(names))] : [];
+    const extensions = [
+      ...(names.length > 0 ? [extension(OID.subjectAltName, alternatives(names))] : []),
+      ...(purpose ? [extension(OID.extendedKeyUsage, sequence(oid(OID[purpose])))] : []),
+    ];
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     return { cert: this.certify(name, publicKey, extensions), key };
   }
