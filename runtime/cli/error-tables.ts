@@ -7,6 +7,7 @@ import type { ErrorDefinition } from '../../constructs/errors';
 import { KUBERNETES_ERRORS } from '../../constructs/kubernetes/errors';
 import { ONPREM_ERRORS } from '../../constructs/onprem/errors';
 import { INFERENCE_ERRORS, MODEL_ERRORS } from '../inference/errors';
+import { GRAPHQL_ERRORS } from '../inference/graphql/errors';
 import { INSPECTOR_ERRORS } from '../inference/inspector/errors';
 import { REGISTRY_ERRORS } from '../inference/registry/errors';
 import { TEXT_ERRORS } from '../inference/text/errors';
@@ -26,6 +27,7 @@ const TABLES: readonly (readonly [origin: string, table: Readonly<Record<string,
   ['servers', SERVER_ERRORS],
   ['servers', START_ERRORS],
   ['the inference server', INFERENCE_ERRORS],
+  ['the inference server', GRAPHQL_ERRORS],
   ['the inference server', TEXT_ERRORS],
   ['the inference server', MODEL_ERRORS],
   ['the inference server', INSPECTOR_ERRORS],

@@ -260,6 +260,12 @@ export const INFERENCE_ENV = {
     doc: 'File that receives the audit log: who did what, and how it ended; never payloads.',
     optional: true,
   },
+  graphql: {
+    name: 'LNMT_GRAPHQL',
+    kind: 'boolean',
+    doc: 'Answers GraphQL at /graphql, for callers that are known; needs the package graphql.',
+    default: 'false',
+  },
   otlpEndpoint: {
     name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     kind: 'string',

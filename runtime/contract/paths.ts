@@ -17,6 +17,10 @@ export const PATHS = {
   server: '/v2',
   /** Description of the routes, as OpenAPI 3.1. */
   openapi: '/openapi.json',
+  /** Page that shows the description and tries its operations. */
+  docs: '/docs',
+  /** All operations as GraphQL, where the setting switches it on. */
+  graphql: '/graphql',
   /** Prefix of what is compatible with the API of OpenAI. */
   openai: '/v1',
   /** Prefix of model metadata, readiness and inference. */

@@ -1,6 +1,7 @@
 import { notReady } from '../shared/errors';
 import type { Backend, ModelSignature } from './backends/backend';
 import { unknownModel } from './errors';
+import type { BatchingInForce } from './model-configuration';
 import type { Batcher } from './batching/batcher';
 import { checkInputs, chooseOutputs } from './signature';
 import type { InferenceRequest } from './tensors/request';
@@ -58,6 +59,11 @@ export class DataPlane {
   describe(): ModelSignature {
     if (this.signature === undefined) throw notReady('starting');
     return this.signature;
+  }
+
+  /** How requests are put together. */
+  get batching(): BatchingInForce {
+    return this.batcher.inForce();
   }
 
   /**

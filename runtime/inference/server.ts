@@ -13,6 +13,7 @@ import { buildMetrics } from '../shared/metrics';
 import { buildMetricsServer } from '../shared/metrics-server';
 import type { AccessParts } from './access';
 import type { InferenceConfig } from './config';
+import { graphQlRoutes } from './graphql/routes';
 import { GrpcServer } from './grpc/server';
 import { DEFAULT_LIMITS, guard, listenerOptions } from './guard';
 import type { LimitSettings } from './guard';
@@ -31,6 +32,7 @@ import { repositoryRoutes } from './routes/repository';
 import type { Layer } from './serving/layer';
 import { serve } from './serving/service';
 import type { InferenceService } from './serving/service';
+import { Statistics } from './serving/statistics';
 
 /** What the server is given from outside. */
 export interface ServerDeps extends AccessParts, ModelDeps {
@@ -61,7 +63,10 @@ type SizedConfig = Pick<InferenceConfig, 'maxRequestBytes' | 'maxConcurrency'> &
    * @default - those of {@link DEFAULT_LIMITS}
    */
   readonly [K in keyof LimitSettings]?: LimitSettings[K];
-} & ModelsConfig;
+} & ModelsConfig & {
+    /** Whether GraphQL is answered. @default false */
+    readonly graphql?: boolean;
+  };
 
 interface Parts {
   readonly models: ModelRegistry;
@@ -89,6 +94,11 @@ async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Pr
   await app.register(modelRoutes(service));
   await app.register(repositoryRoutes(service));
   await app.register(inferRoutes({ models: service, admission }));
+  if (config.graphql === true) {
+    const observed = observeCalls(metrics, models);
+    const fields = { ...parts, models: service, audit: deps.audit, observed };
+    await app.register(graphQlRoutes(fields, maxRequestBytes));
+  }
   await app.register(openAiRoutes({ models: textDirectory(models), admission, maxRequestBytes, now: deps.now }));
   return app;
 }
@@ -115,7 +125,7 @@ function layersOf(): readonly Layer[] {
 export async function buildServer(config: SizedConfig, deps: ServerDeps): Promise<InferenceServer> {
   const metrics = buildMetrics(METRICS, deps.registry);
   const models = buildRegistry(config, deps, metrics);
-  const service = serve(models, layersOf());
+  const service = serve(models, layersOf(), new Statistics(models, metrics, deps.now));
   const health = new HealthState(() => models.ready);
   const admission = new Admission(config.maxConcurrency, admitted(health));
   const access = new AccessControl({ ...deps, failures: metrics.authFailures });

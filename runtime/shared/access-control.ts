@@ -4,8 +4,12 @@ import type { Principal, Scope } from './api-keys';
 import type { Credentials } from './credentials';
 import { forbidden, policyDenied, unauthenticated } from './errors';
 
-/** Who may use an operation: anyone, or a caller with this scope. */
-export type Access = 'public' | Scope;
+/** Who may use an operation: anyone, any caller that is known, or a caller with this scope. */
+export type Access = 'public' | 'caller' | Scope;
+
+/** The scope that an operation needs beyond a known caller; undefined where it needs none. */
+export const scopeOf = (access: Access | undefined): Scope | undefined =>
+  access === 'public' || access === 'caller' ? undefined : access;
 
 /** What a caller wants to do. */
 export interface Attempt {

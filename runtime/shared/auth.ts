@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { scopeOf } from './access-control';
 import type { Access, AccessControl } from './access-control';
 import type { Principal } from './api-keys';
 import { peerCertificate, presentedKey, refuseRepeatedHeaders } from './credentials';
@@ -43,9 +44,9 @@ export const authPlugin = fp<AuthOptions>(
   async (app, options) => {
     app.decorateRequest('principal', null);
     app.decorateRequest('permitModel', function (this: FastifyRequest, model: string, version?: string): void {
-      const { access, operation = '' } = this.routeOptions.config;
-      if (access === undefined || access === 'public') return;
-      options.access.permit(this.principal, { operation, access, model, version });
+      const { access: stated, operation = '' } = this.routeOptions.config;
+      const access = scopeOf(stated);
+      if (access !== undefined) options.access.permit(this.principal, { operation, access, model, version });
     });
     app.addHook('onRoute', (route) => {
       if (route.config?.access === undefined) throw new Error(`route ${route.url} declares no access; this is a bug`);
@@ -62,7 +63,8 @@ export const authPlugin = fp<AuthOptions>(
       };
       // Known before it is judged: the audit log names those too who may not.
       request.principal = await options.access.authenticate(credentials);
-      options.access.permit(request.principal, { operation, access, model, version });
+      const scope = scopeOf(access);
+      if (scope !== undefined) options.access.permit(request.principal, { operation, access: scope, model, version });
     });
   },
   { name: 'lnmt-auth', fastify: '5.x', dependencies: ['lnmt-errors'] },

@@ -133,6 +133,11 @@ export const START_ERRORS = {
     title: 'the TLS files cannot be used',
     explanation: 'Certificate chain, private key and client authorities are PEM files that the server may read.',
   },
+  LNMT8108: {
+    title: 'the GraphQL schema and the operation table differ',
+    explanation:
+      'Every field that is an operation has a row in the table, which states its permission, and every field of a row is in the schema.',
+  },
   LNMT8112: {
     title: 'the keys that models are signed with cannot be used',
     explanation:

@@ -2,6 +2,7 @@ import type { Context } from '@opentelemetry/api';
 import { traceBatch } from '../../shared/batch-trace';
 import type { Backend, ModelSignature } from '../backends/backend';
 import { clientGone, deadlinePassed, isHostLoss, isRefusal, modelProcessLost, queueFull } from '../errors';
+import type { BatchingInForce } from '../model-configuration';
 import type { Tensor } from '../tensors/tensor';
 import { decide } from './decide';
 import type { BatchPolicy, QueuedRequest } from './decide';
@@ -88,6 +89,13 @@ export class Batcher {
   /** Tells what the loaded model takes; before that nothing shares a batch. */
   configure(signature: ModelSignature): void {
     this.batches = mayBatch(signature) && this.policy().maxRows > 1;
+  }
+
+  /** How requests are put together now. */
+  inForce(): BatchingInForce {
+    const { preferred, maxDelay } = this.settings;
+    const maxRows = this.batches ? this.policy().maxRows : 1;
+    return { maxRows, preferred, maxDelay, lanes: this.backend.capacity().lanes };
   }
 
   /** Milliseconds on the clock that deadlines are measured with. */

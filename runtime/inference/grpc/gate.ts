@@ -3,6 +3,7 @@ import { ResponderBuilder, ServerInterceptingCall, ServerListenerBuilder, status
 import type { Metadata, ServerInterceptingCallInterface, ServerInterceptor } from '@grpc/grpc-js';
 import type { Context } from '@opentelemetry/api';
 import type { FastifyBaseLogger } from 'fastify';
+import { scopeOf } from '../../shared/access-control';
 import type { AccessControl } from '../../shared/access-control';
 import type { Principal } from '../../shared/api-keys';
 import type { AuditLog } from '../../shared/audit';
@@ -37,8 +38,12 @@ export interface Call {
   readonly operation: OperationId;
   readonly request: string;
   readonly trace: Context;
+  /** Address of the caller. */
+  readonly address: string;
   principal: Principal | null;
   subject: CallSubject;
+  /** Messages of a stream that were begun. */
+  messages: number;
 }
 
 const HEADERS = ['authorization', 'x-api-key'] as const;
@@ -83,11 +88,34 @@ export class Gate {
     const call = this.calls.get(metadata);
     if (call === undefined) throw new Error('a call came past the gate; this is a bug');
     call.subject = subject;
-    const { access } = OPERATIONS[call.operation];
-    if (access !== 'public') {
+    const access = scopeOf(OPERATIONS[call.operation].access);
+    if (access !== undefined) {
       this.options.access.permit(call.principal, { operation: call.operation, access, ...subject });
     }
     return call;
+  }
+
+  /**
+   * Does the work of one message of a stream: judged, limited and written down as a call of its own. The first message
+   * was counted with its stream.
+   *
+   * @throws RequestError
+   */
+  async message<T>(metadata: Metadata, subject: CallSubject, work: (call: Call) => Promise<T>): Promise<T> {
+    let [outcome, leave] = [status.OK, (): void => undefined];
+    try {
+      const call = this.pass(metadata, subject);
+      call.messages += 1;
+      if (call.messages > 1) leave = this.options.limiter.enter(call.principal, call.address);
+      return await work(call);
+    } catch (error) {
+      outcome = statusOf(asRequestError(error)).code;
+      throw error;
+    } finally {
+      leave();
+      const call = this.calls.get(metadata);
+      if (call !== undefined) this.audit({ ...call, subject }, outcome);
+    }
   }
 
   /** For the options of the server. */
@@ -126,13 +154,17 @@ export class Gate {
     const [operation, { access }] = rowOf(path);
     const above = metadata.get('traceparent')[0];
     const trace = startRequestSpan(operation, above, { 'rpc.system': 'grpc', 'rpc.method': path });
-    const call: Call = { operation, request: randomUUID(), trace, principal: null, subject: {} };
+    const address = addressOf(outer);
+    const call: Call = {
+      ...{ operation, request: randomUUID(), trace, address },
+      ...{ principal: null, subject: {}, messages: 0 },
+    };
     this.calls.set(metadata, call);
     closers.push((code) => endSpan(trace, { 'rpc.grpc.status_code': code }, code === status.INTERNAL));
     if (access === 'public') return;
     closers.push((code) => this.audit(call, code));
     call.principal = await this.options.access.authenticate(credentialsOf(metadata, outer));
-    closers.push(this.options.limiter.enter(call.principal, addressOf(outer)));
+    closers.push(this.options.limiter.enter(call.principal, address));
   }
 
   private audit({ operation, request, principal, subject, trace }: Call, code: status): void {

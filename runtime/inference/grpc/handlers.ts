@@ -6,8 +6,10 @@ import type { HealthState } from '../../shared/health';
 import { invalidRequest, unknownModel } from '../errors';
 import { metadataOfModel, metadataOfServer } from '../metadata';
 import type { InferenceService } from '../serving/service';
-import { readInferRequest, writeInferResponse } from './codec';
+import { configurationOf } from '../model-configuration';
 import type { Call, CallSubject, Gate } from './gate';
+import { departure, infer, subjectOf } from './infer';
+import { inferStream } from './infer-stream';
 import type { ModelInferRequest, ModelInferResponse, ModelRequest, RepositoryModelRequest } from './messages';
 import { asRequestError, statusOf } from './status';
 
@@ -21,9 +23,6 @@ export interface HandlerDeps {
   /** Told of every inference call: status as HTTP has it, and seconds. */
   readonly observed: (subject: CallSubject, code: string, seconds: number) => void;
 }
-
-const OK = 200;
-const LEFT = 499;
 
 /** One procedure: the model that a request is about, and the answer. */
 interface Procedure<Request, Response> {
@@ -60,61 +59,10 @@ function unary<Request, Response>(
   };
 }
 
-/** Fires when the client leaves or the deadline of its call passes. */
-function departure(call: ServerUnaryCall<unknown, unknown>): AbortSignal {
-  const controller = new AbortController();
-  call.on('cancelled', () => controller.abort());
-  return controller.signal;
-}
-
-/** Milliseconds until the deadline of a call; Infinity without one. */
-function remaining(call: ServerUnaryCall<unknown, unknown>): number {
-  const deadline = call.getDeadline();
-  return (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now();
-}
-
-async function infer(
-  { models, admission }: HandlerDeps,
-  call: ServerUnaryCall<ModelInferRequest, ModelInferResponse>,
-  { trace, principal }: Call,
-): Promise<ModelInferResponse> {
-  const leave = admission.enter();
-  try {
-    const { request } = call;
-    const [name, version] = [request.model_name, request.model_version || undefined];
-    models.identify(name, version);
-    const parsed = { ...readInferRequest(request, remaining(call)), trace };
-    const attribute = (key: string): string | undefined => call.metadata.get(key)[0]?.toString();
-    const caller = principal ?? undefined;
-    const signal = departure(call);
-    const { model, outputs } = await models.infer({ name, version, request: parsed, signal, caller, attribute });
-    return writeInferResponse(model, parsed.id, outputs, request.raw_input_contents.length > 0);
-  } finally {
-    leave();
-  }
-}
-
 function inferProcedure(deps: HandlerDeps): Procedure<ModelInferRequest, ModelInferResponse> {
-  const subject = (request: ModelInferRequest): CallSubject => ({
-    model: request.model_name,
-    version: request.model_version || undefined,
-  });
   return {
-    subject,
-    answer: async (request, call, passed) => {
-      const started = performance.now();
-      let code = LEFT;
-      try {
-        const response = await infer(deps, call, passed);
-        code = OK;
-        return response;
-      } catch (error) {
-        code = asRequestError(error).status;
-        throw error;
-      } finally {
-        deps.observed(subject(request), String(call.cancelled ? LEFT : code), (performance.now() - started) / 1000);
-      }
-    },
+    subject: subjectOf,
+    answer: (request, call, passed) => infer(deps, request, { call, passed, signal: departure(call) }),
   };
 }
 
@@ -153,7 +101,18 @@ export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementati
       subject: named,
       answer: ({ name, version }) => metadataOfModel(models.describe(name, version || undefined)),
     }),
+    ModelConfig: unary<ModelRequest, object>(deps, {
+      subject: named,
+      answer: ({ name, version }) => ({ config: configurationOf(models.details(name, version || undefined)) }),
+    }),
+    ModelStatistics: unary<ModelRequest, object>(deps, {
+      subject: ({ name, version }) => ({ model: name || undefined, version: version || undefined }),
+      answer: async ({ name, version }) => ({
+        model_stats: await models.statistics(name || undefined, version || undefined),
+      }),
+    }),
     ModelInfer: unary(deps, inferProcedure(deps)),
+    ModelStreamInfer: inferStream(deps),
     RepositoryIndex: unary<{ readonly ready: boolean }, object>(deps, {
       subject: nothing,
       answer: ({ ready }) => ({ models: models.index(ready) }),

@@ -69,6 +69,13 @@ export interface ModelInferResponse {
   readonly raw_output_contents: readonly Uint8Array[];
 }
 
+/** An answer of `ModelStreamInfer`. */
+export interface ModelStreamInferResponse {
+  /** Empty where there is an answer. */
+  readonly error_message: string;
+  readonly infer_response: ModelInferResponse | { readonly id: string };
+}
+
 /** A request that loads or unloads a model. */
 export interface RepositoryModelRequest {
   readonly model_name: string;

@@ -16,6 +16,8 @@ export const EXCHANGES: { readonly [K in OperationId]: Exchange } = {
   ServerStarted: { response: 'Started', others: { 503: 'Still starting' } },
   ServerMetadata: { response: 'ServerMetadata' },
   ModelMetadata: { response: 'ModelMetadata', others: { ...UNKNOWN_MODEL, ...NOT_NOW } },
+  ModelConfig: { response: 'ModelConfig', others: { ...UNKNOWN_MODEL, ...NOT_NOW } },
+  ModelStatistics: { response: 'ModelStatistics', others: { ...UNKNOWN_MODEL, ...NOT_NOW } },
   ModelReady: { response: 'ModelReady', others: { ...UNKNOWN_MODEL, 503: 'The model is not ready' } },
   ModelInfer: {
     request: 'InferenceRequest',
@@ -41,5 +43,7 @@ export const EXCHANGES: { readonly [K in OperationId]: Exchange } = {
   OpenAiEmbeddings: { ...OPENAI, request: 'OpenAiEmbeddingRequest' },
   OpenAiCompletions: { ...OPENAI, request: 'OpenAiCompletionRequest', streamed: true },
   OpenAiChatCompletions: { ...OPENAI, request: 'OpenAiChatRequest', streamed: true },
+  GraphQl: { request: 'GraphQlRequest', response: 'GraphQlResponse', failure: 'GraphQlResponse', needsBody: true },
+  GraphQlSchema: { response: 'GraphQlResponse' },
   Description: { response: 'Description' },
 };

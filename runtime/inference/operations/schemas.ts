@@ -1,3 +1,4 @@
+import { GRAPHQL_LIMITS } from '../graphql/limits';
 import { OPENAI_SCHEMAS } from './openai-schemas';
 import { TENSOR_LIMITS } from '../tensors/tensor';
 
@@ -14,6 +15,7 @@ const record = (properties: Readonly<Record<string, Schema>>, required: readonly
   ...(required.length > 0 ? { required } : {}),
 });
 
+const count: Schema = { type: 'integer', minimum: 0 };
 const tensorName: Schema = { type: 'string', minLength: 1, maxLength: 256 };
 const datatype: Schema = {
   type: 'string',
@@ -49,6 +51,33 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     },
     ['name', 'versions', 'platform', 'inputs', 'outputs'],
   ),
+  TensorConfig: record({ name: text, data_type: text, dims: list({ type: 'integer', minimum: -1 }) }, [
+    ...['name', 'data_type', 'dims'],
+  ]),
+  ModelConfig: record(
+    {
+      ...{ name: text, platform: text, backend: text, max_batch_size: { type: 'integer', minimum: 0 } },
+      ...{ input: list(ref('TensorConfig')), output: list(ref('TensorConfig')) },
+      instance_group: list(record({ name: text, kind: text, count: { type: 'integer' } })),
+      dynamic_batching: record({
+        preferred_batch_size: list({ type: 'integer' }),
+        max_queue_delay_microseconds: { type: 'integer' },
+      }),
+    },
+    ['name', 'platform', 'backend', 'max_batch_size', 'input', 'output'],
+  ),
+  Tally: record({ count, ns: count }, ['count', 'ns']),
+  ModelStatistics: record({ model_stats: list(ref('VersionStatistics')) }, ['model_stats']),
+  VersionStatistics: record(
+    {
+      ...{ name: text, version: text, last_inference: count, inference_count: count, execution_count: count },
+      inference_stats: record(
+        { success: ref('Tally'), fail: ref('Tally'), queue: ref('Tally'), compute_infer: ref('Tally') },
+        ['success', 'fail', 'queue', 'compute_infer'],
+      ),
+    },
+    ['name', 'version', 'last_inference', 'inference_count', 'execution_count', 'inference_stats'],
+  ),
   ModelReady: record({ name: text, ready: flag }, ['name', 'ready']),
   RequestInput: record({ name: tensorName, datatype, shape, parameters, data }, ['name', 'datatype', 'shape']),
   RequestOutput: record({ name: tensorName, parameters }, ['name']),
@@ -71,6 +100,26 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   RepositoryEntry: record({ name: text, version: text, state: text, reason: text }, ['name']),
   RepositoryIndex: list(ref('RepositoryEntry')),
   RepositoryParameters: record({ parameters: { type: 'object' } }),
+  GraphQlRequest: record(
+    {
+      query: { type: 'string', minLength: 1, maxLength: GRAPHQL_LIMITS.bytes },
+      operationName: { type: ['string', 'null'] },
+      variables: { type: ['object', 'null'] },
+      extensions: { type: ['object', 'null'] },
+    },
+    ['query'],
+  ),
+  GraphQlResponse: record({ data: {}, errors: list(ref('GraphQlError'), { minItems: 1 }) }),
+  GraphQlError: record(
+    {
+      message: text,
+      path: list({ type: ['string', 'integer'] }),
+      extensions: record({ code: text, status: { type: 'integer' }, retryAfter: { type: 'integer' } }, [
+        ...['code', 'status'],
+      ]),
+    },
+    ['message', 'extensions'],
+  ),
   ...OPENAI_SCHEMAS,
   Description: { type: 'object' },
 };

@@ -17,6 +17,8 @@ export interface Operation {
   readonly rest: readonly RestBinding[];
   /** Procedures, `<package>.<service>/<name>`. @default - none */
   readonly rpc?: readonly string[];
+  /** Fields of the GraphQL schema, `<type>.<name>`. @default - none */
+  readonly fields?: readonly string[];
   /** Whether answering takes a place in admission. @default false */
   readonly admitted?: boolean;
 }
@@ -42,60 +44,84 @@ export const OPERATIONS = {
     summary: 'Whether the process can make progress',
     rest: get(PATHS.live),
     rpc: [rpc('ServerLive')],
+    fields: ['Query.serverLive'],
   },
   ServerReady: {
     access: 'public',
     summary: 'Whether an inference request would be answered now',
     rest: get(PATHS.ready, PATHS.health),
     rpc: [rpc('ServerReady'), `${HEALTH_SERVICE}/Check`, `${HEALTH_SERVICE}/Watch`],
+    fields: ['Query.serverReady'],
   },
   ServerStarted: {
     access: 'public',
     summary: 'Whether every required model has been loaded once',
     rest: get(PATHS.startup),
+    fields: ['Query.serverStarted'],
   },
   ServerMetadata: {
     access: 'read',
     summary: 'Name, version and extensions of the server',
     rest: get(PATHS.server),
     rpc: [rpc('ServerMetadata')],
+    fields: ['Query.server'],
   },
   ModelMetadata: {
     access: 'read',
     summary: 'Inputs, outputs and versions of a model',
     rest: get(MODEL, VERSION),
     rpc: [rpc('ModelMetadata')],
+    fields: ['Query.model'],
+  },
+  ModelConfig: {
+    access: 'read',
+    summary: 'How a model is served',
+    rest: get(`${MODEL}/config`, `${VERSION}/config`),
+    rpc: [rpc('ModelConfig')],
+    fields: ['Query.modelConfig'],
+  },
+  ModelStatistics: {
+    access: 'read',
+    summary: 'What models have done so far',
+    rest: get(`${MODEL}/stats`, `${VERSION}/stats`, `${PATHS.models}/stats`),
+    rpc: [rpc('ModelStatistics')],
+    fields: ['Query.modelStatistics'],
   },
   ModelReady: {
     access: 'read',
     summary: 'Whether a model would answer now',
     rest: get(`${MODEL}/ready`, `${VERSION}/ready`),
     rpc: [rpc('ModelReady')],
+    fields: ['Query.modelReady'],
   },
   ModelInfer: {
     access: 'infer',
     summary: 'Runs a model on tensors',
     rest: post(`${MODEL}/infer`, `${VERSION}/infer`),
-    rpc: [rpc('ModelInfer')],
+    rpc: [rpc('ModelInfer'), rpc('ModelStreamInfer')],
     admitted: true,
+    fields: ['Query.infer'],
   },
   RepositoryIndex: {
     access: 'manage',
     summary: 'Models and versions of the repository, and whether they are loaded',
     rest: post(`${PATHS.repository}/index`),
     rpc: [rpc('RepositoryIndex')],
+    fields: ['Query.repository'],
   },
   RepositoryModelLoad: {
     access: 'manage',
     summary: 'Loads a model, or loads it again',
     rest: post(`${PATHS.repository}/models/:name/load`),
     rpc: [rpc('RepositoryModelLoad')],
+    fields: ['Mutation.loadModel'],
   },
   RepositoryModelUnload: {
     access: 'manage',
     summary: 'Unloads a model',
     rest: post(`${PATHS.repository}/models/:name/unload`),
     rpc: [rpc('RepositoryModelUnload')],
+    fields: ['Mutation.unloadModel'],
   },
   OpenAiModels: {
     access: 'read',
@@ -119,6 +145,17 @@ export const OPERATIONS = {
     summary: 'Answers in a conversation, as OpenAI has them',
     rest: post(`${OPENAI}/chat/completions`),
     admitted: true,
+  },
+  GraphQl: {
+    access: 'caller',
+    summary: 'These operations as GraphQL: each field has the permission of its own operation',
+    rest: post(PATHS.graphql),
+  },
+  GraphQlSchema: {
+    access: 'read',
+    summary: 'The GraphQL schema, by introspection',
+    rest: [],
+    fields: ['Query.__schema', 'Query.__type'],
   },
   Description: {
     access: 'public',
@@ -145,4 +182,9 @@ export function operationOfRoute(method: string, path: string): readonly [Operat
 /** The operation of a procedure. */
 export function operationOfRpc(name: string): readonly [OperationId, Operation] | undefined {
   return operations.find(([, operation]) => operation.rpc?.includes(name));
+}
+
+/** The operation of a field of the GraphQL schema. */
+export function operationOfField(name: string): readonly [OperationId, Operation] | undefined {
+  return operations.find(([, operation]) => operation.fields?.includes(name));
 }

@@ -3,6 +3,7 @@ import { RequestError } from '../../shared/errors';
 import type { ModelSignature } from '../backends/backend';
 import type { DataPlane, ModelIdentity } from '../data-plane';
 import { clientGone, ModelError, unknownModel } from '../errors';
+import type { ModelDetails } from '../model-configuration';
 import type { InferenceRequest } from '../tensors/request';
 import type { Tensor } from '../tensors/tensor';
 import { loadFailed, notLoaded, operationRefused } from './errors';
@@ -116,6 +117,19 @@ export class ModelRegistry {
     const versions = this.models.get(name)?.served.map(({ identity }) => identity.version) ?? [];
     const { inputs, outputs } = signature;
     return { name, versions, inputs, outputs };
+  }
+
+  /** How a model is served. @throws RequestError */
+  details(name: string, version: string | undefined): ModelDetails {
+    const { loaded } = this.find(name, version);
+    return { ...this.describe(name, version), batching: loaded?.plane.ready ? loaded.plane.batching : undefined };
+  }
+
+  /** The versions that a name, or nothing, stands for. @throws RequestError */
+  identities(name: string | undefined, version: string | undefined): readonly ModelIdentity[] {
+    if (name === undefined) return [...this.models.values()].flatMap(({ served }) => served.map((each) => each.identity));
+    const found = this.find(name, version).identity;
+    return version === undefined ? (this.models.get(name)?.served ?? []).map(({ identity }) => identity) : [found];
   }
 
   /** True when the model would answer now. @throws RequestError */

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { PATHS } from '../../contract';
 import type { InferenceService } from '../serving/service';
-import type { TensorSpec } from '../tensors/tensor';
-import { EXTENSIONS, PLATFORM, SERVER_NAME, SERVER_VERSION } from '../version';
+import { metadataOfModel, metadataOfServer } from '../metadata';
+import { configurationOf } from '../model-configuration';
 
 /** Parameters of every path below a model. */
 export interface ModelParams {
@@ -13,19 +13,22 @@ export interface ModelParams {
 /** Patterns of a model and of one version of it. */
 export const MODEL_PATTERNS = [`${PATHS.models}/:name`, `${PATHS.models}/:name/versions/:version`] as const;
 
-const tensorMetadata = ({ name, datatype, shape }: TensorSpec): object => ({ name, datatype, shape: shape ?? [] });
-
 /** Server metadata, model metadata and model readiness. */
 export function modelRoutes(models: InferenceService): (app: FastifyInstance) => Promise<void> {
   const config = { access: 'read' } as const;
   return async (app) => {
-    app.get(PATHS.server, { config }, () => ({ name: SERVER_NAME, version: SERVER_VERSION, extensions: EXTENSIONS }));
+    app.get(PATHS.server, { config }, metadataOfServer);
+    app.get(`${PATHS.models}/stats`, { config }, async () => ({ model_stats: await models.statistics() }));
     for (const pattern of MODEL_PATTERNS) {
-      app.get<{ Params: ModelParams }>(pattern, { config }, ({ params }) => {
-        const { name, versions, inputs, outputs } = models.describe(params.name, params.version);
-        const tensors = { inputs: inputs.map(tensorMetadata), outputs: outputs.map(tensorMetadata) };
-        return { name, versions, platform: PLATFORM, ...tensors };
-      });
+      app.get<{ Params: ModelParams }>(pattern, { config }, ({ params }) =>
+        metadataOfModel(models.describe(params.name, params.version)),
+      );
+      app.get<{ Params: ModelParams }>(`${pattern}/config`, { config }, ({ params }) =>
+        configurationOf(models.details(params.name, params.version)),
+      );
+      app.get<{ Params: ModelParams }>(`${pattern}/stats`, { config }, async ({ params }) => ({
+        model_stats: await models.statistics(params.name, params.version),
+      }));
       app.get<{ Params: ModelParams }>(`${pattern}/ready`, { config }, ({ params }, reply) => {
         const ready = models.isReady(params.name, params.version);
         return reply.code(ready ? 200 : 503).send({ name: params.name, ready });

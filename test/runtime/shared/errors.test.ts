@@ -5,6 +5,7 @@ import * as inferenceErrors from '../../../runtime/inference/errors';
 import { errorPlugin, toRequestError } from '../../../runtime/shared/error-plugin';
 import { KeyFileError } from '../../../runtime/shared/api-keys';
 import { EnvError } from '../../../runtime/shared/env';
+import { GRAPHQL_ERRORS } from '../../../runtime/inference/graphql/errors';
 import { INSPECTOR_ERRORS } from '../../../runtime/inference/inspector';
 import { REGISTRY_ERRORS } from '../../../runtime/inference/registry/errors';
 import * as errors from '../../../runtime/shared/errors';
@@ -54,6 +55,7 @@ describe('errors that clients see', () => {
       MODEL_ERRORS,
       INSPECTOR_ERRORS,
       REGISTRY_ERRORS,
+      GRAPHQL_ERRORS,
     ];
     const codes = tables.flatMap((table) => Object.keys(table));
     expect(new Set(codes).size).toBe(codes.length);

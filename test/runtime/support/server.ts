@@ -20,6 +20,8 @@ export interface ServerOptions {
   /** Ways to prove oneself besides the keys, audit log and TLS. */
   readonly access?: AccessParts;
   readonly limits?: LimitSettings;
+  /** With GraphQL. */
+  readonly graphql?: boolean;
 }
 
 /** Key that may do anything. */
@@ -30,6 +32,7 @@ export const KEYS = [
   { id: 'full', key: FULL_KEY, scopes: ['infer', 'read', 'manage'] },
   { id: 'infer', key: 'infer-key', scopes: ['infer'] },
   { id: 'read', key: 'read-key', scopes: ['read'] },
+  { id: 'manage', key: 'manage-key', scopes: ['manage'] },
   { id: 'expired', key: 'expired-key', scopes: ['infer', 'read'], expires: '2020-01-01T00:00:00Z' },
 ] as const;
 
@@ -46,10 +49,10 @@ export interface TestServer extends InferenceServer {
 export async function testServer(options: ServerOptions = {}): Promise<TestServer> {
   const backend = new FakeBackend();
   const registry = new Registry();
-  const { maxRequestBytes = 8_388_608, maxConcurrency = 10, open, log, access, limits } = options;
+  const { maxRequestBytes = 8_388_608, maxConcurrency = 10, open, log, access, limits, graphql = false } = options;
   const source = new FakeSource({ demo: ['1'] });
   const models = [{ name: 'demo', versions: { kind: 'all' }, load: 'pinned' }] as const;
-  const config = { models, maxRequestBytes, maxConcurrency, ...limits };
+  const config = { models, maxRequestBytes, maxConcurrency, graphql, ...limits };
   const server = await buildServer(config, {
     createBackend: () => backend,
     sourceOf: () => source,

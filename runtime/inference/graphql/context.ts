@@ -1,0 +1,48 @@
+import type { Context as TraceContext } from '@opentelemetry/api';
+import type { AccessControl } from '../../shared/access-control';
+import type { Admission } from '../../shared/admission';
+import type { Principal } from '../../shared/api-keys';
+import type { AuditLog } from '../../shared/audit';
+import type { CallerLimiter } from '../../shared/caller-limits';
+import type { HealthState } from '../../shared/health';
+import type { CallSubject } from '../grpc/gate';
+import type { InferenceService } from '../serving/service';
+
+/** What the fields of the schema work with. */
+export interface GraphQlDeps {
+  readonly models: InferenceService;
+  readonly health: HealthState;
+  readonly admission: Admission;
+  readonly access: AccessControl;
+  readonly limiter: CallerLimiter;
+  /** @default - none */
+  readonly audit?: AuditLog | undefined;
+  /** Told of every inference call: status as HTTP has it, and seconds. */
+  readonly observed: (subject: CallSubject, code: string, seconds: number) => void;
+}
+
+/** One request, as its fields see it. */
+export interface FieldContext {
+  readonly principal: Principal | null;
+  /** Address of the caller. */
+  readonly address: string;
+  /** Id of the request. */
+  readonly request: string;
+  readonly trace: TraceContext | null;
+  /** Fires when the client leaves. */
+  readonly signal: AbortSignal;
+  /** A header, by its name in lower case. */
+  readonly attribute: (name: string) => string | undefined;
+  /** Operations that were asked for so far. */
+  asked: number;
+}
+
+/** Arguments of a field; the schema has held them to their types. */
+export type Arguments = Readonly<Record<string, unknown>>;
+
+/** One operation as a field. */
+export interface Field {
+  /** The model that it is about. @default - none */
+  readonly subject?: (given: Arguments) => CallSubject;
+  readonly answer: (given: Arguments, context: FieldContext) => unknown;
+}

@@ -1,0 +1,129 @@
+import { MODEL_NAME_PATTERN } from '../../contract';
+import type { CallSubject } from '../grpc/gate';
+import { invalidRequest, unknownModel } from '../errors';
+import { metadataOfModel, metadataOfServer } from '../metadata';
+import { configurationOf } from '../model-configuration';
+import type { Answer } from '../registry';
+import { BinarySection } from '../tensors/binary';
+import { readRequest } from '../tensors/request';
+import type { InferenceRequest } from '../tensors/request';
+import { elementsText } from '../tensors/text';
+import type { Arguments, Field, FieldContext, GraphQlDeps } from './context';
+import { bytesOf, JsonText } from './scalars';
+
+const MICROSECONDS = 1000;
+const MAX_NAME = 128;
+
+function text(given: Arguments, key: string): string | undefined {
+  const value = given[key];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The model that arguments name; what can be no name is not carried on. */
+function subjectOf(given: Arguments, key = 'name'): CallSubject {
+  const [model, version] = [text(given, key), text(given, 'version')];
+  if ((model?.length ?? 0) > MAX_NAME || (version?.length ?? 0) > MAX_NAME) throw unknownModel();
+  return { model, version };
+}
+
+const model = (ask: (name: string, version: string | undefined) => unknown): Field => ({
+  subject: subjectOf,
+  answer: (given) => ask(text(given, 'name') ?? '', text(given, 'version')),
+});
+
+interface GivenTensor extends Arguments {
+  readonly name: string;
+}
+
+/** An input in the form of REST, and the bytes that follow where it is given as such. */
+function inputOf({ raw, data, ...head }: GivenTensor, parts: Buffer[]): object {
+  if (raw === undefined || raw === null) return data === undefined ? head : { ...head, data };
+  const bytes = bytesOf(raw);
+  if (bytes === undefined) throw invalidRequest(`input ${JSON.stringify(head.name)}: raw is not Base64`);
+  if (data !== undefined && data !== null) {
+    throw invalidRequest(`input ${JSON.stringify(head.name)} has both data and raw`);
+  }
+  parts.push(bytes);
+  return { ...head, parameters: { binary_data_size: bytes.length } };
+}
+
+/** The request that arguments make, held to every rule of REST. */
+function requestOf(given: Arguments): InferenceRequest {
+  const parts: Buffer[] = [];
+  const inputs = (given['inputs'] as readonly GivenTensor[]).map((input) => inputOf(input, parts));
+  const outputs = (given['outputs'] as readonly string[] | null | undefined) ?? [];
+  const [timeoutMs, priority] = [given['timeoutMs'], given['priority']];
+  return readRequest(
+    {
+      ...{ id: text(given, 'id'), inputs, outputs: outputs.map((name) => ({ name })) },
+      parameters: {
+        ...(typeof timeoutMs === 'number' ? { timeout: timeoutMs * MICROSECONDS } : {}),
+        ...(typeof priority === 'number' ? { priority } : {}),
+      },
+    },
+    new BinarySection(Buffer.concat(parts)),
+  );
+}
+
+/** An answer whose elements are written only where they are asked for. */
+function answerOf(id: string | undefined, { model: served, outputs }: Answer): object {
+  return {
+    ...{ modelName: served.name, modelVersion: served.version, id },
+    outputs: outputs.map(({ name, datatype, shape, data }) => ({
+      ...{ name, datatype, shape },
+      data: () => new JsonText(elementsText({ datatype, data })),
+      raw: () => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+    })),
+  };
+}
+
+async function infer({ models, admission }: GraphQlDeps, given: Arguments, context: FieldContext): Promise<object> {
+  const leave = admission.enter();
+  try {
+    const { model: name = '', version } = subjectOf(given, 'model');
+    models.identify(name, version);
+    const { trace, signal, attribute, principal } = context;
+    const request = { ...requestOf(given), trace: trace ?? undefined };
+    const caller = principal ?? undefined;
+    return answerOf(request.id, await models.infer({ name, version, request, signal, caller, attribute }));
+  } finally {
+    leave();
+  }
+}
+
+function change({ models }: GraphQlDeps, verb: 'load' | 'unload'): Field {
+  return {
+    subject: subjectOf,
+    answer: async (given) => {
+      const name = text(given, 'name') ?? '';
+      if (!MODEL_NAME_PATTERN.test(name)) throw unknownModel();
+      await models[verb](name);
+      return true;
+    },
+  };
+}
+
+/** The operations, by the field of the schema that asks for them. */
+export function fieldsOf(deps: GraphQlDeps): Readonly<Record<string, Field>> {
+  const { models, health } = deps;
+  return {
+    'Query.serverLive': { answer: () => true },
+    'Query.serverReady': { answer: () => health.ready },
+    'Query.serverStarted': { answer: () => health.started },
+    'Query.server': { answer: metadataOfServer },
+    'Query.model': model((name, version) => metadataOfModel(models.describe(name, version))),
+    'Query.modelReady': model((name, version) => models.isReady(name, version)),
+    'Query.modelConfig': model((name, version) => configurationOf(models.details(name, version))),
+    'Query.modelStatistics': {
+      subject: subjectOf,
+      answer: (given) => models.statistics(text(given, 'name'), text(given, 'version')),
+    },
+    'Query.infer': {
+      subject: (given) => subjectOf(given, 'model'),
+      answer: (given, context) => infer(deps, given, context),
+    },
+    'Query.repository': { answer: ({ readyOnly }) => models.index(readyOnly === true) },
+    'Mutation.loadModel': change(deps, 'load'),
+    'Mutation.unloadModel': change(deps, 'unload'),
+  };
+}

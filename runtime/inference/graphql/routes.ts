@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { INFERENCE_ENV, PATHS } from '../../contract';
+import { ERROR_CODE_HEADER, toRequestError } from '../../shared/error-plugin';
+import { loadOptional } from '../../shared/optional-package';
+import { departure } from '../routes/departure';
+import type { FieldContext, GraphQlDeps } from './context';
+import { Executor, wireError } from './execute';
+import { readGraphQl } from './request';
+import { writeJson } from './scalars';
+import { schemaOf } from './schema-of';
+
+const PACKAGE = 'graphql';
+const JSON_TYPE = 'application/json';
+/** Media type of answers, for clients that name it. @see https://graphql.github.io/graphql-over-http/ */
+const RESPONSE_TYPE = 'application/graphql-response+json';
+
+function contextOf(request: FastifyRequest, reply: FastifyReply): FieldContext {
+  const attribute = (name: string): string | undefined => {
+    const value = request.headers[name];
+    return Array.isArray(value) ? value.join(',') : value;
+  };
+  const { principal, ip: address, id, trace } = request;
+  return { principal, address, request: id, trace, signal: departure(reply), attribute, asked: 0 };
+}
+
+function typeFor(request: FastifyRequest): string {
+  return request.headers.accept?.includes(RESPONSE_TYPE) === true ? RESPONSE_TYPE : JSON_TYPE;
+}
+
+/** Answers errors in the form of GraphQL, with the headers of every other. */
+function errorHandler(maxRequestBytes: number) {
+  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const error = toRequestError(thrown, maxRequestBytes);
+    if (error.status >= 500 && error.cause !== undefined) {
+      request.log.error({ err: error.cause, code: error.code }, error.message);
+    }
+    if (error.retryAfter !== undefined) void reply.header('retry-after', String(error.retryAfter));
+    if (error.status === 401) void reply.header('www-authenticate', 'Bearer');
+    void reply.code(error.status).header(ERROR_CODE_HEADER, error.code).type(typeFor(request));
+    return reply.send(JSON.stringify({ errors: [wireError(error)] }));
+  };
+}
+
+/**
+ * Every operation as GraphQL, at one route that takes POST only.
+ *
+ * @throws StartError LNMT8103 without the package, LNMT8108 where schema and operation table differ
+ */
+export function graphQlRoutes(
+  deps: GraphQlDeps,
+  maxRequestBytes: number,
+): (app: FastifyInstance) => Promise<void> {
+  return async (app) => {
+    const library = await loadOptional(() => import('graphql'), PACKAGE, INFERENCE_ENV.graphql.name);
+    const executor = new Executor(library, schemaOf(library, deps), deps, (error) =>
+      app.log.error({ err: error.cause, code: error.code }, error.message),
+    );
+    app.setErrorHandler(errorHandler(maxRequestBytes));
+    app.removeAllContentTypeParsers();
+    // No other media type: a browser sends this one to another site only after asking.
+    app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    app.post(PATHS.graphql, { config: { access: 'caller' } }, async (request: FastifyRequest, reply) => {
+      const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      const answer = await executor.execute(readGraphQl(body), contextOf(request, reply));
+      return reply.type(typeFor(request)).send(writeJson(answer));
+    });
+  };
+}

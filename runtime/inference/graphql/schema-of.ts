@@ -1,0 +1,91 @@
+import type * as GraphQl from 'graphql';
+import { scopeOf } from '../../shared/access-control';
+import { auditedCaller } from '../../shared/audit-plugin';
+import { StartError } from '../../shared/errors';
+import { traceFields } from '../../shared/tracing';
+import { asRequestError } from '../grpc/status';
+import type { CallSubject } from '../grpc/gate';
+import { operationOfField, operations } from '../operations/table';
+import type { Operation, OperationId } from '../operations/table';
+import type { Arguments, Field, FieldContext, GraphQlDeps } from './context';
+import { fieldsOf } from './fields';
+import { bindScalars } from './scalars';
+import { ROOT_TYPES, SDL } from './schema';
+
+/** Fields that the language itself brings. */
+const INTROSPECTION = ['Query.__schema', 'Query.__type'] as const;
+const OK = 200;
+
+type Resolver = (source: unknown, given: Arguments, context: FieldContext) => Promise<unknown>;
+
+/** Writes a field into the audit log, and counts it where it is an inference. */
+function report(deps: GraphQlDeps, id: OperationId, subject: CallSubject, context: FieldContext) {
+  const started = performance.now();
+  return ({ access }: Operation, code: number): void => {
+    if (access === 'infer') deps.observed(subject, String(code), (performance.now() - started) / 1000);
+    if (access === 'public') return;
+    deps.audit?.record({
+      ...{ operation: id, transport: 'graphql', ...subject, request: context.request },
+      caller: auditedCaller(context.principal),
+      outcome: String(code),
+      trace: traceFields(context.trace)?.trace_id,
+    });
+  };
+}
+
+/** A field that asks for its own permission, and counts as a request of its own; the first came as the HTTP request. */
+function guarded(deps: GraphQlDeps, [id, operation]: readonly [OperationId, Operation], field: Field): Resolver {
+  const access = scopeOf(operation.access);
+  return async (_source, given, context) => {
+    const subject = field.subject?.(given) ?? {};
+    const done = report(deps, id, subject, context);
+    let leave: () => void = () => undefined;
+    try {
+      if (access !== undefined) deps.access.permit(context.principal, { operation: id, access, ...subject });
+      context.asked += 1;
+      if (context.asked > 1) leave = deps.limiter.enter(context.principal, context.address);
+      const answer = await field.answer(given, context);
+      done(operation, OK);
+      return answer;
+    } catch (thrown) {
+      done(operation, asRequestError(thrown).status);
+      throw thrown;
+    } finally {
+      leave();
+    }
+  };
+}
+
+function bind(schema: GraphQl.GraphQLSchema, deps: GraphQlDeps, answers: Readonly<Record<string, Field>>): void {
+  const found = new Set<string>(INTROSPECTION);
+  for (const type of ROOT_TYPES) {
+    const fields = (schema.getType(type) as GraphQl.GraphQLObjectType | undefined)?.getFields() ?? {};
+    for (const [key, field] of Object.entries(fields)) {
+      const name = `${type}.${key}`;
+      const row = operationOfField(name);
+      const answer = answers[name];
+      if (row === undefined || answer === undefined) throw new StartError('LNMT8108', `field ${name}`);
+      found.add(name);
+      field.resolve = guarded(deps, row, answer);
+    }
+  }
+  const stranger = operations.flatMap(([, { fields = [] }]) => fields).find((name) => !found.has(name));
+  if (stranger !== undefined) throw new StartError('LNMT8108', `field ${stranger} of the table`);
+}
+
+/**
+ * The schema with its operations.
+ *
+ * @param sdl the schema as text
+ * @throws StartError LNMT8108 for a field that is an operation and has no row in the table, or the reverse
+ */
+export function schemaOf(
+  { buildSchema }: typeof GraphQl,
+  deps: GraphQlDeps,
+  sdl: string = SDL,
+): GraphQl.GraphQLSchema {
+  const schema = buildSchema(sdl);
+  bindScalars(schema);
+  bind(schema, deps, fieldsOf(deps));
+  return schema;
+}

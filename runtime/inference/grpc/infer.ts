@@ -1,0 +1,96 @@
+import type { ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
+import { invalidRequest } from '../errors';
+import { readInferRequest, writeInferResponse } from './codec';
+import type { Call, CallSubject } from './gate';
+import type { HandlerDeps } from './handlers';
+import type { ModelInferRequest, ModelInferResponse } from './messages';
+import { asRequestError } from './status';
+
+const OK = 200;
+const LEFT = 499;
+
+/** A call that carries inference requests, one or many. */
+export type InferCall =
+  | ServerUnaryCall<ModelInferRequest, ModelInferResponse>
+  | ServerDuplexStream<ModelInferRequest, object>;
+
+/** The model that a request is about. */
+export const subjectOf = (request: ModelInferRequest): CallSubject => ({
+  model: request.model_name,
+  version: request.model_version || undefined,
+});
+
+/** Fires when the client leaves or the deadline of its call passes. */
+export function departure(call: InferCall): AbortSignal {
+  const controller = new AbortController();
+  call.on('cancelled', () => controller.abort());
+  return controller.signal;
+}
+
+/** Milliseconds until the deadline of a call; Infinity without one. */
+function remaining(call: InferCall): number {
+  const deadline = call.getDeadline();
+  return (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now();
+}
+
+/** What a request asks for that the answer cannot have. */
+function refuseUnsupported({ parameters }: ModelInferRequest): void {
+  for (const name of ['sequence_id', 'sequence_start', 'sequence_end']) {
+    const value = parameters[name];
+    const given = value?.int64_param ?? value?.uint64_param ?? value?.string_param ?? value?.bool_param;
+    const says = typeof given === 'object' && given !== null ? given.toString() : given;
+    // Clients send these for every request, and mean something by them only where they are not empty.
+    if (says !== undefined && says !== null && says !== '0' && says !== '' && says !== false) {
+      throw invalidRequest(`the parameter ${name} is not supported: models here keep nothing between requests`);
+    }
+  }
+}
+
+async function answered(
+  { models, admission }: HandlerDeps,
+  request: ModelInferRequest,
+  { call, passed, signal }: InferTurn,
+): Promise<ModelInferResponse> {
+  const leave = admission.enter();
+  try {
+    const [name, version] = [request.model_name, request.model_version || undefined];
+    models.identify(name, version);
+    refuseUnsupported(request);
+    const parsed = { ...readInferRequest(request, remaining(call)), trace: passed.trace };
+    const attribute = (key: string): string | undefined => call.metadata.get(key)[0]?.toString();
+    const caller = passed.principal ?? undefined;
+    const { model, outputs } = await models.infer({ name, version, request: parsed, signal, caller, attribute });
+    return writeInferResponse(model, parsed.id, outputs, request.raw_input_contents.length > 0);
+  } finally {
+    leave();
+  }
+}
+
+/** What a request comes with. */
+export interface InferTurn {
+  readonly call: InferCall;
+  readonly passed: Call;
+  /** Fires when the client leaves. */
+  readonly signal: AbortSignal;
+}
+
+/** Answers one request, and counts it. @throws RequestError */
+export async function infer(
+  deps: HandlerDeps,
+  request: ModelInferRequest,
+  turn: InferTurn,
+): Promise<ModelInferResponse> {
+  const started = performance.now();
+  let code = LEFT;
+  try {
+    const response = await answered(deps, request, turn);
+    code = OK;
+    return response;
+  } catch (error) {
+    code = asRequestError(error).status;
+    throw error;
+  } finally {
+    const seconds = (performance.now() - started) / 1000;
+    deps.observed(subjectOf(request), String(turn.call.cancelled ? LEFT : code), seconds);
+  }
+}

@@ -1,0 +1,179 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { METRICS } from '../../../../runtime/contract';
+import { STREAM_IN_FLIGHT } from '../../../../runtime/inference/grpc/infer-stream';
+import { GrpcClient, metadataOf } from '../../support/grpc-client';
+import { FULL_KEY, testServer } from '../../support/server';
+import type { ServerOptions, TestServer } from '../../support/server';
+
+const asked = (id: string, values: readonly number[] = [1, 2.5], model = 'demo'): object => ({
+  ...{ model_name: model, id },
+  inputs: [{ name: 'x', datatype: 'FP32', shape: ['1', '2'], contents: { fp32_contents: values } }],
+});
+
+interface Told {
+  readonly error_message: string;
+  readonly infer_response: { readonly id: string; readonly outputs: readonly object[]; readonly parameters: object };
+}
+
+/** A stream, what it said, and how it ended. */
+class Stream {
+  readonly told: Told[] = [];
+  readonly ended: Promise<ServiceError | undefined>;
+  readonly call: ClientDuplexStream<object, Told>;
+
+  constructor(client: GrpcClient, key: string) {
+    const method = Reflect.get(client.raw, 'ModelStreamInfer') as (...args: unknown[]) => ClientDuplexStream<object, Told>;
+    this.call = method.call(client.raw, metadataOf({ 'x-api-key': key }));
+    this.call.on('data', (told: Told) => this.told.push(told));
+    this.ended = new Promise((resolve) => {
+      this.call.on('error', (error: ServiceError) => resolve(error));
+      this.call.on('end', () => resolve(undefined));
+    });
+  }
+
+  ids(): readonly string[] {
+    return this.told.map(({ infer_response: { id } }) => id);
+  }
+}
+
+let server: TestServer;
+let client: GrpcClient;
+
+async function start(options: ServerOptions = {}): Promise<void> {
+  server = await testServer({ maxConcurrency: 100, ...options });
+  await server.load('model.onnx');
+  client = GrpcClient.inference(await server.grpc.listen('127.0.0.1', 0));
+}
+
+beforeEach(() => start());
+
+afterEach(async () => {
+  client.close();
+  server.grpc.cut();
+  await server.app.close();
+});
+
+const open = (key = FULL_KEY): Stream => new Stream(client, key);
+
+describe('a stream of inferences', () => {
+  it('has one answer for each request, in their order, and ends with its client', async () => {
+    const stream = open();
+    for (let index = 0; index < 50; index += 1) stream.call.write(asked(`r${index}`, [index, -index]));
+    stream.call.end();
+    expect(await stream.ended).toBeUndefined();
+    expect(stream.ids()).toEqual(Array.from({ length: 50 }, (_, index) => `r${index}`));
+    expect(stream.told[7]).toMatchObject({
+      error_message: '',
+      infer_response: {
+        model_name: 'demo',
+        outputs: [{ name: 'y', contents: { fp32_contents: [7, -7] } }],
+        parameters: { triton_final_response: { bool_param: true } },
+      },
+    });
+  });
+
+  it('tells what failed in its answer, and goes on', async () => {
+    const stream = open();
+    stream.call.write(asked('a'));
+    stream.call.write(asked('b', [1]));
+    stream.call.write(asked('c', [1, 2], 'invented'));
+    stream.call.write({ ...asked('d'), parameters: { sequence_id: { int64_param: 7 } } });
+    stream.call.write({ ...asked('e'), parameters: { sequence_id: { int64_param: 0 } } });
+    stream.call.end();
+    expect(await stream.ended).toBeUndefined();
+    expect(stream.ids()).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(stream.told.map(({ error_message: message }) => message)).toEqual([
+      '',
+      '[LNMT8201] input "x": shape has 2 elements, fp32_contents has 1',
+      '[LNMT8202] the model or version is not served here',
+      '[LNMT8201] the parameter sequence_id is not supported: models here keep nothing between requests',
+      '',
+    ]);
+  });
+
+  it('keeps what went wrong inside to itself', async () => {
+    server.backend.run = async () => {
+      throw new Error('/secret/path exploded');
+    };
+    const stream = open();
+    stream.call.end(asked('a'));
+    await stream.ended;
+    expect(stream.told).toMatchObject([{ error_message: '[LNMT8010] the server failed' }]);
+  });
+
+  it('reads no further than it may have in flight', async () => {
+    let release: () => void = () => undefined;
+    server.backend.gate = new Promise((resolve) => (release = resolve));
+    server.backend.takes = { lanes: 1, maxRows: 1 };
+    const stream = open();
+    for (let index = 0; index < 40; index += 1) stream.call.write(asked(`r${index}`));
+    stream.call.end();
+    await expect.poll(() => server.admission.inFlight).toBe(STREAM_IN_FLIGHT);
+    await delay(100);
+    expect(server.admission.inFlight).toBe(STREAM_IN_FLIGHT);
+    release();
+    await stream.ended;
+    expect(stream.ids()).toHaveLength(40);
+    expect(server.admission.inFlight).toBe(0);
+  });
+
+  it('takes its work out of the queue when its client leaves', async () => {
+    let release: () => void = () => undefined;
+    server.backend.gate = new Promise((resolve) => (release = resolve));
+    const stream = open();
+    for (let index = 0; index < 5; index += 1) stream.call.write(asked(`r${index}`));
+    await expect.poll(() => server.admission.inFlight).toBe(5);
+    stream.call.cancel();
+    expect((await stream.ended)?.code).toBe(status.CANCELLED);
+    await expect.poll(() => server.admission.inFlight).toBeLessThanOrEqual(1);
+    release();
+    await expect.poll(() => server.admission.inFlight).toBe(0);
+    expect(server.backend.runs).toBe(1);
+  });
+
+  it('is counted request by request', async () => {
+    const stream = open();
+    stream.call.write(asked('a'));
+    stream.call.end(asked('b'));
+    await stream.ended;
+    expect(await server.registry.metrics()).toContain(
+      `${METRICS.inferenceRequests.name}{model="demo",version="1",code="200"} 2`,
+    );
+  });
+});
+
+describe('access to a stream', () => {
+  it('refuses nobody in particular and wrong keys before a message is read', async () => {
+    for (const key of ['', 'wrong', 'expired-key']) {
+      const stream = open(key);
+      stream.call.write(asked('a'));
+      expect((await stream.ended)?.code).toBe(status.UNAUTHENTICATED);
+      expect(stream.told).toEqual([]);
+    }
+    expect(server.backend.runs).toBe(0);
+  });
+
+  it('refuses each message of a caller that may not infer', async () => {
+    const stream = open('read-key');
+    stream.call.end(asked('a'));
+    await stream.ended;
+    expect(stream.told).toMatchObject([{ error_message: "[LNMT8002] the caller lacks the scope 'infer'" }]);
+    expect(server.backend.runs).toBe(0);
+  });
+
+  it('counts each message as a request of its caller', async () => {
+    client.close();
+    server.grpc.cut();
+    await server.app.close();
+    await start({ limits: { ratePerSecond: 1, rateBurst: 3 } });
+    const stream = open();
+    for (const id of ['a', 'b', 'c', 'd']) stream.call.write(asked(id));
+    stream.call.end();
+    await stream.ended;
+    const refused = stream.told.filter(({ error_message: message }) => message.startsWith('[LNMT8012]'));
+    expect(refused).toHaveLength(1);
+  });
+});
