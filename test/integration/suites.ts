@@ -1,13 +1,16 @@
 import { autoscaling } from './autoscaling';
 import { cdktfCli } from './cdktf-cli';
 import { checkov } from './checkov';
+import { clients } from './clients';
 import { controlPlane } from './control-plane';
+import { docs } from './docs';
 import { helm } from './helm';
 import { images } from './images';
 import { modelSigning } from './model-signing';
 import { packaged } from './package';
 import { providerFacts } from './provider-facts';
 import { schemas } from './schemas';
+import { schemathesis } from './schemathesis';
 import type { Suite } from './suite';
 import { terraform } from './terraform';
 
@@ -20,6 +23,9 @@ export const suites: readonly Suite[] = [
   cdktfCli,
   checkov,
   modelSigning,
+  clients,
+  docs,
+  schemathesis,
   images,
   terraform,
   controlPlane,

@@ -3,8 +3,9 @@ import type { FastifyBaseLogger } from 'fastify';
 import { MODEL_NAME_PATTERN } from '../../contract';
 import type { Admission } from '../../shared/admission';
 import type { HealthState } from '../../shared/health';
-import { invalidRequest, unknownModel } from '../errors';
+import { unknownModel } from '../errors';
 import { metadataOfModel, metadataOfServer } from '../metadata';
+import { refuseParameters } from '../routes/repository';
 import type { InferenceService } from '../serving/service';
 import { configurationOf } from '../model-configuration';
 import type { Call, CallSubject, Gate } from './gate';
@@ -66,20 +67,12 @@ function inferProcedure(deps: HandlerDeps): Procedure<ModelInferRequest, ModelIn
   };
 }
 
-/** Parameters that clients send and that change nothing here: no model depends on another. */
-const IGNORED = ['unload_dependents'];
-
 function repositoryProcedure(deps: HandlerDeps, verb: 'load' | 'unload'): Procedure<RepositoryModelRequest, object> {
   return {
     subject: ({ model_name: model }) => ({ model }),
     answer: async ({ model_name: name, parameters }) => {
       if (!MODEL_NAME_PATTERN.test(name)) throw unknownModel();
-      const stranger = Object.keys(parameters).find((each) => !IGNORED.includes(each));
-      if (stranger !== undefined) {
-        throw invalidRequest(
-          `the parameter ${JSON.stringify(stranger)} is not supported; models come from the repository`,
-        );
-      }
+      refuseParameters(Object.keys(parameters));
       await deps.models[verb](name);
       return {};
     },

@@ -73,7 +73,7 @@ export interface ModelInferResponse {
 export interface ModelStreamInferResponse {
   /** Empty where there is an answer. */
   readonly error_message: string;
-  readonly infer_response: ModelInferResponse | { readonly id: string };
+  readonly infer_response: (ModelInferResponse & { readonly parameters: object }) | { readonly id: string };
 }
 
 /** A request that loads or unloads a model. */

@@ -5,7 +5,7 @@ const UNKNOWN_MODEL = { 404: 'The model or version is not served here' };
 const NOT_NOW = { 503: 'Not now; repeat after the Retry-After header' };
 
 const OPENAI: Exchange = {
-  ...{ response: 'OpenAiDocument', failure: 'OpenAiError', needsBody: true },
+  ...{ response: 'OpenAiDocument', failure: 'OpenAiFailure', needsBody: true },
   others: { ...UNKNOWN_MODEL, ...NOT_NOW, 422: 'The text cannot be processed', 504: 'The model ran too long' },
 };
 
@@ -39,11 +39,12 @@ export const EXCHANGES: { readonly [K in OperationId]: Exchange } = {
     request: 'RepositoryParameters',
     others: { ...UNKNOWN_MODEL, ...NOT_NOW, 409: 'The model cannot be unloaded as it is' },
   },
-  OpenAiModels: { response: 'OpenAiDocument', failure: 'OpenAiError', others: UNKNOWN_MODEL },
+  OpenAiModels: { response: 'OpenAiDocument', failure: 'OpenAiFailure', others: UNKNOWN_MODEL },
   OpenAiEmbeddings: { ...OPENAI, request: 'OpenAiEmbeddingRequest' },
   OpenAiCompletions: { ...OPENAI, request: 'OpenAiCompletionRequest', streamed: true },
   OpenAiChatCompletions: { ...OPENAI, request: 'OpenAiChatRequest', streamed: true },
   GraphQl: { request: 'GraphQlRequest', response: 'GraphQlResponse', failure: 'GraphQlResponse', needsBody: true },
   GraphQlSchema: { response: 'GraphQlResponse' },
+  DescriptionPage: { response: 'Page', page: true },
   Description: { response: 'Description' },
 };

@@ -53,9 +53,18 @@ const message: Schema = {
   },
 };
 
-const request = (properties: Readonly<Record<string, Schema>>, required: readonly string[]): Schema => ({
-  ...{ type: 'object', properties, required, additionalProperties: false },
-});
+/** Where the first stands, the second must be true. */
+const needs = (name: string): Schema => ({ required: [name], properties: { [name]: { const: true } } });
+const DEPENDENT: Readonly<Record<string, Schema>> = {
+  stream_options: needs('stream'),
+  top_logprobs: needs('logprobs'),
+};
+
+const request = (properties: Readonly<Record<string, Schema>>, required: readonly string[]): Schema => {
+  const dependentSchemas = Object.fromEntries(Object.entries(DEPENDENT).filter(([name]) => name in properties));
+  const dependent = Object.keys(dependentSchemas).length > 0 ? { dependentSchemas } : {};
+  return { ...{ type: 'object', properties, required, additionalProperties: false }, ...dependent };
+};
 
 /** Schemas of what is compatible with the API of OpenAI. */
 export const OPENAI_SCHEMAS: Readonly<Record<string, Schema>> = {
@@ -69,6 +78,10 @@ export const OPENAI_SCHEMAS: Readonly<Record<string, Schema>> = {
         properties: { message: text, type: text, param: nullable(text), code: text },
       },
     },
+  },
+  OpenAiFailure: {
+    // A URL that cannot be read belongs to no API yet.
+    anyOf: [{ $ref: '#/components/schemas/OpenAiError' }, { $ref: '#/components/schemas/Error' }],
   },
   OpenAiDocument: { type: 'object', description: 'As the API of OpenAI has it.' },
   OpenAiEmbeddingRequest: request(

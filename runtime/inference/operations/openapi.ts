@@ -11,6 +11,7 @@ const BINARY = 'application/octet-stream';
 
 const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
 const EVENTS = 'text/event-stream';
+const HTML = 'text/html';
 
 const failure = (description: string, schema = 'Error'): Schema => ({
   ...{ description, content: { [JSON_TYPE]: { schema: ref(schema) } } },
@@ -45,16 +46,23 @@ function headerParameters({ binary }: Exchange): Schema[] {
   ];
 }
 
-function contentOf(schema: string, binary: boolean | undefined, streamed?: boolean): Schema {
+interface Forms {
+  readonly binary?: boolean | undefined;
+  readonly streamed?: boolean | undefined;
+  readonly page?: boolean | undefined;
+}
+
+function contentOf(schema: string, { binary, streamed, page }: Forms = {}): Schema {
+  if (page) return { [HTML]: { schema: ref(schema) } };
   const events = streamed ? { [EVENTS]: { schema: { type: 'string' } } } : {};
   const json = { [JSON_TYPE]: { schema: ref(schema) }, ...events };
   return binary ? { ...json, [BINARY]: { schema: { type: 'string', format: 'binary' } } } : json;
 }
 
 function responsesOf({ access, admitted }: Operation, exchange: Exchange): Schema {
-  const { request, response, binary, streamed, others, failure: form } = exchange;
+  const { request, response, others, failure: form } = exchange;
   const responses: Record<string, Schema> = {
-    200: { description: 'Done', ...(response ? { content: contentOf(response, binary, streamed) } : {}) },
+    200: { description: 'Done', ...(response ? { content: contentOf(response, exchange) } : {}) },
   };
   const add = (rows: Readonly<Record<number, string>>): void => {
     for (const [status, description] of Object.entries(rows)) responses[status] = failure(description, form);
@@ -68,7 +76,7 @@ function responsesOf({ access, admitted }: Operation, exchange: Exchange): Schem
   add(others ?? {});
   // Health answers say in their own form that something is not so.
   if (access === 'public' && response && others?.[503]) {
-    responses[503] = { description: others[503], content: contentOf(response, false) };
+    responses[503] = { description: others[503], content: contentOf(response) };
   }
   responses['default'] = failure('Anything else', form);
   return responses;
@@ -85,7 +93,7 @@ function operationObject(id: OperationId, operation: Operation, { method, path }
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(method === 'POST' && exchange.request
       ? {
-          requestBody: { required: exchange.needsBody === true, content: contentOf(exchange.request, exchange.binary) },
+          requestBody: { required: exchange.needsBody === true, content: contentOf(exchange.request, { binary: exchange.binary }) },
         }
       : {}),
     responses: responsesOf(operation, exchange),

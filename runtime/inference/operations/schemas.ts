@@ -99,7 +99,10 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   RepositoryQuery: record({ ready: flag }),
   RepositoryEntry: record({ name: text, version: text, state: text, reason: text }, ['name']),
   RepositoryIndex: list(ref('RepositoryEntry')),
-  RepositoryParameters: record({ parameters: { type: 'object' } }),
+  RepositoryParameters: record({
+    parameters: { type: 'object', properties: { unload_dependents: {} }, additionalProperties: false },
+  }),
+  Page: text,
   GraphQlRequest: record(
     {
       query: { type: 'string', minLength: 1, maxLength: GRAPHQL_LIMITS.bytes },
@@ -134,6 +137,8 @@ export interface Exchange {
   readonly response?: string;
   /** Form of errors. @default Error */
   readonly failure?: string;
+  /** Whether the answer is a page for people. @default false */
+  readonly page?: boolean;
   /** Whether the answer may be a stream of server-sent events. @default false */
   readonly streamed?: boolean;
   /** Whether bodies may carry binary tensors after the JSON. @default false */

@@ -157,6 +157,11 @@ export const OPERATIONS = {
     rest: [],
     fields: ['Query.__schema', 'Query.__type'],
   },
+  DescriptionPage: {
+    access: 'public',
+    summary: 'A page that shows these operations and tries them',
+    rest: get(PATHS.docs),
+  },
   Description: {
     access: 'public',
     summary: 'This description, as OpenAPI 3.1',

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { MODEL_NAME_PATTERN, PATHS } from '../../contract';
-import { unknownModel } from '../errors';
+import { invalidRequest, unknownModel } from '../errors';
 import { operationRefused } from '../registry/errors';
 import type { InferenceService } from '../serving/service';
 import { parseJson } from '../tensors/json';
@@ -9,23 +9,30 @@ interface Target {
   readonly name: string;
 }
 
-/** Body of the index request. @see https://github.com/triton-inference-server/server (model repository extension) */
-interface IndexBody {
-  readonly ready?: unknown;
+/** Parameters that clients send and that change nothing here: no model depends on another. */
+export const IGNORED_PARAMETERS: readonly string[] = ['unload_dependents'];
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** An object, or nothing where there is none. @throws RequestError for anything else */
+function fieldsOf(value: unknown, what: string): Fields {
+  if (value === undefined) return {};
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+  throw invalidRequest(`${what} is not an object`);
 }
 
-/** Parameters that clients send and that change nothing here: no model depends on another. */
-const IGNORED = ['unload_dependents'];
+/** Whether an index request asks for models that are ready only. */
+function readyOnly(body: unknown): boolean {
+  const { ready = false } = fieldsOf(body, 'the body');
+  if (typeof ready === 'boolean') return ready;
+  throw invalidRequest('ready is not true or false');
+}
 
-function refuseParameters(body: unknown): void {
-  const given: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'parameters') : undefined;
-  const names = typeof given === 'object' && given !== null ? Object.keys(given) : [];
-  const stranger = names.find((name) => !IGNORED.includes(name));
-  if (stranger !== undefined) {
-    throw operationRefused(
-      `the parameter ${JSON.stringify(stranger)} is not supported; models come from the repository`,
-    );
-  }
+/** @throws RequestError for the first parameter that is not known */
+export function refuseParameters(names: readonly string[]): void {
+  const stranger = names.find((name) => !IGNORED_PARAMETERS.includes(name));
+  if (stranger === undefined) return;
+  throw operationRefused(`the parameter ${JSON.stringify(stranger)} is not supported; models come from the repository`);
 }
 
 /** The model repository extension: what there is, and what is served of it. */
@@ -37,14 +44,12 @@ export function repositoryRoutes(models: InferenceService): (app: FastifyInstanc
     app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
       body.length === 0 ? undefined : parseJson(body),
     );
-    app.post<{ Body: IndexBody | undefined }>(`${PATHS.repository}/index`, { config }, ({ body }) =>
-      models.index(body?.ready === true),
-    );
+    app.post(`${PATHS.repository}/index`, { config }, ({ body }) => models.index(readyOnly(body)));
     for (const verb of ['load', 'unload'] as const) {
       app.post<{ Params: Target }>(`${PATHS.repository}/models/:name/${verb}`, { config }, async (request, reply) => {
         const { name } = request.params;
         if (!MODEL_NAME_PATTERN.test(name)) throw unknownModel();
-        refuseParameters(request.body);
+        refuseParameters(Object.keys(fieldsOf(fieldsOf(request.body, 'the body')['parameters'], 'parameters')));
         await models[verb](name);
         request.log.info({ key: request.principal?.id, name, verb }, 'model operation');
         return reply.code(200).send();

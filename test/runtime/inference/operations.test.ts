@@ -60,7 +60,7 @@ describe('the operation table', () => {
 
   it('opens nothing to anyone but health and the description', () => {
     const open = operations.filter(([, { access }]) => access === 'public').map(([id]) => id);
-    expect(open).toEqual(['ServerLive', 'ServerReady', 'ServerStarted', 'Description']);
+    expect(open).toEqual(['ServerLive', 'ServerReady', 'ServerStarted', 'DescriptionPage', 'Description']);
   });
 
   it('names each route and procedure once', () => {

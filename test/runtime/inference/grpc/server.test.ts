@@ -198,6 +198,8 @@ describe('access over gRPC', () => {
     ['ServerMetadata', {}],
     ['ModelMetadata', { name: 'demo' }],
     ['ModelReady', { name: 'demo' }],
+    ['ModelConfig', { name: 'demo' }],
+    ['ModelStatistics', {}],
     ['ModelInfer', TYPED],
     ['RepositoryIndex', {}],
     ['RepositoryModelLoad', { model_name: 'demo' }],
@@ -207,7 +209,9 @@ describe('access over gRPC', () => {
   it('covers every procedure but those of health', () => {
     const { inference } = loadServices();
     const open = ['ServerLive', 'ServerReady'];
-    expect([...CALLS.map(([name]) => name), ...open].sort()).toEqual(Object.keys(inference).sort());
+    // Streams have a test file of their own.
+    const streams = ['ModelStreamInfer'];
+    expect([...CALLS.map(([name]) => name), ...open, ...streams].sort()).toEqual(Object.keys(inference).sort());
   });
 
   it.each(CALLS)('to %s needs a valid key', async (name, request) => {
