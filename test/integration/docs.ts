@@ -78,7 +78,7 @@ async function tryOperations({ page }: Watch): Promise<void> {
 }
 
 async function checkKeyboard({ page }: Watch): Promise<void> {
-  await page.reload();
+  await page.goto(`${new URL(page.url()).origin}${PATHS.docs}`);
   await page.waitForSelector('nav li');
   await page.keyboard.press('Tab');
   const first = await page.evaluate('document.activeElement.textContent');

@@ -82,6 +82,18 @@ function responsesOf({ access, admitted }: Operation, exchange: Exchange): Schem
   return responses;
 }
 
+const TAGS: readonly (readonly [prefix: RegExp, tag: string])[] = [
+  [/^Server(Live|Ready|Started)$/, 'Health'],
+  [/^(Server|Description)/, 'Server'],
+  [/^Model/, 'Models'],
+  [/^Repository/, 'Model repository'],
+  [/^OpenAi/, 'API of OpenAI'],
+  [/^GraphQl/, 'GraphQL'],
+];
+
+/** Heading under which an operation is listed. */
+const tagOf = (id: OperationId): string => TAGS.find(([prefix]) => prefix.test(id))?.[1] ?? 'Other';
+
 function operationObject(id: OperationId, operation: Operation, { method, path }: RestBinding, index: number): Schema {
   const exchange = EXCHANGES[id];
   const parameters = [...pathParameters(path), ...headerParameters(exchange)];
@@ -89,6 +101,7 @@ function operationObject(id: OperationId, operation: Operation, { method, path }
     // Several routes of one operation need ids of their own.
     operationId: index === 0 ? id : `${id}${index + 1}`,
     summary: operation.summary,
+    tags: [tagOf(id)],
     'x-lnmt-access': operation.access,
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(method === 'POST' && exchange.request

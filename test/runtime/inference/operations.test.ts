@@ -16,6 +16,7 @@ type Document = Json & { readonly paths: Readonly<Record<string, Readonly<Record
 
 interface Route {
   readonly operationId: string;
+  readonly tags: readonly string[];
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: Json }[];
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Json }>> };
   readonly responses: Json;
@@ -112,6 +113,12 @@ describe('the OpenAPI document', () => {
       expect(route.security).toEqual([{ apiKey: [] }, { bearer: [] }]);
       expect(Object.keys(route.responses)).toEqual(expect.arrayContaining(['200', '401', '403', '429', 'default']));
     }
+  });
+
+  it('lists every operation under a heading', () => {
+    const tags = routes().flatMap(([, , { tags: each }]) => each);
+    expect(tags).toHaveLength(routes().length);
+    expect(new Set(tags)).toEqual(new Set(['Health', 'Server', 'Models', 'Model repository', 'API of OpenAI', 'GraphQL']));
   });
 
   it('uses every schema, and gives every operation an id of its own', () => {

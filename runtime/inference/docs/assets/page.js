@@ -98,8 +98,10 @@
       return text;
     }
     let indent = '';
-    return text.replace(/"(?:[^"\\]|\\.)*"|\s+|\[\]|\{\}|[{[]|[}\]]|[:,]|[^\s"{}[\]:,]+/g, (part) => {
+    return text.replace(/"(?:[^"\\]|\\.)*"|\s+|\[[-+\d.eE,\s]*\]|\[\]|\{\}|[{[]|[}\]]|[:,]|[^\s"{}[\]:,]+/g, (part) => {
       if (/^\s/.test(part)) return '';
+      // A list of numbers stays on one line.
+      if (part.length > 1 && part.startsWith('[')) return part.replace(/,\s*/g, ', ');
       if (part === '{' || part === '[') return `${part}\n${(indent += '  ')}`;
       if (part === '}' || part === ']') return `\n${(indent = indent.slice(2))}${part}`;
       return part === ',' ? `,\n${indent}` : part === ':' ? ': ' : part;
