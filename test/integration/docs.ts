@@ -51,7 +51,7 @@ async function watched(browser: Browser, base: string, dark = false): Promise<Wa
 }
 
 async function send(page: Page): Promise<string> {
-  await page.locator('#result').evaluate((element) => element.replaceChildren());
+  await page.evaluate("document.getElementById('result').replaceChildren()");
   await page.click('button[type=submit]');
   await page.waitForSelector('#status');
   return (await page.textContent('#result')) ?? '';

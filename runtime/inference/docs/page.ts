@@ -17,11 +17,11 @@ export interface Page {
 /** The page that shows the description of the routes and tries them. It loads nothing but that description. */
 export function docsPage(): Page {
   const [style, script] = [read('page.css'), read('page.js')];
-  // Functions, because a text as replacement gives meaning to dollar signs.
+  // Hashes are of all between the tags, so nothing else may stand there.
   const html = read('page.html')
-    .replace('/* style */', () => style)
-    .replaceAll('/* description */', () => PATHS.openapi)
-    .replace('/* script */', () => script);
+    .replace(/(<style>)[^<]*(<\/style>)/, (_all, open, close) => `${open}${style}${close}`)
+    .replace(/(<script>)[^<]*(<\/script>)/, (_all, open, close) => `${open}${script}${close}`)
+    .replaceAll('/* description */', () => PATHS.openapi);
   const policy = [
     ...["default-src 'none'", `script-src ${hashOf(script)}`, `style-src ${hashOf(style)}`, "connect-src 'self'"],
     ...['img-src data:', "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],

@@ -17,7 +17,8 @@ export const GRAPHQL_ERRORS = {
   LNMT8473: {
     status: 400,
     title: 'the GraphQL document or its variables do not fit the schema',
-    explanation: 'A field, an argument, a type or a variable is not as the schema has it. Callers with the scope read may ask for the schema.',
+    explanation:
+      'A field, an argument, a type or a variable is not as the schema has it. Callers with the scope read may ask for the schema.',
   },
   LNMT8474: {
     status: 400,

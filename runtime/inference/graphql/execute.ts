@@ -81,7 +81,7 @@ export class Executor {
 
   private validate(document: GraphQl.DocumentNode, context: FieldContext): void {
     const { specifiedRules, recommendedRules, NoSchemaIntrospectionCustomRule, validate } = this.library;
-    if (document.definitions.some((each) => 'operation' in each && each.operation === 'subscription')) {
+    if (document.definitions.some((each) => 'operation' in each && String(each.operation) === 'subscription')) {
       throw schemaMismatch('there are no subscriptions');
     }
     const refusal = this.introspectionRefused(context);

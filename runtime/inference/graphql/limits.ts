@@ -1,6 +1,7 @@
 import type { DocumentNode, FragmentDefinitionNode, SelectionNode, SelectionSetNode } from 'graphql';
 import { operationOfField } from '../operations/table';
 import { beyondLimit } from './errors';
+import { isKind } from './nodes';
 import { ROOT_TYPES } from './schema';
 
 /** What a document may be. Fragments count where they are used. */
@@ -63,8 +64,8 @@ class Meter {
 
   private selection(node: SelectionNode, root: string | undefined): Measure {
     const own = { ...NOTHING, directives: node.directives?.length ?? 0 };
-    if (node.kind === 'FragmentSpread') return beside(own, this.fragment(node.name.value));
-    if (node.kind === 'InlineFragment') {
+    if (isKind(node, 'FragmentSpread')) return beside(own, this.fragment(node.name.value));
+    if (isKind(node, 'InlineFragment')) {
       const type = node.typeCondition?.name.value;
       return beside(own, this.set(node.selectionSet, type === undefined ? root : rootOf(type)));
     }
@@ -96,12 +97,12 @@ class Meter {
 
 function measureOf(document: DocumentNode): Measure {
   const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const each of document.definitions) if (each.kind === 'FragmentDefinition') fragments.set(each.name.value, each);
+  for (const each of document.definitions) if (isKind(each, 'FragmentDefinition')) fragments.set(each.name.value, each);
   const meter = new Meter(fragments);
   let sum = NOTHING;
   for (const each of document.definitions) {
-    if (each.kind !== 'OperationDefinition') continue;
-    const root = each.operation === 'mutation' ? 'Mutation' : 'Query';
+    if (!isKind(each, 'OperationDefinition')) continue;
+    const root = String(each.operation) === 'mutation' ? 'Mutation' : 'Query';
     const variables = each.variableDefinitions?.flatMap(({ directives = [] }) => directives) ?? [];
     const own = { ...NOTHING, directives: (each.directives?.length ?? 0) + variables.length };
     sum = beside(sum, beside(own, meter.set(each.selectionSet, root)));

@@ -19,7 +19,8 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
  */
 export function readGraphQl(body: Buffer): GraphQlRequest {
   const document = parseJson(body);
-  if (Array.isArray(document)) throw badGraphQlRequest('several requests in one body are not taken; send them one by one');
+  if (Array.isArray(document))
+    throw badGraphQlRequest('several requests in one body are not taken; send them one by one');
   if (!isObject(document)) throw badGraphQlRequest('the body is not an object');
   const { query, operationName = null, variables = null } = document;
   if (typeof query !== 'string' || query === '') throw badGraphQlRequest('query is missing');

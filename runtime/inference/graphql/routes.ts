@@ -46,10 +46,7 @@ function errorHandler(maxRequestBytes: number) {
  *
  * @throws StartError LNMT8103 without the package, LNMT8108 where schema and operation table differ
  */
-export function graphQlRoutes(
-  deps: GraphQlDeps,
-  maxRequestBytes: number,
-): (app: FastifyInstance) => Promise<void> {
+export function graphQlRoutes(deps: GraphQlDeps, maxRequestBytes: number): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
     const library = await loadOptional(() => import('graphql'), PACKAGE, INFERENCE_ENV.graphql.name);
     const executor = new Executor(library, schemaOf(library, deps), deps, (error) =>

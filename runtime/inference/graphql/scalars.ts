@@ -1,5 +1,6 @@
 import type { GraphQLSchema, ValueNode } from 'graphql';
 import { schemaMismatch } from './errors';
+import { isKind } from './nodes';
 
 type Variables = Readonly<Record<string, unknown>>;
 
@@ -15,21 +16,12 @@ function integerOf(text: string): number | bigint {
 
 /** The elements that stand in a document. 64-bit integers stay exact. */
 function elementsOf(node: ValueNode, variables: Variables): unknown {
-  switch (node.kind) {
-    case 'IntValue':
-      return integerOf(node.value);
-    case 'FloatValue':
-      return Number(node.value);
-    case 'StringValue':
-    case 'BooleanValue':
-      return node.value;
-    case 'ListValue':
-      return node.values.map((each) => elementsOf(each, variables));
-    case 'Variable':
-      return variables[node.name.value] ?? null;
-    default:
-      throw schemaMismatch('the elements of a tensor are numbers, texts, booleans and lists of these');
-  }
+  if (isKind(node, 'IntValue')) return integerOf(node.value);
+  if (isKind(node, 'FloatValue')) return Number(node.value);
+  if (isKind(node, 'StringValue') || isKind(node, 'BooleanValue')) return node.value;
+  if (isKind(node, 'ListValue')) return node.values.map((each) => elementsOf(each, variables));
+  if (isKind(node, 'Variable')) return variables[node.name.value] ?? null;
+  throw schemaMismatch('the elements of a tensor are numbers, texts, booleans and lists of these');
 }
 
 /** Teaches the schema how tensors stand in documents; in variables they are what the JSON reader made of them. */

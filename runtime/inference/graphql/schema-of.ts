@@ -79,11 +79,7 @@ function bind(schema: GraphQl.GraphQLSchema, deps: GraphQlDeps, answers: Readonl
  * @param sdl the schema as text
  * @throws StartError LNMT8108 for a field that is an operation and has no row in the table, or the reverse
  */
-export function schemaOf(
-  { buildSchema }: typeof GraphQl,
-  deps: GraphQlDeps,
-  sdl: string = SDL,
-): GraphQl.GraphQLSchema {
+export function schemaOf({ buildSchema }: typeof GraphQl, deps: GraphQlDeps, sdl: string = SDL): GraphQl.GraphQLSchema {
   const schema = buildSchema(sdl);
   bindScalars(schema);
   bind(schema, deps, fieldsOf(deps));

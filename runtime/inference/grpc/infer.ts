@@ -11,8 +11,7 @@ const LEFT = 499;
 
 /** A call that carries inference requests, one or many. */
 export type InferCall =
-  | ServerUnaryCall<ModelInferRequest, ModelInferResponse>
-  | ServerDuplexStream<ModelInferRequest, object>;
+  ServerUnaryCall<ModelInferRequest, ModelInferResponse> | ServerDuplexStream<ModelInferRequest, object>;
 
 /** The model that a request is about. */
 export const subjectOf = (request: ModelInferRequest): CallSubject => ({

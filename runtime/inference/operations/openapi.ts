@@ -106,7 +106,10 @@ function operationObject(id: OperationId, operation: Operation, { method, path }
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(method === 'POST' && exchange.request
       ? {
-          requestBody: { required: exchange.needsBody === true, content: contentOf(exchange.request, { binary: exchange.binary }) },
+          requestBody: {
+            required: exchange.needsBody === true,
+            content: contentOf(exchange.request, { binary: exchange.binary }),
+          },
         }
       : {}),
     responses: responsesOf(operation, exchange),

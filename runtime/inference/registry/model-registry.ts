@@ -127,7 +127,8 @@ export class ModelRegistry {
 
   /** The versions that a name, or nothing, stands for. @throws RequestError */
   identities(name: string | undefined, version: string | undefined): readonly ModelIdentity[] {
-    if (name === undefined) return [...this.models.values()].flatMap(({ served }) => served.map((each) => each.identity));
+    if (name === undefined)
+      return [...this.models.values()].flatMap(({ served }) => served.map((each) => each.identity));
     const found = this.find(name, version).identity;
     return version === undefined ? (this.models.get(name)?.served ?? []).map(({ identity }) => identity) : [found];
   }

@@ -118,7 +118,9 @@ describe('the OpenAPI document', () => {
   it('lists every operation under a heading', () => {
     const tags = routes().flatMap(([, , { tags: each }]) => each);
     expect(tags).toHaveLength(routes().length);
-    expect(new Set(tags)).toEqual(new Set(['Health', 'Server', 'Models', 'Model repository', 'API of OpenAI', 'GraphQL']));
+    expect(new Set(tags)).toEqual(
+      new Set(['Health', 'Server', 'Models', 'Model repository', 'API of OpenAI', 'GraphQL']),
+    );
   });
 
   it('uses every schema, and gives every operation an id of its own', () => {

@@ -192,7 +192,7 @@ async function overGrpc({ rpc, same }: Case, key: string): Promise<Outcome> {
     return { result: same.rpc(await client.call(rpc.name, rpc.request, headersOf(key))) };
   } catch (thrown) {
     const { code, metadata } = thrown as { code: number; metadata: { get(name: string): unknown[] } };
-    const http = Object.entries(AS_GRPC).find(([, each]) => each === code)?.[0];
+    const http = Object.entries(AS_GRPC).find(([, each]) => Number(each) === code)?.[0];
     return { refused: Number(http), code: String(metadata.get('x-error-code')[0]) };
   }
 }
@@ -227,7 +227,11 @@ describe('an operation', () => {
     it.each(IDS)(`%s gives ${who} the same through REST, gRPC and GraphQL`, async (id) => {
       const made = CASES[id]?.('demo');
       if (made === undefined) throw new Error('no case');
-      const [rest, grpc, graphql] = [await overRest(made, key), await overGrpc(made, key), await overGraphQl(made, key)];
+      const [rest, grpc, graphql] = [
+        await overRest(made, key),
+        await overGrpc(made, key),
+        await overGraphQl(made, key),
+      ];
       expect(grpc).toEqual(rest);
       const [, { access }] = operations.find(([each]) => each === id) ?? [undefined, { access: undefined }];
       const unknown = key === '' || key === 'wrong' || key === 'expired-key';
@@ -247,7 +251,11 @@ describe('an operation', () => {
     async (id) => {
       const made = CASES[id]?.('nothing-there');
       if (made === undefined) throw new Error('no case');
-      const outcomes = [await overRest(made, FULL_KEY), await overGrpc(made, FULL_KEY), await overGraphQl(made, FULL_KEY)];
+      const outcomes = [
+        await overRest(made, FULL_KEY),
+        await overGrpc(made, FULL_KEY),
+        await overGraphQl(made, FULL_KEY),
+      ];
       const [first] = outcomes;
       expect(outcomes).toEqual([first, first, first]);
       expect(first).toMatchObject({ refused: 404, code: 'LNMT8202' });

@@ -33,7 +33,9 @@
     if (depth > DEPTH) return null;
     if (type === 'object') {
       const entries = Object.entries(schema.properties ?? {});
-      const wanted = entries.filter(([name]) => schema.required?.includes(name) || name === 'data' || name === 'variables');
+      const wanted = entries.filter(
+        ([name]) => schema.required?.includes(name) || name === 'data' || name === 'variables',
+      );
       return Object.fromEntries(wanted.map(([name, value]) => [name, example(value, depth + 1)]));
     }
     if (type === 'array') return schema.items ? [example(schema.items, depth + 1)] : [0];
@@ -136,9 +138,18 @@
       groups.set(groupOf(each), [...(groups.get(groupOf(each)) ?? []), each]);
     }
     const sections = [...groups].map(([name, entries], index) =>
-      h('section', { 'aria-labelledby': `group-${index}` }, h('h2', { id: `group-${index}` }, name), h('ul', {}, entries.map(link))),
+      h(
+        'section',
+        { 'aria-labelledby': `group-${index}` },
+        h('h2', { id: `group-${index}` }, name),
+        h('ul', {}, entries.map(link)),
+      ),
     );
-    byId('list').replaceChildren(...(sections.length > 0 ? sections : [h('p', { class: 'note', role: 'status' }, 'No operation has these words.')]));
+    byId('list').replaceChildren(
+      ...(sections.length > 0
+        ? sections
+        : [h('p', { class: 'note', role: 'status' }, 'No operation has these words.')]),
+    );
   }
 
   function link({ operationId, method, path, summary }) {
@@ -146,7 +157,12 @@
     return h(
       'li',
       {},
-      h('a', { href: `#${operationId}`, title: summary, 'aria-current': current?.operationId === operationId && 'true' }, mark, path),
+      h(
+        'a',
+        { href: `#${operationId}`, title: summary, 'aria-current': current?.operationId === operationId && 'true' },
+        mark,
+        path,
+      ),
     );
   }
 
@@ -160,7 +176,13 @@
         'aria-describedby': `${id}-note`,
       });
       const note = parameter.description ?? (parameter.required ? 'part of the path' : 'optional');
-      return h('div', { class: 'field' }, h('label', { for: id }, parameter.name), input, h('small', { id: `${id}-note` }, note));
+      return h(
+        'div',
+        { class: 'field' },
+        h('label', { for: id }, parameter.name),
+        input,
+        h('small', { id: `${id}-note` }, note),
+      );
     });
   }
 
@@ -168,7 +190,8 @@
     current = operation;
     const { method, path, summary, requestBody } = operation;
     const schema = requestBody?.content['application/json']?.schema;
-    const body = schema && h('textarea', { id: 'body', spellcheck: 'false', 'aria-label': 'Body of the request, JSON' });
+    const body =
+      schema && h('textarea', { id: 'body', spellcheck: 'false', 'aria-label': 'Body of the request, JSON' });
     if (body) body.value = JSON.stringify(example(schema), null, 2);
     const result = h('div', { id: 'result', 'aria-live': 'polite' });
     const send = h('button', { class: 'main', type: 'submit' }, 'Send');
@@ -184,7 +207,12 @@
         { class: 'card' },
         h('h2', {}, summary),
         h('div', { class: 'path' }, mark, h('span', {}, path)),
-        h('div', { class: 'badges' }, h('span', { class: 'badge' }, 'Needs: ', h('b', {}, NEEDS[access(operation)] ?? '')), h('span', { class: 'badge' }, 'Id: ', h('b', {}, operation.operationId))),
+        h(
+          'div',
+          { class: 'badges' },
+          h('span', { class: 'badge' }, 'Needs: ', h('b', {}, NEEDS[access(operation)] ?? '')),
+          h('span', { class: 'badge' }, 'Id: ', h('b', {}, operation.operationId)),
+        ),
       ),
       h(
         'section',
@@ -207,7 +235,16 @@
         'tr',
         {},
         h('th', { scope: 'row' }, status),
-        h('td', {}, response.description, ' ', h('code', {}, types.join(', ')), status === '200' && schema ? h('details', {}, h('summary', {}, 'Form'), coloured(outline(schema))) : undefined),
+        h(
+          'td',
+          {},
+          response.description,
+          ' ',
+          h('code', {}, types.join(', ')),
+          status === '200' && schema
+            ? h('details', {}, h('summary', {}, 'Form'), coloured(outline(schema)))
+            : undefined,
+        ),
       );
     });
     return h('table', {}, h('tbody', {}, rows));
@@ -238,7 +275,9 @@
       const bytes = await response.arrayBuffer();
       show(result, response, bytes, performance.now() - started);
     } catch (error) {
-      result.replaceChildren(h('section', { class: 'card' }, h('h3', {}, 'No answer'), h('p', { class: 'bad' }, String(error))));
+      result.replaceChildren(
+        h('section', { class: 'card' }, h('h3', {}, 'No answer'), h('p', { class: 'bad' }, String(error))),
+      );
     }
     button.disabled = false;
   }
@@ -248,12 +287,26 @@
     const isText = /json|text|event-stream/.test(type);
     const text = isText ? new TextDecoder().decode(bytes) : '';
     const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join('\n');
-    const shown = bytes.byteLength === 0 ? h('p', { class: 'note' }, 'The body is empty.') : isText ? coloured(pretty(text)) : h('p', { class: 'note' }, `${bytes.byteLength} bytes of ${type}`);
+    const shown =
+      bytes.byteLength === 0
+        ? h('p', { class: 'note' }, 'The body is empty.')
+        : isText
+          ? coloured(pretty(text))
+          : h('p', { class: 'note' }, `${bytes.byteLength} bytes of ${type}`);
     result.replaceChildren(
       h(
         'section',
         { class: 'card', 'aria-label': 'Answer' },
-        h('div', { class: 'status' }, h('b', { class: response.ok ? 'good' : 'bad', id: 'status' }, `${response.status} ${response.statusText}`), h('span', { class: 'note' }, `${took.toFixed(1)} ms · ${bytes.byteLength} bytes · ${type || 'no media type'}`)),
+        h(
+          'div',
+          { class: 'status' },
+          h('b', { class: response.ok ? 'good' : 'bad', id: 'status' }, `${response.status} ${response.statusText}`),
+          h(
+            'span',
+            { class: 'note' },
+            `${took.toFixed(1)} ms · ${bytes.byteLength} bytes · ${type || 'no media type'}`,
+          ),
+        ),
         shown,
         h('details', {}, h('summary', {}, 'Headers'), h('pre', {}, headers)),
       ),

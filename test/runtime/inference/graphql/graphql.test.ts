@@ -31,7 +31,9 @@ describe('GraphQL', () => {
     const plain = await testServer();
     const answer = await plain.app.inject({ method: 'POST', url: PATHS.graphql, payload: {} });
     expect(answer.statusCode).toBe(404);
-    expect((await plain.app.inject({ url: PATHS.openapi })).json().paths).not.toHaveProperty([PATHS.graphql]);
+    expect((await plain.app.inject({ url: PATHS.openapi })).json<{ paths: object }>().paths).not.toHaveProperty([
+      PATHS.graphql,
+    ]);
     await plain.app.close();
   });
 
@@ -45,7 +47,7 @@ describe('GraphQL', () => {
     expect([status, errors]).toEqual([200, []]);
     expect(data).toMatchObject({
       ...{ serverLive: true, serverReady: true, serverStarted: true, modelReady: true },
-      server: { name: 'lnmt-inference', extensions: expect.arrayContaining(['binary_tensor_data']) },
+      server: { name: 'lnmt-inference', extensions: expect.arrayContaining(['binary_tensor_data']) as unknown },
       model: { name: 'demo', versions: ['1'], inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }] },
       repository: [{ name: 'demo', version: '1', state: 'READY', reason: '' }],
       modelConfig: { name: 'demo', input: [{ name: 'x', data_type: 'TYPE_FP32', dims: [-1, 2] }] },
@@ -82,7 +84,9 @@ describe('GraphQL', () => {
   ])('refuses %s in the words of REST', async (_title, input, code, message) => {
     const { status, data, errors } = await ask(INFER, { inputs: [input] });
     expect([status, data]).toEqual([200, { infer: null }]);
-    expect(errors).toMatchObject([{ message: expect.stringContaining(message), path: ['infer'], extensions: { code } }]);
+    expect(errors).toMatchObject([
+      { message: expect.stringContaining(message) as unknown, path: ['infer'], extensions: { code } },
+    ]);
   });
 
   it('does what it can of a request: one field that fails takes no other with it', async () => {
@@ -128,7 +132,10 @@ describe('GraphQL', () => {
 
 describe('GraphQL and what is counted', () => {
   it('counts each inference as the other transports do', async () => {
-    const query = INFER.replace('infer(', 'a: infer(').replace(/\n\}$/, ' b: infer(model: "invented", inputs: $inputs) { id } }');
+    const query = INFER.replace('infer(', 'a: infer(').replace(
+      /\n\}$/,
+      ' b: infer(model: "invented", inputs: $inputs) { id } }',
+    );
     await ask(query, { inputs: INPUTS });
     const text = await server.registry.metrics();
     expect(text).toContain(`${METRICS.inferenceRequests.name}{model="demo",version="1",code="200"} 1`);
@@ -180,9 +187,9 @@ describe('a schema that differs from the operation table', () => {
     expect(() => schemaOf(library, deps, SDL.replace('serverLive:', 'secrets: String serverLive:'))).toThrow(
       'LNMT8108: the GraphQL schema and the operation table differ: field Query.secrets',
     );
-    expect(() => schemaOf(library, deps, SDL.replace(/"Whether the process can make progress."\s+serverLive: Boolean/, ''))).toThrow(
-      'field Query.serverLive of the table',
-    );
+    expect(() =>
+      schemaOf(library, deps, SDL.replace(/"Whether the process can make progress."\s+serverLive: Boolean/, '')),
+    ).toThrow('field Query.serverLive of the table');
     expect(() => schemaOf(library, deps)).not.toThrow();
   });
 
@@ -219,7 +226,9 @@ describe('access through GraphQL', () => {
     for (const query of ['{ __schema { queryType { name } } }', '{ __type(name: "Query") { name } }']) {
       expect((await ask(query, {}, 'read-key')).errors).toEqual([]);
       expect(await ask(query, {}, 'infer-key')).toMatchObject({ status: 403, codes: ['LNMT8002'] });
-      expect(await ask(`fragment F on Query { ...G } fragment G on Query ${query} { ...F }`, {}, 'infer-key')).toMatchObject({
+      expect(
+        await ask(`fragment F on Query { ...G } fragment G on Query ${query} { ...F }`, {}, 'infer-key'),
+      ).toMatchObject({
         status: 403,
       });
     }

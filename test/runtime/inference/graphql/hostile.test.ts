@@ -17,7 +17,8 @@ beforeAll(async () => {
 afterAll(() => server.app.close());
 
 const ask = (query: string, variables?: object) => askGraphQl(server.app, query, variables);
-const repeat = (count: number, make: (index: number) => string): string => Array.from({ length: count }, (_, i) => make(i)).join(' ');
+const repeat = (count: number, make: (index: number) => string): string =>
+  Array.from({ length: count }, (_, i) => make(i)).join(' ');
 
 const DEEP = (levels: number): string =>
   `{ server { ${repeat(levels, () => '... on Server { a: name')} ${'}'.repeat(levels)} } }`;
@@ -35,7 +36,11 @@ describe('a GraphQL document', () => {
     ],
     ['too dear', `{ ${repeat(101, () => 'server { name }')} }`, 'cost of the document: 1111, beyond 1000'],
     ['with too many inferences', `{ ${repeat(21, () => 'infer { id }')} }`, 'cost of the document: 1071, beyond 1000'],
-    ['with too many aliases', `{ ${repeat(21, (i) => `a${i}: serverLive`)} }`, 'aliases of the document: 21, beyond 20'],
+    [
+      'with too many aliases',
+      `{ ${repeat(21, (i) => `a${i}: serverLive`)} }`,
+      'aliases of the document: 21, beyond 20',
+    ],
     [
       'with too many aliases in a fragment that is used twice',
       `{ ...F ... on Query { ...F } } fragment F on Query { ${repeat(11, (i) => `a${i}: serverLive`)} }`,
@@ -98,9 +103,24 @@ describe('a GraphQL document', () => {
     ['two operations and no name', 'query A { serverLive } query B { serverLive }', 'LNMT8473', 'operation name'],
     ['an argument of another type', '{ modelReady(name: 7) }', 'LNMT8473', 'String cannot represent'],
     ['a fragment that nobody uses', '{ serverLive } fragment F on Query { serverLive }', 'LNMT8473', 'never used'],
-    ['a datatype that there is not', '{ infer(model: "demo", inputs: [{name: "x", datatype: FP8, shape: []}]) { id } }', 'LNMT8473', 'FP8'],
-    ['objects as elements', '{ infer(model: "demo", inputs: [{name: "x", datatype: FP32, shape: [1], data: {a: 1}}]) { id } }', 'LNMT8473', 'elements of a tensor'],
-    ['the schema in circles', `{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }`, 'LNMT8473', 'Maximum introspection depth'],
+    [
+      'a datatype that there is not',
+      '{ infer(model: "demo", inputs: [{name: "x", datatype: FP8, shape: []}]) { id } }',
+      'LNMT8473',
+      'FP8',
+    ],
+    [
+      'objects as elements',
+      '{ infer(model: "demo", inputs: [{name: "x", datatype: FP32, shape: [1], data: {a: 1}}]) { id } }',
+      'LNMT8473',
+      'elements of a tensor',
+    ],
+    [
+      'the schema in circles',
+      `{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }`,
+      'LNMT8473',
+      'Maximum introspection depth',
+    ],
   ])('is refused with %s', async (_title, query, code, message) => {
     const { status, codes, errors } = await ask(query);
     expect([status, codes]).toEqual([400, [code]]);
@@ -128,7 +148,12 @@ describe('the body of a GraphQL request', () => {
     ['several requests', [{ query: '{ serverLive }' }, { query: '{ serverLive }' }], 'LNMT8471', 'one by one'],
     ['an empty list', [], 'LNMT8471', 'one by one'],
     ['no query', { variables: {} }, 'LNMT8471', 'query is missing'],
-    ['a stored query', { extensions: { persistedQuery: { version: 1, sha256Hash: 'x' } } }, 'LNMT8471', 'query is missing'],
+    [
+      'a stored query',
+      { extensions: { persistedQuery: { version: 1, sha256Hash: 'x' } } },
+      'LNMT8471',
+      'query is missing',
+    ],
     ['a query that is no text', { query: { a: 1 } }, 'LNMT8471', 'query is missing'],
     ['variables in a list', { query: '{ serverLive }', variables: [] }, 'LNMT8471', 'variables is not an object'],
     ['an operation name that is no text', { query: '{ serverLive }', operationName: 7 }, 'LNMT8471', 'not a string'],
@@ -137,7 +162,12 @@ describe('the body of a GraphQL request', () => {
     ['no JSON', '{ serverLive }', 'LNMT8011', 'not acceptable JSON'],
     ['a prototype', '{"query": "{ serverLive }", "variables": {"__proto__": {}}}', 'LNMT8011', 'not acceptable JSON'],
     ['a key twice', '{"query": "{ serverLive }", "query": "{ repository { name } }"}', 'LNMT8011', 'twice'],
-    ['too deep variables', `{"query": "{ serverLive }", "variables": {"a": ${'['.repeat(99)}${']'.repeat(99)}}}`, 'LNMT8011', 'nested deeper'],
+    [
+      'too deep variables',
+      `{"query": "{ serverLive }", "variables": {"a": ${'['.repeat(99)}${']'.repeat(99)}}}`,
+      'LNMT8011',
+      'nested deeper',
+    ],
   ])('is refused with %s', async (_title, payload, code, message) => {
     const { status, codes, errors, headers } = await postGraphQl(server.app, payload);
     expect([status, codes, headers['x-error-code']]).toEqual([400, [code], code]);
@@ -149,13 +179,15 @@ describe('the body of a GraphQL request', () => {
     expect(await postGraphQl(server.app, large)).toMatchObject({ status: 413, codes: ['LNMT8007'] });
   });
 
-  it.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/graphql'])(
-    'is refused as %s, which pages of others can send',
-    async (type) => {
-      const answer = await postGraphQl(server.app, '{"query": "{ serverLive }"}', { 'content-type': type });
-      expect([answer.status, answer.codes]).toEqual([415, ['LNMT8008']]);
-    },
-  );
+  it.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/graphql',
+  ])('is refused as %s, which pages of others can send', async (type) => {
+    const answer = await postGraphQl(server.app, '{"query": "{ serverLive }"}', { 'content-type': type });
+    expect([answer.status, answer.codes]).toEqual([415, ['LNMT8008']]);
+  });
 
   it('is the only way: GET is not allowed', async () => {
     for (const method of ['GET', 'PUT', 'DELETE'] as const) {
@@ -172,8 +204,37 @@ describe('any GraphQL document', () => {
   it('gets an answer and never an error of the server', async () => {
     const word = fc.constantFrom(
       ...['{', '}', '(', ')', '[', ']', ':', '...', 'on', 'Query', 'Model', 'fragment', 'F', 'query', 'mutation'],
-      ...['infer', 'model', 'name', 'repository', 'serverLive', '__schema', '__type', '@include', 'if', 'true', '$a', '!'],
-      ...['"demo"', '"', '"""', '1', '-', '1e999', 'null', 'a:', '#', '\n', '\\u0000', '\u0000', '😀', 'inputs', 'data'],
+      ...[
+        'infer',
+        'model',
+        'name',
+        'repository',
+        'serverLive',
+        '__schema',
+        '__type',
+        '@include',
+        'if',
+        'true',
+        '$a',
+        '!',
+      ],
+      ...[
+        '"demo"',
+        '"',
+        '"""',
+        '1',
+        '-',
+        '1e999',
+        'null',
+        'a:',
+        '#',
+        '\n',
+        '\\u0000',
+        '\u0000',
+        '😀',
+        'inputs',
+        'data',
+      ],
     );
     const query = fc.oneof(
       fc.array(word, { maxLength: 40 }).map((words) => words.join(' ')),
@@ -188,6 +249,6 @@ describe('any GraphQL document', () => {
       }),
       { numRuns: 2_000, seed: 8474 },
     );
-    expect(logged.filter((line) => JSON.parse(line).level >= 50)).toEqual([]);
+    expect(logged.filter((line) => (JSON.parse(line) as { level: number }).level >= 50)).toEqual([]);
   });
 });

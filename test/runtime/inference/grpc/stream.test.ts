@@ -25,7 +25,9 @@ class Stream {
   readonly call: ClientDuplexStream<object, Told>;
 
   constructor(client: GrpcClient, key: string) {
-    const method = Reflect.get(client.raw, 'ModelStreamInfer') as (...args: unknown[]) => ClientDuplexStream<object, Told>;
+    const method = Reflect.get(client.raw, 'ModelStreamInfer') as (
+      ...args: unknown[]
+    ) => ClientDuplexStream<object, Told>;
     this.call = method.call(client.raw, metadataOf({ 'x-api-key': key }));
     this.call.on('data', (told: Told) => this.told.push(told));
     this.ended = new Promise((resolve) => {
