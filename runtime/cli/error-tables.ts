@@ -12,7 +12,9 @@ import { INSPECTOR_ERRORS } from '../inference/inspector/errors';
 import { REGISTRY_ERRORS } from '../inference/registry/errors';
 import { TEXT_ERRORS } from '../inference/text/errors';
 import { SERVER_ERRORS, START_ERRORS } from '../shared/errors';
+import { BENCH_ERRORS } from './bench/errors';
 import { CLI_ERRORS } from './errors';
+import { SERVE_ERRORS } from './serve/errors';
 
 /** Every code of LNMT, by who raises it. */
 const TABLES: readonly (readonly [origin: string, table: Readonly<Record<string, ErrorDefinition>>])[] = [
@@ -24,6 +26,8 @@ const TABLES: readonly (readonly [origin: string, table: Readonly<Record<string,
   ['Kubernetes manifests', KUBERNETES_ERRORS],
   ['delivery', DELIVERY_ERRORS],
   ['the lnmt command', CLI_ERRORS],
+  ['the lnmt command', SERVE_ERRORS],
+  ['the lnmt command', BENCH_ERRORS],
   ['servers', SERVER_ERRORS],
   ['servers', START_ERRORS],
   ['the inference server', INFERENCE_ERRORS],

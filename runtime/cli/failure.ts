@@ -1,12 +1,14 @@
 import { LnmtError } from '../../constructs/errors';
 import type { ErrorDetails } from '../../constructs/errors';
 import { CLI_ENV, EXIT_CODES } from '../contract';
+import type { BENCH_ERRORS } from './bench/errors';
 import type { CLI_ERRORS } from './errors';
 import type { Io } from './io';
 import { note } from './io';
+import type { SERVE_ERRORS } from './serve/errors';
 
 /** Code of the command line. */
-export type CliCode = keyof typeof CLI_ERRORS;
+export type CliCode = keyof typeof CLI_ERRORS | keyof typeof SERVE_ERRORS | keyof typeof BENCH_ERRORS;
 
 /** Why a verb ended, with the exit code that scripts see. */
 export class CliError extends LnmtError {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT_CODES } from '../contract';
+import { registerBench } from './commands/bench';
 import { registerDev } from './commands/dev';
 import { registerDoctor } from './commands/doctor';
 import { registerExplain } from './commands/explain';
@@ -9,6 +10,7 @@ import { registerKeys } from './commands/keys';
 import { registerModel } from './commands/model';
 import { registerPlan } from './commands/plan';
 import { registerRender } from './commands/render';
+import { registerServe } from './commands/serve';
 import { registerState } from './commands/state';
 import { registerSynth } from './commands/synth';
 import { badInvocation } from './errors';
@@ -21,6 +23,8 @@ const VERBS = [
   registerSynth,
   registerPlan,
   registerDev,
+  registerServe,
+  registerBench,
   registerRender,
   registerImages,
   registerModel,

@@ -485,6 +485,12 @@ export const CLI_ENV = {
     doc: 'Name of the target to synthesize, set by `lnmt plan --all-targets`.',
     optional: true,
   },
+  apiKey: {
+    name: 'LNMT_API_KEY',
+    kind: 'string',
+    doc: 'API key of an endpoint: `lnmt bench` sends it, and the commands that are printed as examples read it.',
+    optional: true,
+  },
 } as const satisfies Record<string, EnvVariable>;
 
 /** Key of {@link INFERENCE_ENV}. */

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
-import { LABELS, modelPath } from '../../contract';
+import { CLI_ENV, LABELS, modelPath } from '../../contract';
 import { describePod } from '../dev/describe';
 import type { Session, SessionPod } from '../dev/session';
 import type { Workloads } from '../dev/workload';
@@ -144,7 +144,7 @@ async function runSession(io: Io, session: Session, once: boolean): Promise<void
 }
 
 function announce(io: Io, { name, url, workload }: SessionPod, apiKey: string | undefined): void {
-  const key = apiKey === undefined ? '' : ' -H "Authorization: Bearer $LNMT_API_KEY"';
+  const key = apiKey === undefined ? '' : ` -H "Authorization: Bearer $${CLI_ENV.apiKey.name}"`;
   const model = workload.labels[LABELS.model];
   say(io, `${name} answers: curl${key} ${model === undefined ? url : url + modelPath(model)}`);
 }

@@ -52,24 +52,45 @@ function explained<T>(work: () => T): T {
   }
 }
 
+/** What becomes of a file, before anything of it was read. */
+export type ModelFileSource = Pick<LocalModelFile, 'path' | 'source'>;
+
 /**
- * The files of a model version: the graph, which becomes `model.onnx`, the files that it keeps weights in, those of
- * its tokenizer, its golden answers and its signature.
+ * Where the files of a model version are: the graph, which becomes `model.onnx`, the files that it keeps weights in,
+ * those of its tokenizer, its golden answers and its signature.
  *
  * @param externalData paths that the graph names
- * @throws LNMT6024 for data that are absent, or lie elsewhere than beside the graph; LNMT6027 for a signature that does
- * not fit them
+ * @throws LNMT6024 for data that are absent, or lie elsewhere than beside the graph; LNMT6027 for a signature that
+ * cannot be read
  */
-export async function modelFiles(graph: string, externalData: readonly string[]): Promise<readonly LocalModelFile[]> {
+export function modelSources(graph: string, externalData: readonly string[]): readonly ModelFileSource[] {
+  return sourcesOf(graph, externalData, signedNames(path.dirname(graph)));
+}
+
+function sourcesOf(
+  graph: string,
+  externalData: readonly string[],
+  signed: ReadonlyMap<string, string> | undefined,
+): readonly ModelFileSource[] {
   const folder = path.dirname(graph);
-  const signed = signedNames(folder);
   const beside = new Set([...textFiles(folder), ...companions(folder), ...(signed?.keys() ?? [])]);
   for (const name of [MODEL_STORE.model, MODEL_STORE.manifest, ...externalData]) beside.delete(name);
-  const sources = [
+  return [
     { path: MODEL_STORE.model, source: graph },
     ...externalData.map((location) => ({ path: location, source: dataFile(folder, location) })),
     ...[...beside].map((name) => ({ path: name, source: dataFile(folder, name) })),
   ];
+}
+
+/**
+ * The files of {@link modelSources} with their sizes and digests.
+ *
+ * @throws LNMT6024 for data that are absent, or lie elsewhere than beside the graph; LNMT6027 for a signature that does
+ * not fit them
+ */
+export async function modelFiles(graph: string, externalData: readonly string[]): Promise<readonly LocalModelFile[]> {
+  const signed = signedNames(path.dirname(graph));
+  const sources = sourcesOf(graph, externalData, signed);
   const files = await Promise.all(sources.map(async (file) => ({ ...file, ...(await measure(file.source)) })));
   if (signed !== undefined) holdToSignature(signed, files);
   return files;
