@@ -122,13 +122,14 @@ export function htmlOf(report: BenchReport): string {
   const last = phases.at(-1);
   // Of a search, the rate that was kept up says most.
   const shown = phases.find(({ rate }) => rate !== undefined && rate === saturation?.sustained) ?? last;
-  const charts = [
-    ...(saturation === undefined ? [] : sweepCharts(report)),
-    ...(shown === undefined ? [] : [percentileChart(shown), histogramChart(shown), timelineChart(shown)]),
+  const about = saturation !== undefined && shown?.rate !== undefined ? `At ${shortNumber(shown.rate)}/s` : 'Plots';
+  const sections = [
+    ...(saturation === undefined ? [] : [['By rate', sweepCharts(report)] as const]),
+    ...(shown === undefined ? [] : [[about, [percentileChart(shown), histogramChart(shown), timelineChart(shown)]] as const]),
   ];
+  const plots = sections.map(([title, charts]) => `<h2>${escapeXml(title)}</h2>${charts.map(figure).join('')}`);
   const facts = factsOf(report).map(([name, value]) => `<dt>${escapeXml(name)}</dt><dd>${escapeXml(value)}</dd>`);
   const doubts = warnings.map((warning) => `<p>${escapeXml(warning)}</p>`).join('');
-  const about = saturation !== undefined && shown?.rate !== undefined ? ` at ${shortNumber(shown.rate)}/s` : '';
   return [
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8">',
@@ -139,7 +140,7 @@ export function htmlOf(report: BenchReport): string {
     `<dl>${facts.join('')}</dl>`,
     doubts === '' ? '' : `<div class="warnings" role="note"><p><strong>What makes the figures doubtful</strong></p>${doubts}</div>`,
     `<h2>Figures</h2>${table(phases)}`,
-    `<h2>Plots${escapeXml(about)}</h2>${charts.map(figure).join('')}`,
+    ...plots,
     '</main></body></html>',
     '',
   ].join('\n');

@@ -46,13 +46,15 @@ export interface BenchReport {
 }
 
 const LATE_SHARE = 0.01;
+/** A few that are late are chance. */
+const LATE_COUNT = 5;
 const NEAR_CEILING = 0.7;
 
 function warningsOf({ rate, summary }: Phase, ceiling: number): readonly string[] {
   const { requests, lag, capped, throughput, outcomes } = summary;
   const where = rate === undefined ? '' : `at ${Math.round(rate)}/s: `;
   const warnings: string[] = [];
-  if (lag.late - capped > LATE_SHARE * requests) {
+  if (lag.late - capped > Math.max(LATE_COUNT, LATE_SHARE * requests)) {
     warnings.push(
       `${where}the generator lagged: ${lag.late} of ${requests} requests left over 10 ms late, which their latency contains`,
     );

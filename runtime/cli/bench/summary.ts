@@ -3,7 +3,7 @@ import type { Bin, Summary } from '../report/statistics';
 import { NO_ANSWER } from './record';
 import type { Run } from './record';
 
-/** One second of a run, by when requests ended. */
+/** One whole second of a run, by when requests ended. */
 export interface Second {
   /** Seconds from the start. */
   readonly at: number;
@@ -68,11 +68,12 @@ function outcomesOf(statuses: readonly number[]): Outcomes {
   return counts;
 }
 
+/** Whole seconds only: the rest of one would look like a fall. */
 function timelineOf({ ended, status }: Run, seconds: number): readonly Second[] {
   const last = ended.reduce((latest, at) => Math.max(latest, at / 1000), seconds);
-  const rows = Array.from({ length: Math.ceil(last) || 1 }, (_, at) => ({ at, ok: 0, failed: 0 }));
+  const rows = Array.from({ length: Math.max(1, Math.floor(last)) }, (_, at) => ({ at, ok: 0, failed: 0 }));
   for (const [index, end] of ended.entries()) {
-    const row = rows[Math.min(Math.floor(end / 1000), rows.length - 1)];
+    const row = rows[Math.floor(end / 1000)];
     if (row === undefined) continue;
     if (classOf(status[index] ?? 0) === '2xx') row.ok += 1;
     else row.failed += 1;

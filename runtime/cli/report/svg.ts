@@ -77,12 +77,14 @@ function roundTicks(from: number, to: number, wanted = 5): readonly Tick[] {
   }).filter(({ at }) => at <= to * (1 + 1e-9));
 }
 
+/** Powers of ten; with 2 and 5 between them where there are few. */
 function powerTicks(from: number, to: number): readonly Tick[] {
   const [first, last] = [Math.floor(Math.log10(from)), Math.ceil(Math.log10(to))];
-  return Array.from({ length: last - first + 1 }, (_, index) => {
-    const at = 10 ** (first + index);
-    return { at, label: shortNumber(at) };
-  });
+  const factors = last - first <= 2 ? [1, 2, 5] : [1];
+  const powers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  return powers
+    .flatMap((power) => (power === last ? [1] : factors).map((factor) => factor * 10 ** power))
+    .map((at) => ({ at, label: shortNumber(at) }));
 }
 
 interface Scale {

@@ -1,3 +1,5 @@
+import { drawBars, shortNumber } from '../../../runtime/cli/report/svg';
+
 /** Medians of one contestant under one number of connections. */
 export interface Row {
   readonly model: string;
@@ -93,30 +95,15 @@ export function markdown({ machine, load, rounds, seconds, rows, limits, targets
   ].join('\n');
 }
 
-const BAR = { height: 18, gap: 6, left: 190, width: 420 } as const;
-const escape = (text: string): string => text.replace(/&/g, '&amp;').replace(/</g, '&lt;');
-
 /** Requests per second of the MLP at 32 connections as bars. */
 export function svg({ rows }: Report): string {
   const shown = rows.filter(({ model, connections }) => model === 'mlp' && connections === 32);
-  const most = Math.max(1, ...shown.map(({ perSecond }) => perSecond));
-  const bars = shown.map(({ server, perSecond }, index) => {
-    const y = 40 + index * (BAR.height + BAR.gap);
-    const width = (perSecond / most) * BAR.width;
-    const middle = y + BAR.height - 5;
-    return [
-      `<text x="${BAR.left - 8}" y="${middle}" text-anchor="end">${escape(server)}</text>`,
-      `<rect x="${BAR.left}" y="${y}" width="${width.toFixed(1)}" height="${BAR.height}" fill="${server.startsWith('LNMT') ? '#0b7285' : '#adb5bd'}"/>`,
-      `<text x="${(BAR.left + width + 6).toFixed(1)}" y="${middle}">${perSecond.toFixed(0)}</text>`,
-    ].join('');
-  });
-  const height = 60 + shown.length * (BAR.height + BAR.gap);
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="700" height="${height}" font-family="sans-serif" font-size="12">`,
-    '<rect width="100%" height="100%" fill="white"/>',
-    '<text x="12" y="22" font-size="14">MLP, 32 connections: requests per second</text>',
-    ...bars,
-    '</svg>',
-    '',
-  ].join('\n');
+  const bars = shown.map(({ server, perSecond }) => ({
+    label: server,
+    value: perSecond,
+    own: server.startsWith('LNMT'),
+  }));
+  const title = 'MLP, 32 connections: requests per second';
+  const description = bars.map(({ label, value }) => `${label}: ${shortNumber(value)}`).join('; ');
+  return `${drawBars({ id: 'mlp', title, description }, bars, true)}\n`;
 }

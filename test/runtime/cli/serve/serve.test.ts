@@ -1,0 +1,260 @@
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { newKey } from '../../../../runtime/cli/api-key';
+import { identityModel, pickyModel, pushModel } from '../../support/models';
+import { model, node, TYPE, tensorType, value } from '../../support/onnx-bytes';
+import { decoderFiles, encoderFiles, writeFiles } from '../../support/text-store';
+import { cli, command, isAlive, scratch } from '../support';
+import { Serving, statusOf } from './support';
+
+const LONG = 120_000;
+
+/** A graph that gives its input back, under whatever names and with whatever sizes. */
+function identity(name: string, shape: readonly (number | string)[]): Buffer {
+  return model({
+    nodes: [node('Identity', [name], ['y'])],
+    inputs: [value(name, tensorType(TYPE.float, shape))],
+    outputs: [value('y', tensorType(TYPE.float, shape))],
+  });
+}
+
+function files(contents: Readonly<Record<string, Uint8Array>>): string {
+  return writeFiles(scratch(), contents);
+}
+
+describe('lnmt serve', () => {
+  test(
+    'prints for every model a line that a shell runs and the server answers with 200, and leaves nothing behind',
+    async () => {
+      const folder = files({
+        'Float Model.onnx': identityModel('FP32'),
+        'words.onnx': identityModel('BYTES'),
+        'flags.onnx': identityModel('BOOL'),
+        'picky.onnx': pickyModel(),
+        'image.onnx': identity('x', ['n', 3, 64, 64]),
+        'quote.onnx': identity("it's $HOME `x` \"y\"", ['n', 2]),
+        'scalar.onnx': identity('x', []),
+      });
+      const encoder = writeFiles(path.join(scratch(), 'encoder'), encoderFiles());
+      const decoder = writeFiles(path.join(scratch(), 'decoder'), decoderFiles());
+      const graphs = fs.readdirSync(folder).map((name) => path.join(folder, name));
+      const serving = new Serving([...graphs, encoder, decoder, '--json', '--port', '0', '--grpc-port', '0']);
+      const { url, openapi, models, auth, ready, grpc } = await serving.announced();
+      expect(models.map(({ name }) => name).sort()).toEqual(
+        ['decoder', 'encoder', 'flags', 'float-model', 'image', 'picky', 'quote', 'scalar', 'words'].sort(),
+      );
+      expect({ auth, ready }).toEqual({ auth: 'none', ready: true });
+      expect(grpc).toMatch(/^127\.0\.0\.1:\d+$/);
+      for (const { name, curl = '' } of models) {
+        expect(curl, name).toContain(url);
+        expect(await statusOf(curl), curl).toBe('200');
+      }
+      const lineOf = (name: string): string => models.find((each) => each.name === name)?.curl ?? '';
+      expect(lineOf('encoder')).toContain('/v1/embeddings');
+      expect(lineOf('decoder')).toContain('/v1/chat/completions');
+      expect(lineOf('words')).toContain('"Hello"');
+      expect(lineOf('image').length).toBeLessThan(500);
+      expect((await fetch(openapi)).status).toBe(200);
+
+      const [pid = 0] = serving.serverPids();
+      expect(isAlive(pid)).toBe(true);
+      serving.interrupt();
+      expect(await serving.code).toBe(0);
+      expect(serving.serverPids()).toEqual([]);
+      expect(serving.leftovers()).toEqual([]);
+    },
+    LONG,
+  );
+
+  test(
+    'says what it serves, and that anyone on this machine may call',
+    async () => {
+      const folder = files({ 'model.onnx': identityModel('FP32') });
+      const serving = new Serving([folder, '--name', 'mine', '--version', '7', '--workers', '1']);
+      await serving.until(() => serving.err.includes('ready in'), 'it is ready');
+      expect(serving.out).toContain('mine, version 7: x FP32[?, 2] -> y FP32[?, 2]');
+      expect(serving.out).toMatch(/described at http:\/\/127\.0\.0\.1:\d+\/openapi\.json/);
+      expect(serving.out).toContain('anyone on this machine may call, without a key');
+      const curl = serving.out.split('\n').find((line) => line.startsWith('curl')) ?? '';
+      expect(await statusOf(curl)).toBe('200');
+      serving.interrupt();
+      expect(await serving.code).toBe(0);
+    },
+    LONG,
+  );
+
+  test(
+    'serves a repository to holders of a key only, and no longer to one whose key was taken back',
+    async () => {
+      const store = scratch();
+      pushModel(store, 'ours', '3', { 'model.onnx': identityModel('FP32') });
+      fs.mkdirSync(path.join(store, 'theirs/1'), { recursive: true });
+      fs.writeFileSync(path.join(store, 'theirs/1/model.onnx'), identityModel('INT32'));
+      const { key, entry } = newKey('me', ['infer', 'read']);
+      const keys = path.join(scratch(), 'keys.json');
+      fs.writeFileSync(keys, JSON.stringify({ keys: [entry] }));
+      const serving = new Serving([store, '--json', '--port', '0', '--host', '0.0.0.0', '--api-keys', keys]);
+      const { models, auth, url } = await serving.announced();
+      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:/);
+      expect(auth).toBe('api-keys');
+      expect(models.map(({ name, versions }) => [name, versions])).toEqual([
+        ['ours', ['3']],
+        ['theirs', ['1']],
+      ]);
+      const curl = models[0]?.curl ?? '';
+      expect(curl).not.toContain(key);
+      expect(await statusOf(curl, { LNMT_API_KEY: key })).toBe('200');
+      expect(await statusOf(curl, { LNMT_API_KEY: 'wrong' })).toBe('401');
+      const { entry: another } = newKey('another', ['infer', 'read']);
+      fs.writeFileSync(keys, JSON.stringify({ keys: [another] }));
+      await serving.until(() => serving.err.includes('API keys read again'), 'keys are read again');
+      let status = '';
+      for (let round = 0; round < 200 && status !== '401'; round++) {
+        status = await statusOf(curl, { LNMT_API_KEY: key });
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      expect(status).toBe('401');
+      serving.interrupt();
+      expect(await serving.code).toBe(0);
+      expect(serving.leftovers()).toEqual([]);
+    },
+    LONG,
+  );
+
+  test(
+    'serves the next version when the file changes, and the one before when the change is no model',
+    async () => {
+      const folder = files({ 'toy.onnx': identity('x', ['n', 2]) });
+      const file = path.join(folder, 'toy.onnx');
+      const serving = new Serving([file, '--watch', '--json', '--port', '0']);
+      const { url, models } = await serving.announced();
+      const versions = async (): Promise<unknown> =>
+        ((await (await fetch(`${url}/v2/models/toy`)).json()) as { readonly versions: unknown }).versions;
+      expect(await versions()).toEqual(['1']);
+      fs.writeFileSync(file, 'no model at all');
+      await serving.until(() => serving.err.includes('LNMT6012'), 'the fault is named');
+      expect(serving.err).toContain('version 1 serves on');
+      expect(await statusOf(models[0]?.curl ?? '')).toBe('200');
+      fs.writeFileSync(
+        file,
+        model({ nodes: [node('Neg', ['x'], ['y'])] }),
+      );
+      await serving.until(() => serving.err.includes('version 2 serves now'), 'the next version serves');
+      expect(await versions()).toEqual(['2']);
+      expect(await statusOf(models[0]?.curl ?? '')).toBe('200');
+      serving.interrupt();
+      expect(await serving.code).toBe(0);
+      expect(serving.leftovers()).toEqual([]);
+    },
+    LONG,
+  );
+
+  test(
+    'ends with a code when the server ends by itself, and removes its files',
+    async () => {
+      const folder = files({ 'model.onnx': identityModel('FP32') });
+      const serving = new Serving([folder, '--name', 'm', '--json', '--port', '0']);
+      await serving.announced();
+      for (const pid of serving.serverPids()) process.kill(pid, 'SIGKILL');
+      expect(await serving.code).toBe(1);
+      expect(serving.err).toContain('LNMT6055');
+      expect(serving.leftovers()).toEqual([]);
+    },
+    LONG,
+  );
+
+  test(
+    'refuses a model that the server refuses, with its words, and without a stack',
+    async () => {
+      const folder = files({ 'bad.onnx': model({ nodes: [node('NoSuchOperation', ['x'], ['y'])] }) });
+      const serving = new Serving([path.join(folder, 'bad.onnx'), '--port', '0']);
+      expect(await serving.code).toBe(1);
+      expect(serving.err).toMatch(/error LNMT6054: the server cannot serve bad\n {2}got: +LNMT83\d\d/);
+      expect(serving.err).not.toMatch(/^\s+at /m);
+      expect(serving.out).toBe('');
+      expect(serving.leftovers()).toEqual([]);
+    },
+    LONG,
+  );
+});
+
+describe('lnmt serve, asked for something else', () => {
+  const serve = (argv: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+    cli(['serve', ...argv], { env: { PATH: '', ...env } });
+
+  test('refuses what is no model', async () => {
+    const empty = scratch();
+    const text = path.join(files({ 'a.onnx': Buffer.from('hello') }), 'a.onnx');
+    expect(await serve(['nowhere.onnx'])).toMatchObject({ code: 2, err: expect.stringContaining('LNMT6051') as string });
+    expect((await serve([empty])).err).toContain('LNMT6051: there is no model to serve: the folder holds no model');
+    expect(await serve([text])).toMatchObject({ code: 2, err: expect.stringContaining('LNMT6012') as string });
+  });
+
+  test('refuses two models of one name, and a name that URLs cannot hold', async () => {
+    const one = path.join(files({ 'a.onnx': identityModel('FP32') }), 'a.onnx');
+    const other = path.join(files({ 'a.onnx': identityModel('FP32') }), 'a.onnx');
+    expect((await serve([one, other])).err).toContain('LNMT6057: two models have the name a');
+    expect((await serve([one, '--name', 'A/B'])).err).toContain('LNMT6025');
+    expect((await serve([one, '--version', '0'])).err).toContain('LNMT6025');
+  });
+
+  test('refuses an address that others reach without keys', async () => {
+    const one = files({ 'model.onnx': identityModel('FP32') });
+    const { code, err } = await serve([one, '--host', '0.0.0.0']);
+    expect(code).toBe(2);
+    expect(err).toContain('error LNMT6052: others reach that address, and the server would answer anyone');
+  });
+
+  test('refuses a key file that is none', async () => {
+    const one = files({ 'model.onnx': identityModel('FP32'), 'keys.json': Buffer.from('{}') });
+    const { err } = await serve([one, '--api-keys', path.join(one, 'keys.json')]);
+    expect(err).toContain('LNMT6006');
+    expect((await serve([one, '--api-keys', path.join(one, 'absent.json')])).err).toContain('it cannot be read');
+  });
+
+  test('refuses a port that is taken, and names it', async () => {
+    const one = files({ 'model.onnx': identityModel('FP32') });
+    const server = net.createServer();
+    const port = await new Promise<number>((resolve) => {
+      server.listen(0, '127.0.0.1', () => {
+        const address = server.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+    const { code, err } = await serve([one, '--port', String(port)]);
+    server.close();
+    expect(code).toBe(2);
+    expect(err).toContain('LNMT6053');
+    expect(err).toContain(String(port));
+  });
+
+  test('refuses options that make no sense, and settings that it would not honour', async () => {
+    const one = files({ 'model.onnx': identityModel('FP32') });
+    expect((await serve([one, '--port', '99999'])).err).toContain('LNMT6001');
+    expect((await serve([one, '--workers', '0'])).err).toContain('LNMT6001');
+    expect((await serve([one], { LNMT_TLS_CERT_FILE: '/x' })).err).toContain('LNMT6001: lnmt serve speaks plain HTTP');
+  });
+
+  test('refuses to go on without room for a copy', async () => {
+    const one = files({ 'model.onnx': identityModel('FP32') });
+    const blocked = scratch();
+    const { TemporaryStore } = await import('../../../../runtime/cli/serve/temporary-store');
+    const before = process.env['TMPDIR'];
+    process.env['TMPDIR'] = blocked;
+    const store = TemporaryStore.create();
+    process.env['TMPDIR'] = before ?? '';
+    if (before === undefined) delete process.env['TMPDIR'];
+    const absent = { name: 'm', files: [{ path: 'model.onnx', source: path.join(one, 'gone.onnx') }] };
+    expect(() => store.publish(absent, 1)).toThrow('LNMT6056');
+    store.remove();
+    expect(fs.readdirSync(blocked)).toEqual([]);
+  });
+
+  test('shows examples in its help', async () => {
+    const { out, code } = await command(['serve', '--help']);
+    expect(code).toBe(0);
+    expect(out).toContain('lnmt serve model.onnx');
+  });
+});
