@@ -47,7 +47,8 @@ export class LoadClient {
       const all = { ...headers, ...own, 'content-length': body.byteLength };
       const request = this.open(url, { method: 'POST', headers: all, agent: this.agent }, (response) => {
         const { statusCode: status = 0 } = response;
-        const retryAfterMs = status === 429 || status === 503 ? retryAfterOf(response.headers['retry-after']) : undefined;
+        const retryAfterMs =
+          status === 429 || status === 503 ? retryAfterOf(response.headers['retry-after']) : undefined;
         response.once('end', () => end({ status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }));
         response.once('error', () => end({ status: NO_ANSWER.connection }));
         response.resume();

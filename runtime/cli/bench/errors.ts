@@ -63,7 +63,12 @@ export function requestRefused(url: string, reason: string): CliError {
 
 /** The measurement is worse than what was asked for. */
 export function levelMissed(what: string, got: string, allowed: string): CliError {
-  return new CliError('LNMT6064', failure, { what, got, allowed, remedy: 'read the report; lower the rate, or the demand' });
+  return new CliError('LNMT6064', failure, {
+    what,
+    got,
+    allowed,
+    remedy: 'read the report; lower the rate, or the demand',
+  });
 }
 
 /** Not this machine, and nobody said that it may be. */

@@ -70,15 +70,13 @@ function sweepCharts({ phases, saturation }: BenchReport): readonly Chart[] {
     }),
   });
   const kept = saturation?.sustained;
-  const words = kept === undefined ? 'No rate was kept up.' : `Rates up to ${shortNumber(kept)} per second were kept up.`;
+  const words =
+    kept === undefined ? 'No rate was kept up.' : `Rates up to ${shortNumber(kept)} per second were kept up.`;
   const xLabel = 'requests per second that were due';
   return [
     {
       ...{ id: 'sweep-latency', title: 'Latency by rate', description: words, xLabel, yLabel: 'ms', yScale: 'log' },
-      series: [
-        line('p50', ({ summary }) => summary.latency?.p50),
-        line('p99', ({ summary }) => summary.latency?.p99),
-      ],
+      series: [line('p50', ({ summary }) => summary.latency?.p50), line('p99', ({ summary }) => summary.latency?.p99)],
     },
     {
       ...{ id: 'sweep-goodput', title: 'Good answers by rate', description: words, xLabel },
@@ -90,16 +88,23 @@ function sweepCharts({ phases, saturation }: BenchReport): readonly Chart[] {
 
 function factsOf(report: BenchReport): readonly (readonly [string, string])[] {
   const { target, model, request, loop, concurrency, bounds, generator, slo, startedAt } = report;
-  const kind = loop === 'closed' ? `closed, ${concurrency} callers` : `open, ${loop} arrivals, at most ${concurrency} under way`;
+  const kind =
+    loop === 'closed' ? `closed, ${concurrency} callers` : `open, ${loop} arrivals, at most ${concurrency} under way`;
   return [
     ['Target', target],
     ...(model === undefined ? [] : [['Model', model] as const]),
     ['Started', startedAt],
     ['Loop', kind],
     ['Requests', `${request.variants} distinct (${request.form}), ${shortNumber(request.bytes)} bytes in the mean`],
-    ['Bounds', `${bounds.durationSeconds} s and ${bounds.requests} requests each, after ${bounds.warmUpSeconds} s of warm-up; time-out ${bounds.timeoutSeconds} s`],
+    [
+      'Bounds',
+      `${bounds.durationSeconds} s and ${bounds.requests} requests each, after ${bounds.warmUpSeconds} s of warm-up; time-out ${bounds.timeoutSeconds} s`,
+    ],
     ...(slo === undefined ? [] : [['Service level', `99 of 100 within ${shortNumber(slo)} ms`] as const]),
-    ['Generator', `Node ${generator.node}; reaches ${shortNumber(generator.ceilingPerSecond)}/s against a server that does nothing`],
+    [
+      'Generator',
+      `Node ${generator.node}; reaches ${shortNumber(generator.ceilingPerSecond)}/s against a server that does nothing`,
+    ],
   ];
 }
 
@@ -125,7 +130,9 @@ export function htmlOf(report: BenchReport): string {
   const about = saturation !== undefined && shown?.rate !== undefined ? `At ${shortNumber(shown.rate)}/s` : 'Plots';
   const sections = [
     ...(saturation === undefined ? [] : [['By rate', sweepCharts(report)] as const]),
-    ...(shown === undefined ? [] : [[about, [percentileChart(shown), histogramChart(shown), timelineChart(shown)]] as const]),
+    ...(shown === undefined
+      ? []
+      : [[about, [percentileChart(shown), histogramChart(shown), timelineChart(shown)]] as const]),
   ];
   const plots = sections.map(([title, charts]) => `<h2>${escapeXml(title)}</h2>${charts.map(figure).join('')}`);
   const facts = factsOf(report).map(([name, value]) => `<dt>${escapeXml(name)}</dt><dd>${escapeXml(value)}</dd>`);
@@ -138,7 +145,9 @@ export function htmlOf(report: BenchReport): string {
     `<title>Load on ${escapeXml(target)}</title><style>${STYLE}</style></head><body><main>`,
     `<h1>Load on ${escapeXml(report.model ?? target)}</h1>`,
     `<dl>${facts.join('')}</dl>`,
-    doubts === '' ? '' : `<div class="warnings" role="note"><p><strong>What makes the figures doubtful</strong></p>${doubts}</div>`,
+    doubts === ''
+      ? ''
+      : `<div class="warnings" role="note"><p><strong>What makes the figures doubtful</strong></p>${doubts}</div>`,
     `<h2>Figures</h2>${table(phases)}`,
     ...plots,
     '</main></body></html>',

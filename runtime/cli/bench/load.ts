@@ -127,7 +127,9 @@ export async function closedLoop(options: LoopOptions): Promise<Run> {
       recorder.add(sent, sent, performance.now() - start, status);
       if (retryAfterMs !== undefined && honourRetryAfter) {
         const left = durationMs - (performance.now() - start);
-        await delay(Math.max(0, Math.min(retryAfterMs, MOST_HELD_MS, left)), undefined, { signal }).catch(() => undefined);
+        await delay(Math.max(0, Math.min(retryAfterMs, MOST_HELD_MS, left)), undefined, { signal }).catch(
+          () => undefined,
+        );
       }
     }
   };

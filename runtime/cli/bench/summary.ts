@@ -96,7 +96,11 @@ export function summaryOf(run: Run, open: boolean, slo: number | undefined): Run
   const lags = Float64Array.from(sent.map((at, index) => at - (due[index] ?? 0))).sort();
   const outcomes = outcomesOf(status);
   // What is answered after the end belongs to a longer time than the run.
-  const seconds = Math.max(durationMs, ended.reduce((latest, at) => Math.max(latest, at), 0)) / 1000 || 1;
+  const seconds =
+    Math.max(
+      durationMs,
+      ended.reduce((latest, at) => Math.max(latest, at), 0),
+    ) / 1000 || 1;
   const good = latencies.filter((ms, index) => classOf(status[index] ?? 0) === '2xx' && ms <= (slo ?? Infinity)).length;
   const answered = status.filter((each) => each > 0).length;
   return {

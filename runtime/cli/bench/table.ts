@@ -40,7 +40,9 @@ export function tableOf(report: BenchReport): string {
     lines.push(`${kept}; at most ${shortNumber(peakGoodput)} good answers/s`);
   }
   if (loop === 'closed') {
-    lines.push('closed loop: callers wait for answers, so that time in the queue of a slow server is not seen; use --rate');
+    lines.push(
+      'closed loop: callers wait for answers, so that time in the queue of a slow server is not seen; use --rate',
+    );
   }
   return [...lines, ...warnings.map((warning) => `warning: ${warning}`)].join('\n');
 }

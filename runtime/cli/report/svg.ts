@@ -52,7 +52,13 @@ svg{font:12px system-ui,sans-serif}
 
 /** Text for XML and HTML. */
 export function escapeXml(text: string): string {
-  const NAMES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+  const NAMES: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
   return text.replace(/[&<>"']/g, (character) => NAMES[character] ?? '');
 }
 
@@ -114,8 +120,7 @@ function scaleY({ series, yScale }: Chart): Scale {
     );
     const [from, to] = [Math.log10(ticks[0]?.at ?? 1), Math.log10(ticks.at(-1)?.at ?? 10)];
     const span = to - from || 1;
-    const place = (y: number): number =>
-      bottom - ((Math.log10(Math.max(y, 10 ** from)) - from) / span) * INNER.height;
+    const place = (y: number): number => bottom - ((Math.log10(Math.max(y, 10 ** from)) - from) / span) * INNER.height;
     return { place, ticks };
   }
   const ticks = roundTicks(0, most || 1);
@@ -162,7 +167,10 @@ function drawLine({ points }: Series, index: number, x: Scale, y: Scale): string
   const colour = index % 3;
   const places = points.map(([at, value]) => [fixed(x.place(at)), fixed(y.place(value))] as const);
   const path = places.map(([left, top], step) => `${step === 0 ? 'M' : 'L'}${left} ${top}`).join('');
-  const dots = points.length <= 40 ? places.map(([left, top]) => `<circle class="c${colour}" cx="${left}" cy="${top}" r="3"/>`) : [];
+  const dots =
+    points.length <= 40
+      ? places.map(([left, top]) => `<circle class="c${colour}" cx="${left}" cy="${top}" r="3"/>`)
+      : [];
   return `<path class="line c${colour} d${colour}" d="${path}"/>${dots.join('')}`;
 }
 
@@ -176,7 +184,12 @@ function legend(series: readonly Series[]): string {
   return entries.join('');
 }
 
-function frame(chart: Pick<Chart, 'id' | 'title' | 'description'>, height: number, content: string, style: string): string {
+function frame(
+  chart: Pick<Chart, 'id' | 'title' | 'description'>,
+  height: number,
+  content: string,
+  style: string,
+): string {
   const { id, title, description } = chart;
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${SIZE.width} ${height}" role="img" aria-labelledby="${id}-t ${id}-d">` +

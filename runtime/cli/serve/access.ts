@@ -20,7 +20,8 @@ export interface Access {
 const OWN_ID = 'lnmt-serve';
 
 function entriesOf(file: string): readonly unknown[] {
-  const fault = (reason: string): Error => unreadable(file, reason, 'make one with `lnmt keys create NAME --file FILE`');
+  const fault = (reason: string): Error =>
+    unreadable(file, reason, 'make one with `lnmt keys create NAME --file FILE`');
   let text: string;
   try {
     text = fs.readFileSync(file, 'utf8');

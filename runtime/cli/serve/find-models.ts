@@ -73,7 +73,9 @@ const isFile = (file: string): boolean => fs.statSync(file, { throwIfNoEntry: fa
 
 function isModelFolder(folder: string): boolean {
   if (!(fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false)) return false;
-  return fs.readdirSync(folder).some((name) => VERSION.test(name) && isFile(path.join(folder, name, MODEL_STORE.model)));
+  return fs
+    .readdirSync(folder)
+    .some((name) => VERSION.test(name) && isFile(path.join(folder, name, MODEL_STORE.model)));
 }
 
 /** A name for URLs from that of the file; from the folder's where the file is called as all are. */

@@ -1,9 +1,12 @@
 import { at, text } from '../json';
 
-/** Levels of the log by their numbers. */
-const LEVELS: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info', 40: 'warning', 50: 'error', 60: 'fatal' };
-const FATAL = 60;
+const FATAL = 'fatal';
 const KEPT_LINES = 50;
+/** onnxruntime says everything twice, and at length. */
+const MOST_CHARACTERS = 400;
+
+const cut = (words: string): string =>
+  words.length <= MOST_CHARACTERS ? words : `${words.slice(0, MOST_CHARACTERS - 1)}…`;
 
 function parsed(line: string): unknown {
   try {
@@ -18,11 +21,11 @@ export function sentenceOf(line: string): string {
   const entry = parsed(line);
   const message = text(at(entry, 'msg'));
   if (message === undefined) return line;
-  const level = LEVELS[Number(at(entry, 'level'))] ?? 'note';
+  const level = text(at(entry, 'level')) ?? 'note';
   const cause = text(at(entry, 'err', 'message'));
   const name = text(at(entry, 'name'));
   const about = name === undefined || message.includes(name) ? '' : `${name}: `;
-  return `${level}: ${about}${message}${cause === undefined || cause === message ? '' : `: ${cause}`}`;
+  return cut(`${level}: ${about}${message}${cause === undefined || cause === message ? '' : `: ${cause}`}`);
 }
 
 /** The latest lines of a server that is being started: shown only when they matter. */
@@ -40,6 +43,6 @@ export class ServerLog {
     const fatal = this.lines.findLast((line) => at(parsed(line), 'level') === FATAL);
     const message = fatal === undefined ? undefined : text(at(parsed(fatal), 'msg'));
     const last = this.lines.at(-1);
-    return message ?? (last === undefined ? '' : sentenceOf(last));
+    return cut(message ?? (last === undefined ? '' : sentenceOf(last)));
   }
 }

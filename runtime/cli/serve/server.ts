@@ -49,10 +49,12 @@ export class LocalServer {
 
   /** Resolves when every model is ready. @throws LNMT6054 */
   async ready(signal: AbortSignal): Promise<void> {
+    const polling = new AbortController();
     const ended = this.process.exited.then(() => {
       throw notServed(this.spec.models, this.log.lastWords || 'the server ended without a word');
     });
-    await Promise.race([ended, this.untilReady(signal)]);
+    const either = AbortSignal.any([signal, polling.signal]);
+    await Promise.race([ended, this.untilReady(either)]).finally(() => polling.abort());
     this.serving = true;
   }
 

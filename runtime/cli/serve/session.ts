@@ -41,6 +41,13 @@ const RELOAD_MS = 600_000;
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+interface SessionParts {
+  readonly models: readonly FoundModel[];
+  readonly access: Access;
+  readonly ports: ChosenPorts;
+  readonly store: TemporaryStore;
+}
+
 /** A server for files, from the copy of the files to the end of the process. */
 export class ServeSession {
   /** Base URL for this machine. */
@@ -51,15 +58,28 @@ export class ServeSession {
   private constructor(
     private readonly io: Io,
     private readonly settings: ServeSettings,
-    /** What is served. */
-    readonly models: readonly FoundModel[],
-    readonly access: Access,
-    readonly ports: ChosenPorts,
-    private readonly store: TemporaryStore,
+    private readonly parts: SessionParts,
     private readonly server: LocalServer,
   ) {
-    this.url = urlOf(settings.host, ports.http);
-    for (const model of models) if (model.kind === 'graph') this.versions.set(model.name, Number(settings.version ?? 1));
+    this.url = urlOf(settings.host, parts.ports.http);
+    for (const { kind, name } of parts.models) {
+      if (kind === 'graph') this.versions.set(name, Number(settings.version ?? 1));
+    }
+  }
+
+  /** What is served. */
+  get models(): readonly FoundModel[] {
+    return this.parts.models;
+  }
+
+  /** Who may call. */
+  get access(): Access {
+    return this.parts.access;
+  }
+
+  /** Where it listens. */
+  get ports(): ChosenPorts {
+    return this.parts.ports;
   }
 
   /**
@@ -86,7 +106,7 @@ export class ServeSession {
         models: models.map(({ name }) => name),
         onLine: (line) => note(io, `[server] ${line}`),
       });
-      return new ServeSession(io, settings, models, access, ports, store, server);
+      return new ServeSession(io, settings, { models, access, ports, store }, server);
     } catch (error) {
       store.remove();
       throw error;
@@ -110,7 +130,7 @@ export class ServeSession {
     try {
       return await this.server.stop();
     } finally {
-      this.store.remove();
+      this.parts.store.remove();
     }
   }
 
@@ -148,7 +168,7 @@ export class ServeSession {
 
   private async renewKeys(): Promise<void> {
     try {
-      this.store.writeKeys(this.access.keys());
+      this.parts.store.writeKeys(this.access.keys());
       note(this.io, 'API keys read again');
     } catch (error) {
       note(this.io, `${message(error)}; the keys from before stay`);
@@ -159,12 +179,12 @@ export class ServeSession {
   private async replace(graph: GraphFiles): Promise<void> {
     const before = this.versions.get(graph.name) ?? 1;
     const next = before + 1;
-    this.store.publish(graph, next);
+    this.parts.store.publish(graph, next);
     if (await this.reload(graph.name, next)) {
       this.versions.set(graph.name, next);
-      this.store.withdraw(graph.name, before);
+      this.parts.store.withdraw(graph.name, before);
     } else {
-      this.store.withdraw(graph.name, next);
+      this.parts.store.withdraw(graph.name, next);
     }
   }
 

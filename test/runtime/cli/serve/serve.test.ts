@@ -3,6 +3,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { newKey } from '../../../../runtime/cli/api-key';
+import { TemporaryStore } from '../../../../runtime/cli/serve/temporary-store';
 import { identityModel, pickyModel, pushModel } from '../../support/models';
 import { model, node, TYPE, tensorType, value } from '../../support/onnx-bytes';
 import { decoderFiles, encoderFiles, writeFiles } from '../../support/text-store';
@@ -34,7 +35,7 @@ describe('lnmt serve', () => {
         'flags.onnx': identityModel('BOOL'),
         'picky.onnx': pickyModel(),
         'image.onnx': identity('x', ['n', 3, 64, 64]),
-        'quote.onnx': identity("it's $HOME `x` \"y\"", ['n', 2]),
+        'quote.onnx': identity('it\'s $HOME `x` "y"', ['n', 2]),
         'scalar.onnx': identity('x', []),
       });
       const encoder = writeFiles(path.join(scratch(), 'encoder'), encoderFiles());
@@ -137,10 +138,7 @@ describe('lnmt serve', () => {
       await serving.until(() => serving.err.includes('LNMT6012'), 'the fault is named');
       expect(serving.err).toContain('version 1 serves on');
       expect(await statusOf(models[0]?.curl ?? '')).toBe('200');
-      fs.writeFileSync(
-        file,
-        model({ nodes: [node('Neg', ['x'], ['y'])] }),
-      );
+      fs.writeFileSync(file, model({ nodes: [node('Neg', ['x'], ['y'])] }));
       await serving.until(() => serving.err.includes('version 2 serves now'), 'the next version serves');
       expect(await versions()).toEqual(['2']);
       expect(await statusOf(models[0]?.curl ?? '')).toBe('200');
@@ -187,7 +185,10 @@ describe('lnmt serve, asked for something else', () => {
   test('refuses what is no model', async () => {
     const empty = scratch();
     const text = path.join(files({ 'a.onnx': Buffer.from('hello') }), 'a.onnx');
-    expect(await serve(['nowhere.onnx'])).toMatchObject({ code: 2, err: expect.stringContaining('LNMT6051') as string });
+    expect(await serve(['nowhere.onnx'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('LNMT6051') as string,
+    });
     expect((await serve([empty])).err).toContain('LNMT6051: there is no model to serve: the folder holds no model');
     expect(await serve([text])).toMatchObject({ code: 2, err: expect.stringContaining('LNMT6012') as string });
   });
@@ -237,15 +238,14 @@ describe('lnmt serve, asked for something else', () => {
     expect((await serve([one], { LNMT_TLS_CERT_FILE: '/x' })).err).toContain('LNMT6001: lnmt serve speaks plain HTTP');
   });
 
-  test('refuses to go on without room for a copy', async () => {
+  test('refuses to go on without room for a copy', () => {
     const one = files({ 'model.onnx': identityModel('FP32') });
     const blocked = scratch();
-    const { TemporaryStore } = await import('../../../../runtime/cli/serve/temporary-store');
     const before = process.env['TMPDIR'];
     process.env['TMPDIR'] = blocked;
     const store = TemporaryStore.create();
-    process.env['TMPDIR'] = before ?? '';
     if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
     const absent = { name: 'm', files: [{ path: 'model.onnx', source: path.join(one, 'gone.onnx') }] };
     expect(() => store.publish(absent, 1)).toThrow('LNMT6056');
     store.remove();
