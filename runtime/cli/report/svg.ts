@@ -174,14 +174,16 @@ function drawLine({ points }: Series, index: number, x: Scale, y: Scale): string
   return `<path class="line c${colour} d${colour}" d="${path}"/>${dots.join('')}`;
 }
 
+/** From the right, so that the names end where the plot does. */
 function legend(series: readonly Series[]): string {
-  let left = SIZE.width - SIZE.right;
-  const entries = series.map(({ name }, index) => {
+  let left: number = SIZE.width - SIZE.right;
+  const entries = series.map(({ name }, index) => ({ name, index })).toReversed();
+  const marks = entries.map(({ name, index }) => {
     left -= 44 + 7 * name.length;
     const line = `<line class="line c${index % 3} d${index % 3}" x1="${left}" x2="${left + 24}" y1="18" y2="18"/>`;
     return `${line}<text class="ink" x="${left + 30}" y="22">${escapeXml(name)}</text>`;
   });
-  return entries.join('');
+  return marks.join('');
 }
 
 function frame(
