@@ -11,7 +11,7 @@ import { findModels } from './find-models';
 import type { FoundModel } from './find-models';
 import { choosePorts, urlOf } from './place';
 import type { ChosenPorts } from './place';
-import { LocalServer } from './server';
+import { LocalServer } from './local-server';
 import { graphFiles, TemporaryStore } from './temporary-store';
 import type { GraphFiles } from './temporary-store';
 import { Watcher } from './watch';
