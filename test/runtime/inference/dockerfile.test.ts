@@ -4,6 +4,7 @@ import { DockerfileParser } from 'dockerfile-ast';
 import type { Instruction } from 'dockerfile-ast';
 import { describe, expect, it } from 'vitest';
 import { IMAGE_COMMANDS, IMAGES, RUN_AS } from '../../../runtime/contract';
+import { parseFeatures } from '../../../runtime/inference/image/features';
 import { SERVER_VERSION } from '../../../runtime/inference/version';
 
 const ROOT = path.resolve(__dirname, '../../..');
@@ -68,10 +69,22 @@ describe.each(SERVED)('the Dockerfile of $repository', ({ dockerfile }) => {
 
   it('has a stage for each flavour, and fetches GPU libraries in the CUDA one only', () => {
     const stages = parsed.getFROMs().map((from) => from.getBuildStage());
-    expect(stages).toEqual(expect.arrayContaining(['base-cpu', 'base-cuda', 'dependencies-cpu', 'dependencies-cuda']));
-    const [cpu, cuda] = text.split('AS dependencies-cuda');
+    expect(stages).toEqual(expect.arrayContaining(['base-cpu', 'base-cuda', 'native-cpu', 'native-cuda']));
+    const [cpu, cuda] = text.split('AS native-cuda');
     expect(cpu).not.toContain('ONNXRUNTIME_NODE_INSTALL');
     expect(cuda).toContain('ONNXRUNTIME_NODE_INSTALL=cuda12');
+  });
+
+  it('carries what holds a model process to its memory, the packages of its features, and the list of them', () => {
+    expect(argumentsOf('COPY')).toEqual(
+      expect.arrayContaining([
+        '/carried/usr /usr',
+        '/src/node_modules ./node_modules',
+        '/src/sbom.cdx.json ./sbom.cdx.json',
+      ]),
+    );
+    const [features = ''] = argumentsOf('ARG').flatMap((text) => /^FEATURES=(.+)$/.exec(text)?.[1] ?? []);
+    expect(parseFeatures(features)).toEqual(['s3', 'grpc']);
   });
 
   it('tells onnxruntime not to report to its vendor', () => {
