@@ -9,6 +9,7 @@ export * from './gpu-stack';
 export * from './gpu-training-cluster';
 export * from './images';
 export * from './inference-endpoint';
+export * from './kserve-runtime';
 export * from './layers';
 export * from './lnmt-platform';
 export * from './lnmt-platform-props';

@@ -37,6 +37,8 @@ export const CATALOGUE = {
   gpuOperator: { repository: 'https://helm.ngc.nvidia.com/nvidia', name: 'gpu-operator', version: 'v26.7.0' },
   karpenter: { repository: 'oci://public.ecr.aws/karpenter', name: 'karpenter', version: '1.14.1' },
   karpenterCrd: { repository: 'oci://public.ecr.aws/karpenter', name: 'karpenter-crd', version: '1.14.1' },
+  kserve: { repository: 'oci://ghcr.io/kserve/charts', name: 'kserve', version: 'v0.20.0' },
+  kserveCrd: { repository: 'oci://ghcr.io/kserve/charts', name: 'kserve-crd', version: 'v0.20.0' },
   kubePrometheusStack: {
     repository: 'https://prometheus-community.github.io/helm-charts',
     name: 'kube-prometheus-stack',

@@ -11,6 +11,7 @@ export * from './flux';
 export * from './fsx-csi-driver';
 export * from './gpu-operator';
 export * from './karpenter';
+export * from './kserve';
 export * from './kube-prometheus-stack';
 export * from './kueue';
 export * from './metrics-server';

@@ -87,6 +87,11 @@ export const KUBERNETES_ERRORS = {
     title: 'ways to prove oneself exclude one another',
     explanation: 'Each way is given once, and where anyone may call there is nothing to prove.',
   },
+  LNMT3018: {
+    title: 'keys of a runtime for every namespace are in none',
+    explanation:
+      'A runtime of KServe is used from every namespace, and its pods mount the Secret of their own. A secret of the store would have to be copied to namespaces that nobody knows yet.',
+  },
 } as const satisfies ErrorTable;
 
 /** The name is not a DNS label or too long. */
@@ -268,5 +273,15 @@ export function authMixed(methods: readonly string[]): LnmtError {
     got: methods.join(' and '),
     allowed: 'Auth.apiKeys and Auth.jwt, each once',
     remedy: 'remove the repetition, or Auth.none',
+  });
+}
+
+/** The keys of a runtime for every namespace are to come from the store. */
+export function keysOfRuntime(scope: IConstruct | undefined, name: string): LnmtError {
+  return new LnmtError('LNMT3018', scope, {
+    what: 'auth takes its keys from the store, and the runtime has no namespace',
+    got: `SecretReference.fromStore(${JSON.stringify(name)})`,
+    allowed: 'SecretReference.fromKubernetes',
+    remedy: 'make a Secret of one name in each namespace with InferenceServices, and name it',
   });
 }

@@ -1,6 +1,7 @@
 export * from './auth';
 export * from './inference-workload';
 export * from './inference-workload-props';
+export * from './kserve-serving-runtime';
 export * from './metric-rules';
 export * from './mongodb';
 export type { IngressRule } from './network-policy';

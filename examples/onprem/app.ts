@@ -1,5 +1,5 @@
 import type { App } from 'cdktf';
-import { Accelerator, Auth, Block, ClusterAccess, Images, Model, Scaling, SecretReference } from 'lnmt';
+import { Accelerator, Auth, Block, ClusterAccess, Images, KServeRuntime, Model, Scaling, SecretReference } from 'lnmt';
 import { OnPremCertificates, OnPremCloud, OnPremFileStorage, OnPremObjectStorage, OnPremSecrets } from 'lnmt/onprem';
 import { PlatformStacks } from 'lnmt/stacks';
 import digests from './images.json';
@@ -33,7 +33,7 @@ const site = new OnPremCloud({
 
 /** Two models in a factory: one on CPUs, one that needs a GPU a replica. */
 export function build(app: App): void {
-  new PlatformStacks(app, 'plant', {
+  const { platform, workloads } = new PlatformStacks(app, 'plant', {
     cloud: site,
     platform: {
       environment: 'production',
@@ -58,5 +58,10 @@ export function build(app: App): void {
       },
     ],
     images: Images.fromPlatform(digests),
+  });
+  // Teams that already describe models as InferenceServices keep doing so, on our server.
+  new KServeRuntime(workloads, 'kserve', {
+    platform,
+    auth: Auth.apiKeys(SecretReference.fromKubernetes('kserve-api-keys')),
   });
 }

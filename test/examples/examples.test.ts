@@ -202,6 +202,7 @@ const UNMODELLED = new Set([
   'kueue.x-k8s.io/v1beta2/ResourceFlavor',
   'mongodbcommunity.mongodb.com/v1/MongoDBCommunity',
   'postgresql.cnpg.io/v1/Cluster',
+  'serving.kserve.io/v1alpha1/ClusterServingRuntime',
 ]);
 
 /** Kinds whose removal would take data along. */

@@ -24,6 +24,8 @@ const everyAddon = (): readonly Addon[] => [
   addons.fsxCsiDriver(),
   addons.gpuOperator({ stack: stack('gpu-operator', 'gpu-operator', 'gpu-operator') }),
   ...addons.karpenter({ clusterName: 'ml', interruptionQueue: 'ml-interruptions' }),
+  addons.kserveCrd(),
+  addons.kserve(),
   ...addons.kubePrometheusStack(),
   addons.kueue(),
   addons.metricsServer(),
