@@ -132,7 +132,7 @@ describe('the bill of materials', () => {
     expect(new Set(bill.components.map((each) => each['bom-ref'])).size).toBe(folders.length);
     for (const { name, version, purl, hashes, licenses } of bill.components) {
       expect(purl).toBe(`pkg:npm/${name.replace('@', '%40')}@${version}`);
-      expect(hashes[0]).toMatchObject({ alg: 'SHA-512', content: expect.stringMatching(/^[0-9a-f]{128}$/) });
+      expect(hashes[0]).toMatchObject({ alg: 'SHA-512', content: expect.stringMatching(/^[0-9a-f]{128}$/) as string });
       expect(licenses?.[0]?.expression).toMatch(/^(MIT|ISC|Apache-2\.0|BSD-[23]-Clause|BlueOak-1\.0\.0|0BSD|\(.+\))/);
     }
     expect(bill.metadata.component['purl']).toBe('pkg:npm/%40lnmt/inference@1.2.3');
@@ -166,13 +166,16 @@ describe('the program that an image is built with', () => {
   });
 
   it('refuses what it does not know, and removes nothing when something is missing', () => {
-    expect(run(ROOT, 'nothing')).toMatchObject({ status: 2, stderr: expect.stringContaining('say count, or prune') });
+    expect(run(ROOT, 'nothing')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('say count, or prune') as string,
+    });
     const folder = temporaryFolder();
     fs.writeFileSync(path.join(folder, 'package-lock.json'), JSON.stringify(SMALL));
     fs.mkdirSync(path.join(folder, 'node_modules/dev'), { recursive: true });
     expect(run(folder, 'prune', '--sbom', 's')).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('not installed'),
+      stderr: expect.stringContaining('not installed') as string,
     });
     expect(fs.readdirSync(path.join(folder, 'node_modules'))).toEqual(['dev']);
   });
