@@ -266,6 +266,13 @@ export const INFERENCE_ENV = {
     doc: 'Answers GraphQL at /graphql, for callers that are known; needs the package graphql.',
     default: 'false',
   },
+  metricAliases: {
+    name: 'LNMT_METRIC_ALIASES',
+    kind: 'list',
+    values: ['triton', 'vllm', 'none'],
+    doc: 'Names of others that metrics are shown under too, for dashboards that know those: 15 series a version for Triton, 60 for vLLM where text is generated.',
+    default: 'triton,vllm',
+  },
   otlpEndpoint: {
     name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     kind: 'string',

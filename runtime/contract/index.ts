@@ -3,6 +3,7 @@ export * from './exit-codes';
 export * from './headers';
 export * from './images';
 export * from './labels';
+export * from './metric-aliases';
 export * from './metrics';
 export * from './model-store';
 export * from './paths';

@@ -15,7 +15,10 @@ export interface MetricDefinition {
   readonly derived?: { readonly name: string; readonly window: string };
 }
 
-const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
+/** Bounds of histograms of times, in seconds. */
+export const LATENCY_BUCKETS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+] as const;
 const MODEL_LABELS = ['model', 'version'] as const;
 
 /** Every metric that LNMT's servers expose. */
@@ -126,6 +129,97 @@ export const METRICS = {
     name: 'lnmt_kv_cache_reserved_bytes',
     type: 'gauge',
     help: 'Memory that answers in the making have reserved for keys and values',
+    labels: MODEL_LABELS,
+  },
+  tokenInterval: {
+    name: 'lnmt_time_per_output_token_seconds',
+    type: 'histogram',
+    help: 'Time from one token of an answer to the next',
+    labels: MODEL_LABELS,
+    buckets: LATENCY_BUCKETS,
+  },
+  answersRunning: {
+    name: 'lnmt_answers_running',
+    type: 'gauge',
+    help: 'Generated answers under way that have a token already',
+    labels: MODEL_LABELS,
+  },
+  answersWaiting: {
+    name: 'lnmt_answers_waiting',
+    type: 'gauge',
+    help: 'Generated answers under way that have no token yet',
+    labels: MODEL_LABELS,
+  },
+  kvCacheUsage: {
+    name: 'lnmt_kv_cache_usage_ratio',
+    type: 'gauge',
+    help: 'Share of the memory for keys and values that is reserved, 0 to 1',
+    labels: MODEL_LABELS,
+  },
+  buildInfo: {
+    name: 'lnmt_build_info',
+    type: 'gauge',
+    help: '1, with the versions of the server and of what runs it',
+    labels: ['version', 'node'],
+  },
+  pending: {
+    name: 'lnmt_pending',
+    type: 'gauge',
+    help: 'Inference requests that were taken in and are not answered yet',
+    labels: [],
+  },
+  saturation: {
+    name: 'lnmt_saturation',
+    type: 'gauge',
+    help: 'How near the server is to refusing requests, 0 to 1: the fullest of its admission and its queues',
+    labels: [],
+  },
+  gpuUtilization: {
+    name: 'lnmt_gpu_utilization_ratio',
+    type: 'gauge',
+    help: 'Share of time that the GPU was busy, 0 to 1; absent where its driver does not tell',
+    labels: ['gpu'],
+  },
+  gpuMemoryUsed: {
+    name: 'lnmt_gpu_memory_used_bytes',
+    type: 'gauge',
+    help: 'Memory of the GPU that is taken; absent where its driver does not tell',
+    labels: ['gpu'],
+  },
+  gpuMemoryTotal: {
+    name: 'lnmt_gpu_memory_bytes',
+    type: 'gauge',
+    help: 'Memory of the GPU; absent where its driver does not tell',
+    labels: ['gpu'],
+  },
+  payloadRecords: {
+    name: 'lnmt_payload_log_records_total',
+    type: 'counter',
+    help: 'Records of the payload log, by what became of them: written, or lost to a full queue or a full disk',
+    labels: ['outcome'],
+  },
+  driftPsi: {
+    name: 'lnmt_drift_psi',
+    type: 'gauge',
+    help: 'Population stability index of a feature against the baseline of its model',
+    labels: [...MODEL_LABELS, 'feature'],
+  },
+  driftKs: {
+    name: 'lnmt_drift_ks',
+    type: 'gauge',
+    help: 'Kolmogorov-Smirnov distance of a feature from the baseline of its model, 0 to 1',
+    labels: [...MODEL_LABELS, 'feature'],
+  },
+  driftDetected: {
+    name: 'lnmt_drift_detected',
+    type: 'gauge',
+    help: '1 while any feature of the model differs from the baseline by more than chance explains, else 0',
+    labels: MODEL_LABELS,
+  },
+  driftRows: {
+    name: 'lnmt_drift_rows_total',
+    type: 'counter',
+    help: 'Rows that were compared with the baseline of their model',
     labels: MODEL_LABELS,
   },
   authFailures: {

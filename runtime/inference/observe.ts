@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { METRICS } from '../contract';
 import type { MetricSet } from '../shared/metrics';
+import { ERROR_CODE_HEADER } from '../shared/error-plugin';
 import { whenOver } from '../shared/when-over';
 import type { ModelIdentity } from './data-plane';
+import type { MetricAliases } from './metric-aliases/aliases';
 import type { ModelParams } from './routes/models';
 import type { QueueObserver } from './batching/batcher';
 import type { TextObserver } from './text/model';
@@ -15,7 +17,10 @@ declare module 'fastify' {
 }
 
 /** The metrics of this server. */
-export type ServerMetrics = MetricSet<typeof METRICS>;
+export type ServerMetrics = MetricSet<typeof METRICS> & {
+  /** The same under the names of others. @default - none */
+  readonly aliases?: MetricAliases;
+};
 
 /** Label of a model or version that is not served: what clients invent must not make new series. */
 export const OTHER = 'other';
@@ -51,24 +56,31 @@ export function observeRequests(app: FastifyInstance, metrics: ServerMetrics, mo
       const code = gone ? CLIENT_GONE : String(reply.statusCode);
       metrics.inferenceRequests.inc({ ...labels, code });
       const seconds = stop(labels);
+      const error = reply.getHeader(ERROR_CODE_HEADER);
+      metrics.aliases?.tallies?.of(labels).ended(Number(code), typeof error === 'string' ? error : undefined, seconds);
       request.log.debug({ key: request.principal?.id, code, seconds }, 'inference');
     });
   });
 }
 
-/** Counts and times every inference call of a transport that has no hooks: status as HTTP has it, and seconds. */
-export function observeCalls(
-  metrics: ServerMetrics,
-  models: KnownModels,
-): (
-  subject: { readonly model?: string | undefined; readonly version?: string | undefined },
-  code: string,
-  seconds: number,
-) => void {
-  return ({ model: name = '', version }, code, seconds) => {
+/** An inference call of a transport that has no hooks, once it is over. */
+export interface ObservedCall {
+  readonly model?: string | undefined;
+  readonly version?: string | undefined;
+  /** As HTTP has it. */
+  readonly status: number;
+  /** Stable code of its error. @default - it was answered, or nobody knows */
+  readonly error?: string | undefined;
+  readonly seconds: number;
+}
+
+/** Counts and times such calls. */
+export function observeCalls(metrics: ServerMetrics, models: KnownModels): (call: ObservedCall) => void {
+  return ({ model: name = '', version, status, error, seconds }) => {
     const labels = labelsOf({ name, ...(version === undefined ? {} : { version }) }, models);
-    metrics.inferenceRequests.inc({ ...labels, code });
+    metrics.inferenceRequests.inc({ ...labels, code: String(status) });
     metrics.inferenceDuration.observe(labels, seconds);
+    metrics.aliases?.tallies?.of(labels).ended(status, error, seconds);
   };
 }
 
@@ -77,6 +89,7 @@ export function initialise(metrics: ServerMetrics, { name, version }: ModelIdent
   metrics.inferenceRequests.inc({ model: name, version, code: '200' }, 0);
   metrics.queueDepth.set({ model: name, version }, 0);
   metrics.modelReady.set({ model: name, version }, 0);
+  metrics.aliases?.tallies?.of({ model: name, version });
 }
 
 /** Reports the queue of a model. */
@@ -86,24 +99,44 @@ export function observeQueue(metrics: ServerMetrics, { name, version }: ModelIde
   const waited = metrics.queueDuration.labels(labels);
   const ran = metrics.computeDuration.labels(labels);
   const size = metrics.batchSize.labels(labels);
+  const tally = metrics.aliases?.tallies?.of(labels);
   return {
     depth: (waiting) => depth.set(waiting),
-    waited: (seconds) => waited.observe(seconds),
+    waited: (seconds) => {
+      waited.observe(seconds);
+      if (tally !== undefined) tally.queueTime += seconds;
+    },
     ran: (seconds, requests) => {
       ran.observe(seconds);
       size.observe(requests);
     },
     dropped: (reason) => metrics.queueDropped.inc({ ...labels, reason }),
+    ...(tally === undefined ? {} : { executed: (execution) => tally.executed(execution) }),
   };
 }
 
-/** Reports the text side of a model. */
-export function observeText(metrics: ServerMetrics, { name, version }: ModelIdentity): TextObserver {
-  const labels = { model: name, version };
+/** Reports the text side of a model. @param cacheLimit bytes that its keys and values may take */
+export function observeText(metrics: ServerMetrics, model: ModelIdentity, cacheLimit: number): TextObserver {
+  const labels = { model: model.name, version: model.version };
+  const alias = metrics.aliases?.vllm?.observe(model);
   return {
     prompt: (tokens) => metrics.promptTokens.inc(labels, tokens),
     tokens: (count) => metrics.generatedTokens.inc(labels, count),
-    first: (seconds) => metrics.timeToFirstToken.observe(labels, seconds),
-    cache: (bytes) => metrics.kvCacheReserved.set(labels, bytes),
+    first: (seconds) => {
+      metrics.timeToFirstToken.observe(labels, seconds);
+      alias?.first(seconds);
+    },
+    next: (seconds) => {
+      metrics.tokenInterval.observe(labels, seconds);
+      alias?.next(seconds);
+    },
+    active: (waiting, running) => {
+      metrics.answersWaiting.set(labels, waiting);
+      metrics.answersRunning.set(labels, running);
+    },
+    cache: (bytes) => {
+      metrics.kvCacheReserved.set(labels, bytes);
+      metrics.kvCacheUsage.set(labels, bytes / cacheLimit);
+    },
   };
 }

@@ -1,15 +1,13 @@
 import fastify from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { collectDefaultMetrics } from 'prom-client';
 import type { Registry } from 'prom-client';
-import { METRICS } from '../contract';
 import { Admission } from '../shared/admission';
 import { AccessControl } from '../shared/access-control';
 import { CallerLimiter } from '../shared/caller-limits';
 import { errorPlugin } from '../shared/error-plugin';
 import { HealthState } from '../shared/health';
 import { healthRoutes } from '../shared/health-routes';
-import { buildMetrics } from '../shared/metrics';
+import { LoopLag } from '../shared/loop-lag';
 import { buildMetricsServer } from '../shared/metrics-server';
 import type { AccessParts } from './access';
 import type { InferenceConfig } from './config';
@@ -17,11 +15,12 @@ import { graphQlRoutes } from './graphql/routes';
 import { GrpcServer } from './grpc/server';
 import { DEFAULT_LIMITS, guard, listenerOptions } from './guard';
 import type { LimitSettings } from './guard';
+import type { AliasSet } from './metric-aliases/aliases';
 import { observeCalls, observeRequests } from './observe';
 import type { ServerMetrics } from './observe';
 import { openApi } from './operations/openapi';
 import type { OperationId } from './operations/table';
-import { buildRegistry, refreshModelMetrics } from './registry';
+import { buildRegistry } from './registry';
 import type { ModelDeps, ModelRegistry, ModelsConfig } from './registry';
 import { textDirectory } from './registry/text-directory';
 import { descriptionRoutes } from './routes/description';
@@ -29,6 +28,7 @@ import { inferRoutes } from './routes/infer';
 import { modelRoutes } from './routes/models';
 import { openAiRoutes } from './routes/openai';
 import { repositoryRoutes } from './routes/repository';
+import { buildServerMetrics, refreshMetrics } from './server-metrics';
 import type { Layer } from './serving/layer';
 import { serve } from './serving/service';
 import type { InferenceService } from './serving/service';
@@ -66,6 +66,11 @@ type SizedConfig = Pick<InferenceConfig, 'maxRequestBytes' | 'maxConcurrency'> &
 } & ModelsConfig & {
     /** Whether GraphQL is answered. @default false */
     readonly graphql?: boolean;
+    /**
+     * Names of others that metrics are shown under too.
+     * @default triton, vllm
+     */
+    readonly metricAliases?: readonly AliasSet[];
   };
 
 interface Parts {
@@ -123,21 +128,27 @@ function layersOf(): readonly Layer[] {
 
 /** Builds the server from its settings and parts. Nothing listens and nothing is loaded yet. */
 export async function buildServer(config: SizedConfig, deps: ServerDeps): Promise<InferenceServer> {
-  const metrics = buildMetrics(METRICS, deps.registry);
+  const metrics = buildServerMetrics(deps.registry, config.metricAliases);
   const models = buildRegistry(config, deps, metrics);
   const service = serve(models, layersOf(), new Statistics(models, metrics, deps.now));
-  const health = new HealthState(() => models.ready);
+  const lag = new LoopLag(performance.now.bind(performance));
+  const health = new HealthState(
+    () => models.ready,
+    () => lag.seconds,
+  );
   const admission = new Admission(config.maxConcurrency, admitted(health));
   const access = new AccessControl({ ...deps, failures: metrics.authFailures });
   const limiter = new CallerLimiter({ ...DEFAULT_LIMITS, ...config }, deps.now);
   const app = await buildApp(config, deps, { models, service, health, admission, metrics, access, limiter });
   const observed = observeCalls(metrics, models);
   const grpc = new GrpcServer({ ...deps, models: service, health, admission, access, limiter, observed });
-  const metricsApp = await buildMetricsServer(deps.registry, async () => {
-    refreshModelMetrics(models, metrics);
-    metrics.modelCacheBytes.set((await deps.cacheBytes?.()) ?? 0);
-  });
-  collectDefaultMetrics({ register: deps.registry });
+  const { maxConcurrency, batching } = config;
+  const sources = { ...{ metrics, models, admission, maxConcurrency }, maxQueue: batching?.maxQueue ?? 1_000 };
+  const also = (): void => undefined;
+  const metricsApp = await buildMetricsServer(deps.registry, () =>
+    refreshMetrics({ ...sources, cacheBytes: deps.cacheBytes, also }),
+  );
+  app.addHook('onClose', async () => lag.close());
   const start = async (): Promise<void> => {
     await models.start();
     health.markStarted();

@@ -8,7 +8,7 @@ export function healthRoutes(health: HealthState): (app: FastifyInstance) => Pro
   const answer = (reply: FastifyReply, name: string, truth: boolean): FastifyReply =>
     reply.code(truth ? 200 : 503).send({ [name]: truth });
   return async (app) => {
-    app.get(PATHS.live, { config }, (_request, reply) => answer(reply, 'live', true));
+    app.get(PATHS.live, { config }, (_request, reply) => answer(reply, 'live', health.live));
     app.get(PATHS.startup, { config }, (_request, reply) => answer(reply, 'started', health.started));
     for (const path of [PATHS.ready, PATHS.health]) {
       app.get(path, { config }, (_request, reply) => answer(reply, 'ready', health.ready));

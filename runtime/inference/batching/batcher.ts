@@ -2,6 +2,7 @@ import type { Context } from '@opentelemetry/api';
 import { traceBatch } from '../../shared/batch-trace';
 import type { Backend, ModelSignature } from '../backends/backend';
 import { clientGone, deadlinePassed, isHostLoss, isRefusal, modelProcessLost, queueFull } from '../errors';
+import type { Execution } from '../metric-aliases/tallies';
 import type { BatchingInForce } from '../model-configuration';
 import type { Tensor } from '../tensors/tensor';
 import { decide } from './decide';
@@ -18,6 +19,8 @@ export interface QueueObserver {
   ran(seconds: number, requests: number): void;
   /** A request was given up before it ran, because its client left or its deadline passed. */
   dropped(reason: 'left' | 'expired'): void;
+  /** A batch was run and answered. @default - nobody asks for its parts */
+  executed?(execution: Execution): void;
 }
 
 /** What an operator says of batching. */
@@ -230,12 +233,14 @@ export class Batcher {
     const traced = traceBatch(batch.map(({ trace, since }) => ({ trace, waitedMs: started - since })));
     try {
       const inputs = mergeInputs(batch.map((entry) => entry.inputs));
+      const merged = this.now();
       traced.host();
       const results = await this.backend.run(inputs, batch[0]?.outputs ?? []);
-      this.runMs = this.now() - started;
+      const answered = this.now();
+      this.runMs = answered - started;
       this.observer.ran(this.runMs / 1000, batch.length);
       traced.end(false);
-      this.answer(batch, results);
+      if (this.answer(batch, results)) this.tell(batch, [started, merged, answered]);
     } catch (error) {
       this.observer.ran((this.now() - started) / 1000, batch.length);
       traced.end(true);
@@ -246,15 +251,28 @@ export class Batcher {
     }
   }
 
-  private answer(batch: readonly Entry[], results: readonly Tensor[]): void {
+  private tell(batch: readonly Entry[], [started, merged, answered]: readonly [number, number, number]): void {
+    this.observer.executed?.({
+      requests: batch.length,
+      rows: batch.reduce((sum, { rows }) => sum + rows, 0),
+      input: (merged - started) / 1000,
+      infer: (answered - merged) / 1000,
+      output: (this.now() - answered) / 1000,
+    });
+  }
+
+  /** Gives each request its part; false where the parts cannot be told, and the requests run again. */
+  private answer(batch: readonly Entry[], results: readonly Tensor[]): boolean {
     const rows = batch.map((entry) => entry.rows);
     const parts = splitOutputs(results, rows);
     if (parts === undefined) {
       // Its signature promised a row for every row and the graph does not keep that: it never batches again.
       this.batches = false;
-      return this.again(batch);
+      this.again(batch);
+      return false;
     }
     batch.forEach((entry, index) => this.settle(entry, () => entry.resolve(parts[index] ?? [])));
+    return true;
   }
 
   private recover(batch: readonly Entry[], error: unknown): void {

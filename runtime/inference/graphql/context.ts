@@ -6,6 +6,7 @@ import type { AuditLog } from '../../shared/audit';
 import type { CallerLimiter } from '../../shared/caller-limits';
 import type { HealthState } from '../../shared/health';
 import type { CallSubject } from '../grpc/gate';
+import type { ObservedCall } from '../observe';
 import type { InferenceService } from '../serving/service';
 
 /** What the fields of the schema work with. */
@@ -17,8 +18,8 @@ export interface GraphQlDeps {
   readonly limiter: CallerLimiter;
   /** @default - none */
   readonly audit?: AuditLog | undefined;
-  /** Told of every inference call: status as HTTP has it, and seconds. */
-  readonly observed: (subject: CallSubject, code: string, seconds: number) => void;
+  /** Told of every inference call. */
+  readonly observed: (call: ObservedCall) => void;
 }
 
 /** One request, as its fields see it. */

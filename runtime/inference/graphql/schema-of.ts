@@ -21,8 +21,9 @@ type Resolver = (source: unknown, given: Arguments, context: FieldContext) => Pr
 /** Writes a field into the audit log, and counts it where it is an inference. */
 function report(deps: GraphQlDeps, id: OperationId, subject: CallSubject, context: FieldContext) {
   const started = performance.now();
-  return ({ access }: Operation, code: number): void => {
-    if (access === 'infer') deps.observed(subject, String(code), (performance.now() - started) / 1000);
+  return ({ access }: Operation, code: number, error?: string): void => {
+    const seconds = (performance.now() - started) / 1000;
+    if (access === 'infer') deps.observed({ ...subject, status: code, error, seconds });
     if (access === 'public') return;
     deps.audit?.record({
       ...{ operation: id, transport: 'graphql', ...subject, request: context.request },
@@ -48,7 +49,8 @@ function guarded(deps: GraphQlDeps, [id, operation]: readonly [OperationId, Oper
       done(operation, OK);
       return answer;
     } catch (thrown) {
-      done(operation, asRequestError(thrown).status);
+      const { status, code } = asRequestError(thrown);
+      done(operation, status, code);
       throw thrown;
     } finally {
       leave();

@@ -16,7 +16,8 @@ import type { RequestError } from '../../shared/errors';
 import { endSpan, startRequestSpan, traceFields } from '../../shared/tracing';
 import { operationOfRpc, OPERATIONS } from '../operations/table';
 import type { Operation, OperationId } from '../operations/table';
-import { asRequestError, statusOf } from './status';
+import type { ObservedCall } from '../observe';
+import { asRequestError, httpStatusOf, statusOf } from './status';
 
 /** What a call has to pass. */
 export interface GateOptions {
@@ -25,6 +26,8 @@ export interface GateOptions {
   /** @default - none */
   readonly audit?: AuditLog | undefined;
   readonly log: FastifyBaseLogger;
+  /** Told of every inference call when it is over, of refused ones too. */
+  readonly observed: (call: ObservedCall) => void;
 }
 
 /** A model that a call is about. */
@@ -44,9 +47,13 @@ export interface Call {
   subject: CallSubject;
   /** Messages of a stream that were begun. */
   messages: number;
+  /** What it failed with. */
+  failure: RequestError | undefined;
 }
 
 const HEADERS = ['authorization', 'x-api-key'] as const;
+/** As HTTP has it. */
+const ANSWERED = 200;
 
 function credentialsOf(metadata: Metadata, call: ServerInterceptingCallInterface): Credentials {
   const headers: Record<string, string> = {};
@@ -96,52 +103,70 @@ export class Gate {
   }
 
   /**
-   * Does the work of one message of a stream: judged, limited and written down as a call of its own. The first message
-   * was counted with its stream.
+   * Does the work of one message of a stream: judged, limited, counted and written down as a call of its own. The first
+   * message took its place with its stream.
    *
    * @throws RequestError
    */
   async message<T>(metadata: Metadata, subject: CallSubject, work: (call: Call) => Promise<T>): Promise<T> {
-    let [outcome, leave] = [status.OK, (): void => undefined];
+    const started = performance.now();
+    const begun = this.calls.get(metadata);
+    if (begun !== undefined) begun.messages += 1;
+    let failure: RequestError | undefined;
+    let leave = (): void => undefined;
     try {
       const call = this.pass(metadata, subject);
-      call.messages += 1;
       if (call.messages > 1) leave = this.options.limiter.enter(call.principal, call.address);
       return await work(call);
     } catch (error) {
-      outcome = statusOf(asRequestError(error)).code;
+      failure = asRequestError(error);
       throw error;
     } finally {
       leave();
-      const call = this.calls.get(metadata);
-      if (call !== undefined) this.audit({ ...call, subject }, outcome);
+      const seconds = (performance.now() - started) / 1000;
+      this.options.observed({ ...subject, status: failure?.status ?? ANSWERED, error: failure?.code, seconds });
+      if (begun !== undefined) this.audit({ ...begun, subject }, failure ? statusOf(failure).code : status.OK);
     }
+  }
+
+  /** Notes what a call fails with, which its status does not say. */
+  failed(metadata: Metadata, error: RequestError): void {
+    const call = this.calls.get(metadata);
+    if (call !== undefined) call.failure = error;
   }
 
   /** For the options of the server. */
   readonly interceptor: ServerInterceptor = (definition, outer) => {
     const closers: Closer[] = [];
-    const close = (code: status): void => closers.splice(0).forEach((closer) => closer(code));
-    const refuse = (error: RequestError): void => {
+    let isOver = false;
+    const close = (code: status): void => {
+      isOver = true;
+      closers.splice(0).forEach((closer) => closer(code));
+    };
+    const refuse = (metadata: Metadata, error: RequestError): void => {
+      this.failed(metadata, error);
       if (error.cause !== undefined) this.options.log.error({ err: error.cause, code: error.code }, error.message);
-      const answer = statusOf(error);
-      close(answer.code);
-      outer.sendStatus(answer);
+      outer.sendStatus(statusOf(error));
+    };
+    // Every status passes here, also those that the library makes by itself: a message beyond its limit, a deadline.
+    const send = outer.sendStatus.bind(outer);
+    outer.sendStatus = (answer) => {
+      close(answer.code ?? status.UNKNOWN);
+      send(answer);
     };
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         const admitted = this.admit(definition.path, metadata, outer, closers);
-        admitted.then(() => next(metadata)).catch((error: unknown) => refuse(asRequestError(error)));
+        const proceed = (): void => {
+          // Its client left while it was asked who it is: what was taken for it since is given back.
+          if (isOver) close(status.CANCELLED);
+          next(metadata);
+        };
+        admitted.then(proceed).catch((error: unknown) => refuse(metadata, asRequestError(error)));
       })
       .withOnCancel(() => close(status.CANCELLED))
       .build();
-    const responder = new ResponderBuilder()
-      .withStart((next) => next(listener))
-      .withSendStatus((answer, next) => {
-        close(answer.code ?? status.UNKNOWN);
-        next(answer);
-      })
-      .build();
+    const responder = new ResponderBuilder().withStart((next) => next(listener)).build();
     return new ServerInterceptingCall(outer, responder);
   };
 
@@ -157,14 +182,28 @@ export class Gate {
     const address = addressOf(outer);
     const call: Call = {
       ...{ operation, request: randomUUID(), trace, address },
-      ...{ principal: null, subject: {}, messages: 0 },
+      ...{ principal: null, subject: {}, messages: 0, failure: undefined },
     };
     this.calls.set(metadata, call);
+    if (access === 'infer') closers.push(this.observer(call));
     closers.push((code) => endSpan(trace, { 'rpc.grpc.status_code': code }, code === status.INTERNAL));
     if (access === 'public') return;
     closers.push((code) => this.audit(call, code));
     call.principal = await this.options.access.authenticate(credentialsOf(metadata, outer));
     closers.push(this.options.limiter.enter(call.principal, address));
+  }
+
+  private observer(call: Call): Closer {
+    const started = performance.now();
+    return (code) => {
+      const { subject, failure, messages } = call;
+      // Messages of a stream count one by one; a stream counts as a whole only where it was refused before the first.
+      if (messages > 0) return;
+      // What a call failed with counts only where its client was told.
+      const told = code === status.OK || code === status.CANCELLED ? undefined : failure;
+      const seconds = (performance.now() - started) / 1000;
+      this.options.observed({ ...subject, status: told?.status ?? httpStatusOf(code), error: told?.code, seconds });
+    };
   }
 
   private audit({ operation, request, principal, subject, trace }: Call, code: status): void {

@@ -21,8 +21,6 @@ export interface HandlerDeps {
   readonly health: HealthState;
   readonly admission: Admission;
   readonly log: FastifyBaseLogger;
-  /** Told of every inference call: status as HTTP has it, and seconds. */
-  readonly observed: (subject: CallSubject, code: string, seconds: number) => void;
 }
 
 /** One procedure: the model that a request is about, and the answer. */
@@ -51,6 +49,7 @@ function unary<Request, Response>(
       (response) => answered(null, response),
       (thrown: unknown) => {
         const error = asRequestError(thrown);
+        deps.gate.failed(call.metadata, error);
         if (error.status >= 500 && error.cause !== undefined) {
           deps.log.error({ err: error.cause, code: error.code }, error.message);
         }
@@ -83,7 +82,7 @@ function repositoryProcedure(deps: HandlerDeps, verb: 'load' | 'unload'): Proced
 export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementation {
   const { models, health } = deps;
   return {
-    ServerLive: unary(deps, { subject: nothing, answer: () => ({ live: true }) }),
+    ServerLive: unary(deps, { subject: nothing, answer: () => ({ live: health.live }) }),
     ServerReady: unary(deps, { subject: nothing, answer: () => ({ ready: health.ready }) }),
     ServerMetadata: unary(deps, { subject: nothing, answer: metadataOfServer }),
     ModelReady: unary<ModelRequest, object>(deps, {

@@ -4,10 +4,6 @@ import { readInferRequest, writeInferResponse } from './codec';
 import type { Call, CallSubject } from './gate';
 import type { HandlerDeps } from './handlers';
 import type { ModelInferRequest, ModelInferResponse } from './messages';
-import { asRequestError } from './status';
-
-const OK = 200;
-const LEFT = 499;
 
 /** A call that carries inference requests, one or many. */
 export type InferCall =
@@ -45,7 +41,8 @@ function refuseUnsupported({ parameters }: ModelInferRequest): void {
   }
 }
 
-async function answered(
+/** Answers one request. @throws RequestError */
+export async function infer(
   { models, admission }: HandlerDeps,
   request: ModelInferRequest,
   { call, passed, signal }: InferTurn,
@@ -71,25 +68,4 @@ export interface InferTurn {
   readonly passed: Call;
   /** Fires when the client leaves. */
   readonly signal: AbortSignal;
-}
-
-/** Answers one request, and counts it. @throws RequestError */
-export async function infer(
-  deps: HandlerDeps,
-  request: ModelInferRequest,
-  turn: InferTurn,
-): Promise<ModelInferResponse> {
-  const started = performance.now();
-  let code = LEFT;
-  try {
-    const response = await answered(deps, request, turn);
-    code = OK;
-    return response;
-  } catch (error) {
-    code = asRequestError(error).status;
-    throw error;
-  } finally {
-    const seconds = (performance.now() - started) / 1000;
-    deps.observed(subjectOf(request), String(turn.call.cancelled ? LEFT : code), seconds);
-  }
 }

@@ -21,6 +21,21 @@ const BY_HTTP: Readonly<Record<number, status>> = {
   504: status.DEADLINE_EXCEEDED,
 };
 
+const TO_HTTP: Readonly<Partial<Record<status, number>>> = {
+  [status.OK]: 200,
+  [status.CANCELLED]: 499,
+  [status.INVALID_ARGUMENT]: 400,
+  [status.UNIMPLEMENTED]: 501,
+  [status.DEADLINE_EXCEEDED]: 499,
+  // The library says so of messages beyond their limit; all other limits are errors of ours.
+  [status.RESOURCE_EXHAUSTED]: 413,
+};
+
+/** The status of a call that ended without an error of ours, as HTTP has it. */
+export function httpStatusOf(code: status): number {
+  return TO_HTTP[code] ?? 500;
+}
+
 /** What was thrown, as an answer that may leave the process. */
 export function asRequestError(thrown: unknown): RequestError {
   return thrown instanceof RequestError ? thrown : internalError(thrown);

@@ -75,7 +75,7 @@ function textOpener(backend: Backend, limits: TextLimits, metrics: ServerMetrics
     TextModel.open({
       ...{ model: plane.model, file, signature, backend, limits },
       infer: (request, signal) => plane.infer(request, signal),
-      observe: observeText(metrics, plane.model),
+      observe: observeText(metrics, plane.model, limits.cacheBytes),
       now: () => performance.now() / 1000,
     });
 }

@@ -9,6 +9,8 @@ import type { TextInput } from './embedder';
 import { controlToken, invalidParameter, otherTask, templateRefused, tooManyTokens } from './errors';
 import type { TextSettings } from './settings';
 import type { TextThread } from './thread';
+import { UnderWay } from './under-way';
+import type { AnswerObserver, Way } from './under-way';
 
 /** What an answer shall be. */
 export interface AnswerOptions {
@@ -29,16 +31,6 @@ export interface AnswerPiece {
   readonly finish: 'stop' | 'length' | undefined;
 }
 
-/** Told of what is generated. */
-export interface AnswerObserver {
-  /** Tokens that were read of prompts. */
-  readonly prompt: (tokens: number) => void;
-  /** Tokens that were generated. */
-  readonly tokens: (count: number) => void;
-  /** Seconds from the request to its first token. */
-  readonly first: (seconds: number) => void;
-}
-
 /** What answers are made with. */
 export interface CompleterParts {
   readonly settings: TextSettings;
@@ -56,7 +48,11 @@ const CHARACTERS_PER_TOKEN = 128;
 
 /** Turns prompts and conversations into answers with a decoder. */
 export class Completer {
-  constructor(private readonly parts: CompleterParts) {}
+  private readonly under: UnderWay;
+
+  constructor(private readonly parts: CompleterParts) {
+    this.under = new UnderWay(parts.observe, parts.now);
+  }
 
   /** Tokens of a prompt. @throws RequestError */
   async prompt(input: TextInput, param: string): Promise<readonly number[]> {
@@ -89,28 +85,25 @@ export class Completer {
     const { ledger, generate, engine } = this.parts;
     const maxTokens = this.answerLength(ids.length, options.maxTokens);
     const endTokens = this.endTokens();
-    const free = ledger.reserve(ids.length + maxTokens);
+    const way = this.under.begin(ledger.reserve(ids.length + maxTokens));
     const { sampling, logprobs } = options;
     const work = { prompt: Int32Array.from(ids), options: { sampling, maxTokens, endTokens, logprobs }, engine };
     try {
-      const answer = new Answer((listener) => generate(work, listener), signal, free);
+      const answer = new Answer((listener) => generate(work, listener), signal, way.over);
       this.parts.observe.prompt(ids.length);
-      return this.pieces(answer, options.stops, this.parts.now());
+      return this.pieces(answer, options.stops, way);
     } catch (error) {
-      free();
+      way.over();
       throw error;
     }
   }
 
-  private async *pieces(answer: Answer, stops: readonly string[], began: number): AsyncGenerator<AnswerPiece, void> {
-    const { thread, observe, now } = this.parts;
+  private async *pieces(answer: Answer, stops: readonly string[], way: Way): AsyncGenerator<AnswerPiece, void> {
+    const { thread } = this.parts;
     const text = new AnswerText((lists) => thread.ask({ do: 'decode', lists, skipSpecial: true }), stops);
-    let isFirst = true;
     try {
       for await (const steps of answer) {
-        if (isFirst) observe.first(now() - began);
-        isFirst = false;
-        observe.tokens(steps.length);
+        way.spoke(steps.length);
         const finish = steps.at(-1)?.finish;
         const spoken = steps.filter((step) => step.finish !== 'stop');
         const ids = spoken.flatMap(({ token }) => (token === undefined ? [] : [token]));

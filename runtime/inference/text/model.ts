@@ -6,7 +6,6 @@ import { readDecoder } from '../generation/decoder';
 import { CacheLedger } from '../generation/ledger';
 import type { EngineOptions } from '../generation/protocol';
 import { Completer } from './completer';
-import type { AnswerObserver } from './completer';
 import { Embedder } from './embedder';
 import type { EmbedderParts } from './embedder';
 import { otherTask } from './errors';
@@ -15,6 +14,7 @@ import { readSettings } from './settings';
 import type { TextSettings, TextTask } from './settings';
 import { TextThread } from './thread';
 import type { TextThreadOptions } from './thread';
+import type { AnswerObserver } from './under-way';
 
 /** What bounds the text side of a server. */
 export interface TextLimits extends EngineOptions {
