@@ -1,3 +1,4 @@
+export * from './drift-baseline';
 export * from './env';
 export * from './exit-codes';
 export * from './headers';

@@ -6,6 +6,7 @@ import type { BatchSettings } from './batching/batcher';
 import { signatureProblems } from './signing/open';
 import type { TextLimits } from './text/model';
 import type { ModelLocation } from './models/location';
+import { payloadProblems } from './payload-log/open';
 import { chooseModels, missingModel } from './models-config';
 import type { ConfiguredModel } from './models-config';
 
@@ -36,7 +37,7 @@ function problemsOf(values: EnvValues<typeof INFERENCE_ENV>): string[] {
   if (!parseSizes(values.preferredBatchSizes ?? [])) {
     problems.push(`${INFERENCE_ENV.preferredBatchSizes.name} is not a list of sizes from 1 to 9999, such as 8,16`);
   }
-  problems.push(...accessProblems(values), ...signatureProblems(values));
+  problems.push(...accessProblems(values), ...signatureProblems(values), ...payloadProblems(values));
   return problems;
 }
 

@@ -149,6 +149,11 @@ export const MODEL_ERRORS = {
     explanation:
       'The signature policy of the server wants models to be signed, as the OpenSSF model signing specification describes it, by a key or a certificate that it trusts, and every file to be as it was signed. Sign the folder of the version and push it again with model.sig beside the graph.',
   },
+  LNMT8371: {
+    title: 'the drift baseline of the model is not valid',
+    explanation:
+      'baseline.json beside the model, as `lnmt model baseline` writes it. The message names the member; the version is not served, and the one before it goes on.',
+  },
   LNMT8315: {
     title: 'the text files of the model are not valid',
     explanation:

@@ -17,6 +17,7 @@ import { ModelError } from './errors';
 import { hostCommand } from './host/command';
 import { openModels } from './models/open-models';
 import type { RunSettings } from './registry';
+import { openPayloadLog } from './payload-log/open';
 import { buildServer } from './server';
 import type { InferenceServer } from './server';
 import { SERVER_NAME, SERVER_VERSION } from './version';
@@ -85,10 +86,12 @@ async function serve(config: InferenceConfig, log: Logger): Promise<void> {
     createBackend: (settings) => buildBackend(config, settings, log),
     memoryOf: (backend) => (backend instanceof HostBackend ? backend.memoryBytes || undefined : undefined),
     ...{ log, registry: new Registry(), ...access, now: Date.now },
+    openPayloadLog: (counted) => openPayloadLog(config, log, counted),
   });
   endOnSignals(config, server, log, async () => {
     server.grpc.cut();
-    await Promise.all([server.models.close(), server.metricsApp.close(), access.close(), endTracing?.()]);
+    const ends = [server.models.close(), server.metricsApp.close(), access.close(), server.payloadLog?.close()];
+    await Promise.all([...ends, endTracing?.()]);
   });
   await listen(config, server, log);
   await server.start();

@@ -15,6 +15,7 @@ import { graphQlRoutes } from './graphql/routes';
 import { GrpcServer } from './grpc/server';
 import { DEFAULT_LIMITS, guard, listenerOptions } from './guard';
 import type { LimitSettings } from './guard';
+import { DriftMonitors } from './drift/monitors';
 import type { AliasSet } from './metric-aliases/aliases';
 import { observeCalls, observeRequests } from './observe';
 import type { ServerMetrics } from './observe';
@@ -23,6 +24,8 @@ import type { OperationId } from './operations/table';
 import { buildRegistry } from './registry';
 import type { ModelDeps, ModelRegistry, ModelsConfig } from './registry';
 import { textDirectory } from './registry/text-directory';
+import { payloadLogLayer } from './payload-log/layer';
+import type { PayloadLog, PayloadLogOptions } from './payload-log/payload-log';
 import { descriptionRoutes } from './routes/description';
 import { inferRoutes } from './routes/infer';
 import { modelRoutes } from './routes/models';
@@ -40,6 +43,8 @@ export interface ServerDeps extends AccessParts, ModelDeps {
   readonly registry: Registry;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Opens the log of payloads, told who counts its records. @default - none */
+  readonly openPayloadLog?: (counted: PayloadLogOptions['counted']) => PayloadLog | undefined;
 }
 
 /** A server that does not listen yet. */
@@ -53,6 +58,8 @@ export interface InferenceServer {
   readonly health: HealthState;
   readonly admission: Admission;
   readonly models: ModelRegistry;
+  /** To be closed when the last request is answered. */
+  readonly payloadLog: PayloadLog | undefined;
   /** Brings up the required models; the server is ready afterwards. */
   start(): Promise<void>;
 }
@@ -71,6 +78,11 @@ type SizedConfig = Pick<InferenceConfig, 'maxRequestBytes' | 'maxConcurrency'> &
      * @default triton, vllm
      */
     readonly metricAliases?: readonly AliasSet[];
+    /**
+     * Rows a second that are compared with the baseline of a model.
+     * @default 1000
+     */
+    readonly driftRowsPerSecond?: number;
   };
 
 interface Parts {
@@ -122,15 +134,17 @@ function admitted(health: HealthState): Pick<HealthState, 'started' | 'phase' | 
 }
 
 /** What a call passes on its way to a model, outermost first. */
-function layersOf(): readonly Layer[] {
-  return [];
+function layersOf(payloadLog: PayloadLog | undefined, drift: DriftMonitors): readonly Layer[] {
+  return [...(payloadLog ? [payloadLogLayer(payloadLog)] : []), drift.layer];
 }
 
 /** Builds the server from its settings and parts. Nothing listens and nothing is loaded yet. */
 export async function buildServer(config: SizedConfig, deps: ServerDeps): Promise<InferenceServer> {
   const metrics = buildServerMetrics(deps.registry, config.metricAliases);
-  const models = buildRegistry(config, deps, metrics);
-  const service = serve(models, layersOf(), new Statistics(models, metrics, deps.now));
+  const drift = new DriftMonitors(metrics, config.driftRowsPerSecond ?? 1_000, performance.now.bind(performance));
+  const models = buildRegistry(config, { ...deps, watched: (...what) => drift.loaded(...what) }, metrics);
+  const payloadLog = deps.openPayloadLog?.((outcome, records) => metrics.payloadRecords.inc({ outcome }, records));
+  const service = serve(models, layersOf(payloadLog, drift), new Statistics(models, metrics, deps.now));
   const lag = new LoopLag(performance.now.bind(performance));
   const health = new HealthState(
     () => models.ready,
@@ -144,7 +158,7 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
   const grpc = new GrpcServer({ ...deps, models: service, health, admission, access, limiter, observed });
   const { maxConcurrency, batching } = config;
   const sources = { ...{ metrics, models, admission, maxConcurrency }, maxQueue: batching?.maxQueue ?? 1_000 };
-  const also = (): void => undefined;
+  const also = (): void => drift.refresh(({ name, version }) => models.known(name, version)?.version === version);
   const metricsApp = await buildMetricsServer(deps.registry, () =>
     refreshMetrics({ ...sources, cacheBytes: deps.cacheBytes, also }),
   );
@@ -153,5 +167,5 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
     await models.start();
     health.markStarted();
   };
-  return { app, metricsApp, grpc, health, admission, models, start };
+  return { app, metricsApp, grpc, health, admission, models, payloadLog, start };
 }

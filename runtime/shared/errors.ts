@@ -143,6 +143,16 @@ export const START_ERRORS = {
     explanation:
       'Public keys on the curves P-256, P-384 and P-521, or certificates of authorities, in PEM files that the server may read.',
   },
+  LNMT8461: {
+    title: 'the key of the payload log cannot be used',
+    explanation:
+      'Pseudonyms and hashes in the log are made with the content of LNMT_PAYLOAD_LOG_KEY_FILE, 16 to 4096 bytes, as `openssl rand -out FILE 32` makes them.',
+  },
+  LNMT8462: {
+    title: 'the payload log cannot be written',
+    explanation:
+      'LNMT_PAYLOAD_LOG_FILE is a file in a folder that is there and that the server may write. Later faults of the disk drop records and keep the server.',
+  },
 } as const;
 
 /** What a refused request may learn beyond its message. */

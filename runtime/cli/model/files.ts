@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { MODEL_STORE, TEXT_FILES } from '../../contract';
+import { DRIFT_BASELINE, MODEL_STORE, TEXT_FILES } from '../../contract';
 import type { ModelFile } from '../../contract';
 import { ModelError } from '../../inference/errors';
 import { parseBundle } from '../../inference/signing/bundle';
@@ -24,9 +24,9 @@ function textFiles(folder: string): readonly string[] {
   return present(TEXT_FILES.tokenizer) ? Object.values(TEXT_FILES).filter(present) : [];
 }
 
-/** What else is taken along when it lies beside the graph: the answers that it must give, and its signature. */
+/** What else is taken along when it lies beside the graph: the answers that it must give, its drift baseline, its signature. */
 function companions(folder: string): readonly string[] {
-  return [MODEL_STORE.golden, MODEL_STORE.signature].filter((name) => fs.existsSync(path.join(folder, name)));
+  return [MODEL_STORE.golden, DRIFT_BASELINE.file, MODEL_STORE.signature].filter((name) => fs.existsSync(path.join(folder, name)));
 }
 
 /** Digests of the files that a signature beside the graph is over; undefined where there is none. @throws LNMT6027 */
@@ -57,7 +57,7 @@ export type ModelFileSource = Pick<LocalModelFile, 'path' | 'source'>;
 
 /**
  * Where the files of a model version are: the graph, which becomes `model.onnx`, the files that it keeps weights in,
- * those of its tokenizer, its golden answers and its signature.
+ * those of its tokenizer, its golden answers, its drift baseline and its signature.
  *
  * @param externalData paths that the graph names
  * @throws LNMT6024 for data that are absent, or lie elsewhere than beside the graph; LNMT6027 for a signature that

@@ -1,6 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { MODEL_NAME_PATTERN, MODEL_STORE } from '../../contract';
+import { DRIFT_BASELINE, MODEL_NAME_PATTERN, MODEL_STORE } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
 import { ModelError } from '../errors';
 import { checkExternalFiles, inspectFile } from '../inspector';
@@ -91,10 +91,11 @@ export class Repository implements ModelSource {
       const listed = new Set(cached.manifest.files.map((file) => file.path));
       await checkExternalFiles(path.dirname(cached.file), report.externalFiles, listed);
       this.reports.set(cached.digest, report);
-      const { golden: name } = MODEL_STORE;
-      const golden = listed.has(name) ? { golden: path.join(path.dirname(cached.file), name) } : {};
+      const beside = (name: string): string => path.join(path.dirname(cached.file), name);
+      const golden = listed.has(MODEL_STORE.golden) ? { golden: beside(MODEL_STORE.golden) } : {};
+      const baseline = listed.has(DRIFT_BASELINE.file) ? { baseline: beside(DRIFT_BASELINE.file) } : {};
       const { file, digest, fetched, offline } = cached;
-      const verified: VerifiedModel = { file, digest, fetched, offline, report, ...golden };
+      const verified: VerifiedModel = { file, digest, fetched, offline, report, ...golden, ...baseline };
       this.cached.set(verified, cached);
       return verified;
     } catch (error) {

@@ -10,7 +10,7 @@ import type { ServerMetrics } from '../observe';
 import { TextModel } from '../text/model';
 import type { TextLimits } from '../text/model';
 import { Loader } from './loader';
-import type { Engine } from './loader';
+import type { Engine, LoaderDeps } from './loader';
 import { ModelRegistry } from './model-registry';
 import type { RegistryDeps } from './model-registry';
 import { Residents } from './residents';
@@ -35,6 +35,8 @@ export interface ModelDeps {
   /** Bytes that the process of a backend holds. @default - nobody knows */
   readonly memoryOf?: (backend: Backend) => number | undefined;
   readonly log: FastifyBaseLogger;
+  /** Told what a version is held against from now on. @default - nobody asks */
+  readonly watched?: LoaderDeps['watched'];
 }
 
 /** Settings of the models of a server. */
@@ -96,7 +98,7 @@ export function buildRegistry(config: ModelsConfig, deps: ModelDeps, metrics: Se
   });
   const loaded = ({ name, version }: ModelIdentity, seconds: number): void =>
     metrics.modelLoadDuration.set({ model: name, version }, seconds);
-  const loader = new Loader({ createEngine, residents, log: deps.log, now, loaded });
+  const loader = new Loader({ createEngine, residents, log: deps.log, now, loaded, watched: deps.watched });
   const changed = (model: ModelIdentity): void => initialise(metrics, model);
   return new ModelRegistry({ ...deps, models: config.models, loader, residents, now, changed });
 }

@@ -1,6 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify';
+import type { DriftBaseline } from '../../contract';
 import type { Backend } from '../backends/backend';
 import type { DataPlane, ModelIdentity } from '../data-plane';
+import { readBaseline } from '../drift/baseline';
 import { readGolden } from './golden';
 import { LoadedModel } from './loaded-model';
 import { estimateBytes } from './memory-budget';
@@ -31,6 +33,8 @@ export interface LoaderDeps {
   readonly now: () => number;
   /** Told how long a load took, in seconds. */
   readonly loaded: (model: ModelIdentity, seconds: number) => void;
+  /** Told what a version is held against from now on. @default - nobody asks */
+  readonly watched?: ((model: ModelIdentity, digest: string, baseline: DriftBaseline | undefined) => void) | undefined;
 }
 
 /** What is loaded, and how. */
@@ -78,9 +82,11 @@ export class Loader {
     try {
       await plane.load(files.file);
       if (files.golden !== undefined) await checkGolden(plane, await readGolden(files.golden));
+      const baseline = files.baseline === undefined ? undefined : await readBaseline(files.baseline, plane.describe());
       const samples = predecessor?.samples.list() ?? [];
       await warmUp(plane, samples, predecessor?.plane, now);
       const model = new LoadedModel({ plane, backend, digest: files.digest, pinned, reserved, measure, now });
+      this.deps.watched?.(identity, files.digest, baseline);
       for (const sample of samples) model.samples.add(sample, Number.NEGATIVE_INFINITY);
       return model;
     } catch (error) {

@@ -21,6 +21,8 @@ export interface VerifiedModel {
   readonly report: ModelReport;
   /** File with requests and the answers that they must have. @default - none */
   readonly golden?: string;
+  /** File with the spread of its inputs and outputs when it was made. @default - none */
+  readonly baseline?: string;
 }
 
 /** Where the registry has its models from. */

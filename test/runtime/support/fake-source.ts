@@ -16,6 +16,8 @@ export class FakeSource implements ModelSource {
   weightBytes = 0;
   /** Path of a golden file. */
   golden: string | undefined;
+  /** Path of a drift baseline. */
+  baseline: string | undefined;
   /** What obtaining a version fails with. */
   failure: Error | undefined;
   intact = true;
@@ -45,7 +47,8 @@ export class FakeSource implements ModelSource {
       weightBytes: this.weightBytes,
     };
     const golden = this.golden === undefined ? {} : { golden: this.golden };
-    return { file: this.file, digest, fetched: true, offline: false, report, ...golden };
+    const baseline = this.baseline === undefined ? {} : { baseline: this.baseline };
+    return { file: this.file, digest, fetched: true, offline: false, report, ...golden, ...baseline };
   }
 
   async recheck(): Promise<boolean> {

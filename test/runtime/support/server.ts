@@ -4,7 +4,7 @@ import { ApiKeySet } from '../../../runtime/shared/api-keys';
 import type { AccessParts } from '../../../runtime/inference/access';
 import type { LimitSettings } from '../../../runtime/inference/guard';
 import { buildServer } from '../../../runtime/inference/server';
-import type { InferenceServer } from '../../../runtime/inference/server';
+import type { InferenceServer, ServerDeps } from '../../../runtime/inference/server';
 import { FakeBackend } from './fake-backend';
 import { FakeSource } from './fake-source';
 import { keyFile } from './temporary';
@@ -22,6 +22,7 @@ export interface ServerOptions {
   readonly limits?: LimitSettings;
   /** With GraphQL. */
   readonly graphql?: boolean;
+  readonly openPayloadLog?: ServerDeps['openPayloadLog'];
 }
 
 /** Key that may do anything. */
@@ -60,6 +61,7 @@ export async function testServer(options: ServerOptions = {}): Promise<TestServe
     log: pino({ level: log ? 'trace' : 'silent' }, { write: (line: string) => void log?.push(line) }),
     keys: open ? undefined : ApiKeySet.parse(keyFile(KEYS)),
     ...access,
+    ...(options.openPayloadLog ? { openPayloadLog: options.openPayloadLog } : {}),
     now: Date.now,
   });
   const load = (file: string): Promise<void> => {
