@@ -7,6 +7,7 @@ import { docs } from './docs';
 import { helm } from './helm';
 import { images } from './images';
 import { modelSigning } from './model-signing';
+import { metricNames } from './metric-names';
 import { packaged } from './package';
 import { providerFacts } from './provider-facts';
 import { schemas } from './schemas';
@@ -20,6 +21,7 @@ export const suites: readonly Suite[] = [
   providerFacts,
   helm,
   packaged,
+  metricNames,
   cdktfCli,
   checkov,
   modelSigning,

@@ -5,6 +5,7 @@ import { INFERENCE_ENV, MODEL_NAME_PATTERN, modelStorePath, renderModelManifest 
 import { parseStoreUri } from '../../inference/models/location';
 import { badInvocation, unusableIdentifier, unusableStore } from '../errors';
 import type { Io } from '../io';
+import { registerBaseline } from './baseline';
 import { progress, say, sayJson } from '../io';
 import type { PushTarget } from '../model/push';
 
@@ -28,11 +29,11 @@ Examples:
   lnmt model push digits model.onnx --version 3 \\
     --store "$(terraform -chdir=cdktf.out/stacks/ml-infra output -raw model_store)"`;
 
-/** Adds `lnmt model push`. */
+/** Adds `lnmt model push` and what belongs to it. */
 export function registerModel(program: Command, io: Io): void {
-  program
-    .command('model')
-    .description('Models in a store.')
+  const model = program.command('model').description('Models in a store.');
+  registerBaseline(model, io);
+  model
     .command('push')
     .description('Publish an ONNX file as a version of a model.')
     .argument('<name>', 'name of the model')

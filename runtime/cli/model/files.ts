@@ -26,7 +26,9 @@ function textFiles(folder: string): readonly string[] {
 
 /** What else is taken along when it lies beside the graph: the answers that it must give, its drift baseline, its signature. */
 function companions(folder: string): readonly string[] {
-  return [MODEL_STORE.golden, DRIFT_BASELINE.file, MODEL_STORE.signature].filter((name) => fs.existsSync(path.join(folder, name)));
+  return [MODEL_STORE.golden, DRIFT_BASELINE.file, MODEL_STORE.signature].filter((name) =>
+    fs.existsSync(path.join(folder, name)),
+  );
 }
 
 /** Digests of the files that a signature beside the graph is over; undefined where there is none. @throws LNMT6027 */

@@ -1,0 +1,70 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { DRIFT_BASELINE } from '../../../runtime/contract';
+import type { DriftBaseline } from '../../../runtime/contract';
+import { parseBaseline } from '../../../runtime/inference/drift/baseline';
+import { normal } from '../support/random';
+import { cli, scratch } from './support';
+
+const next = normal(1);
+
+function recordsFile(count: number, more: object[] = []): string {
+  const file = path.join(scratch(), 'payload.jsonl');
+  const record = (): object => ({
+    inputs: [
+      { name: 'x', datatype: 'FP32', shape: [2, 2], data: [next(), 5, next(), 5] },
+      { name: 'wide', datatype: 'FP32', shape: [1, 20], data: Array.from({ length: 20 }, next) },
+      { name: 't', datatype: 'BYTES', shape: [1], hash: 'ab' },
+    ],
+    outputs: [{ name: 'y', datatype: 'FP32', shape: [1], data: ['NaN'] }],
+  });
+  const lines = [...Array.from({ length: count }, record), ...more].map((each) => JSON.stringify(each));
+  fs.writeFileSync(file, `${lines.join('\n')}\n`);
+  return file;
+}
+
+const baseline = (...args: string[]) => cli(['model', 'baseline', ...args]);
+
+describe('lnmt model baseline', () => {
+  it('makes the file that the server reads, of every element of narrow rows and the mean of wide ones', async () => {
+    const output = path.join(scratch(), DRIFT_BASELINE.file);
+    const { code, out } = await baseline(recordsFile(150), '--output', output, '--json');
+    expect([code, JSON.parse(out)]).toEqual([0, { output, records: 150, features: 4 }]);
+    const tensor = (name: string) => ({ name, datatype: 'FP32', shape: undefined }) as const;
+    const signature = { inputs: [tensor('x'), tensor('wide')], outputs: [tensor('y')] };
+    const { features } = parseBaseline(fs.readFileSync(output, 'utf8'), signature);
+    expect(features.map(({ side, tensor: name, element }) => [side, name, element])).toEqual([
+      ['inputs', 'x', 0],
+      ['inputs', 'x', 1],
+      ['inputs', 'wide', 'mean'],
+      ['outputs', 'y', 0],
+    ]);
+    const total = ({ counts }: { counts: readonly number[] }): number => counts.reduce((sum, count) => sum + count, 0);
+    expect(features.map(total)).toEqual([300, 300, 150, 150]);
+    expect(features[3]?.counts.at(-1)).toBe(150);
+  });
+
+  it('takes the features that are named, and no others', async () => {
+    const output = path.join(scratch(), DRIFT_BASELINE.file);
+    await baseline(recordsFile(100), '--output', output, '--feature', 'inputs.x[1]', 'inputs.x[mean]');
+    const { features } = JSON.parse(fs.readFileSync(output, 'utf8')) as DriftBaseline;
+    expect(features.map(({ element }) => element)).toEqual([1, 'mean']);
+  });
+
+  it.each([
+    ['a file that is not there', ['/nowhere.jsonl'], 'there is no such file'],
+    ['too few rows', [recordsFile(20)], 'the records hold too little'],
+    ['a feature of another form', [recordsFile(1), '--feature', 'x'], 'a feature has no such form'],
+    ['records without numbers', [recordsFile(0, [{ inputs: [] }])], 'no numbers'],
+  ])('refuses %s', async (_title, args, message) => {
+    const { code, err } = await baseline(...args, '--output', path.join(scratch(), 'b.json'));
+    expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+  });
+
+  it('refuses a line that is not JSON, by its number', async () => {
+    const file = recordsFile(2);
+    fs.appendFileSync(file, '{"inputs"\n');
+    expect((await baseline(file)).err).toContain('line 3');
+  });
+});
