@@ -5,6 +5,7 @@ const EVERY_MS = 500;
 export class LoopLag {
   private tick: number;
   private last = 0;
+  private before = 0;
   private readonly timer: NodeJS.Timeout;
 
   /** @param now milliseconds of a monotonic clock */
@@ -14,9 +15,12 @@ export class LoopLag {
     this.timer.unref();
   }
 
-  /** Seconds that the latest turn of the loop came late, or that the present one is late already. */
+  /**
+   * Seconds that two turns in a row came late at least, the present one as far as it is late already. One alone says
+   * nothing: a machine that was stopped for a while makes such a turn too.
+   */
   get seconds(): number {
-    return Math.max(this.last, this.lateness()) / 1000;
+    return Math.max(Math.min(this.before, this.last), Math.min(this.last, this.lateness())) / 1000;
   }
 
   /** Ends its timer. */
@@ -25,6 +29,7 @@ export class LoopLag {
   }
 
   private look(): void {
+    this.before = this.last;
     this.last = this.lateness();
     this.tick = this.now();
   }

@@ -14,9 +14,12 @@ const outside = sources('constructs', 'stacks', 'runtime').filter(({ file }) => 
 
 const PORTS = new Set<number>(Object.values(contract.PORTS));
 const PATHS = new Set<string>(Object.values(contract.PATHS));
-const METRIC_NAMES = [contract.METRICS, contract.TRITON_METRICS, contract.VLLM_METRICS]
-  .flatMap((table): { readonly name: string; readonly derived?: { readonly name: string } }[] => Object.values(table))
-  .flatMap((row): string[] => (row.derived ? [row.name, row.derived.name] : [row.name]));
+const METRIC_TABLES: readonly Readonly<Record<string, contract.MetricDefinition>>[] = [
+  ...[contract.METRICS, contract.TRITON_METRICS, contract.VLLM_METRICS],
+];
+const METRIC_NAMES = METRIC_TABLES.flatMap((table) => Object.values(table)).flatMap(({ name, derived }) =>
+  derived ? [name, derived.name] : [name],
+);
 const VOLUMES = new Set<string>(Object.values(contract.VOLUMES).filter((folder) => folder !== contract.VOLUMES.tmp));
 
 interface Literal {

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { METRICS, PATHS, TRITON_METRICS, VLLM_METRICS, inferPath } from '../../runtime/contract';
+import type { MetricDefinition } from '../../runtime/contract';
 import { KEY, ServerProcess } from '../runtime/support/process';
 import { run } from './processes';
 import { noFaults, Skip } from './suite';
@@ -45,9 +46,8 @@ async function judge(checks: Checks): Promise<void> {
   const url = await server.url();
   await fetch(url + inferPath('digits'), { method: 'POST', headers: { 'x-api-key': KEY }, body: '{}' });
   const input = await (await fetch((await server.metricsUrl()) + PATHS.metrics)).text();
-  const names = [METRICS, TRITON_METRICS, VLLM_METRICS]
-    .flatMap((table) => Object.values(table))
-    .map(({ name }) => name);
+  const tables: readonly Readonly<Record<string, MetricDefinition>>[] = [METRICS, TRITON_METRICS, VLLM_METRICS];
+  const names = tables.flatMap((table) => Object.values(table)).map(({ name }) => name);
   noFaults(names.filter((name) => !input.includes(`# TYPE ${name} `)).map((name) => `${name} is not shown`));
   const { code, output } = await run(program, ['check', 'metrics'], { input });
   const lines = output.split('\n').filter((line) => line !== '');
