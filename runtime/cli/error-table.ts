@@ -123,4 +123,34 @@ export const CLI_ERRORS = {
     explanation:
       'Names of buckets are unique in the world. This one exists in another account or region, or the credentials may not see it.',
   },
+  LNMT6031: {
+    title: 'the inspector refuses the model',
+    explanation:
+      'The server would not load this file. The message holds the code of the refusal; `lnmt explain CODE` says more about it.',
+  },
+  LNMT6032: {
+    title: 'the model cannot be rewritten so',
+    explanation:
+      'It has no operation that the mode serves, or an operator set before that of the new operators. The message says which; often another mode, or an export with a later operator set, helps.',
+  },
+  LNMT6033: {
+    title: 'samples are missing',
+    explanation:
+      'What quantization costs in accuracy is known only on inputs like those of production: pass some with `--samples`. `--no-gate` writes the model without that knowledge.',
+  },
+  LNMT6034: {
+    title: 'the samples cannot be used',
+    explanation:
+      'Samples are a golden.json, JSON lines of `{"inputs": […], "label": …}`, a CSV of rows for a model with one input, or an .npz with an array for each input. Names, datatypes and shapes are those of the model (`lnmt model inspect`).',
+  },
+  LNMT6035: {
+    title: 'the new model is not accurate enough',
+    explanation:
+      'Its answers to the samples differ from those of the original by more than the limits allow. Nothing was written. Other modes, `--per-channel`, or another calibration lose less.',
+  },
+  LNMT6036: {
+    title: 'onnxruntime does not run the model',
+    explanation:
+      'Loading the model or running it on the samples failed; the message says which model, and what onnxruntime said. Nothing was written.',
+  },
 } as const satisfies ErrorTable;

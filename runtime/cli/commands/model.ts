@@ -5,9 +5,12 @@ import { INFERENCE_ENV, MODEL_NAME_PATTERN, modelStorePath, renderModelManifest 
 import { parseStoreUri } from '../../inference/models/location';
 import { badInvocation, unusableIdentifier, unusableStore } from '../errors';
 import type { Io } from '../io';
-import { registerBaseline } from './baseline';
 import { progress, say, sayJson } from '../io';
 import type { PushTarget } from '../model/push';
+import { registerBaseline } from './baseline';
+import { registerModelInspect } from './model-inspect';
+import { registerModelOptimize } from './model-optimize';
+import { registerModelQuantize } from './model-quantize';
 
 interface PushOptions {
   readonly version: string;
@@ -29,10 +32,13 @@ Examples:
   lnmt model push digits model.onnx --version 3 \\
     --store "$(terraform -chdir=cdktf.out/stacks/ml-infra output -raw model_store)"`;
 
-/** Adds `lnmt model push` and what belongs to it. */
+/** Adds `lnmt model` and what it can do. */
 export function registerModel(program: Command, io: Io): void {
-  const model = program.command('model').description('Models in a store.');
+  const model = program.command('model').description('Models: look into them, make them smaller, and push them.');
   registerBaseline(model, io);
+  registerModelInspect(model, io);
+  registerModelOptimize(model, io);
+  registerModelQuantize(model, io);
   model
     .command('push')
     .description('Publish an ONNX file as a version of a model.')

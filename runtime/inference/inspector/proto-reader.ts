@@ -19,6 +19,12 @@ export interface ProtoField {
   readonly fixed?: boolean;
 }
 
+/** A field and the bytes that it takes with its tag. */
+export interface WholeField {
+  readonly field: ProtoField;
+  readonly whole: Range;
+}
+
 const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 const VARINT_BYTES = 10;
 const SAFE_SHIFT = 28;
@@ -31,6 +37,8 @@ const SAFE_SHIFT = 28;
 export class ProtoReader {
   private looked = 0;
   private kept = 0;
+  /** End of the field that was given last. */
+  private next = 0;
 
   constructor(
     readonly source: ByteSource,
@@ -46,8 +54,19 @@ export class ProtoReader {
       const id = Number(tag >> 3n);
       if (id === 0 || tag > 0xffffffffn) throw malformed(`no field begins at byte ${at}`);
       const [field, next] = this.field(id, Number(tag & 7n), afterTag, end);
+      this.next = next;
       yield field;
       at = next;
+    }
+  }
+
+  /** The fields of the message in a range, in order, for those who write them again as they are. */
+  *wholeFields(range: Range): Generator<WholeField> {
+    let { start } = range;
+    for (const field of this.fields(range)) {
+      const end = this.next;
+      yield { field, whole: { start, end } };
+      start = end;
     }
   }
 

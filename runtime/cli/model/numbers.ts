@@ -1,0 +1,24 @@
+import { badInvocation } from '../errors';
+
+/** A number of an option, within bounds. @throws LNMT6001 */
+export function numberOption(
+  option: string,
+  text: string | undefined,
+  least: number,
+  most: number,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (value >= least && value <= most) return value;
+  throw badInvocation(`${option} takes a number from ${least} to ${most}`, JSON.stringify(text), 'correct it');
+}
+
+/** One of some words. @throws LNMT6001 */
+export function wordOption<T extends string>(option: string, text: string, words: readonly T[]): T {
+  const found = words.find((word) => word === text);
+  if (found !== undefined) return found;
+  throw badInvocation(`${option} takes ${words.join(', ')}`, JSON.stringify(text), 'choose one of them');
+}
+
+/** Most threads that a run may use. */
+export const THREADS_MOST = 1_024;

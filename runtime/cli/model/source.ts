@@ -1,0 +1,74 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { checkExternalFiles, InspectionError, inspectFile } from '../../inference/inspector';
+import type { ModelReport } from '../../inference/inspector';
+import { RewriteError } from '../../inference/rewriter/errors';
+import { OnnxModel } from '../../inference/rewriter/model';
+import { badInvocation } from '../errors';
+import { modelRefused, notRewritable } from './errors';
+import { readOnnxFile } from './onnx-file';
+
+/** Types of inputs and outputs that the server lacks; the rewriters know some of them. */
+const TYPE_REFUSED = 'LNMT8326';
+
+/** What the server says of a file, and the refusal where it would not load it. */
+export interface Finding {
+  readonly report: ModelReport | undefined;
+  readonly refusal: InspectionError | undefined;
+}
+
+/** The path of a file that is there. @throws LNMT6001 */
+export function existingFile(cwd: string, file: string, what = 'an ONNX file'): string {
+  const found = path.resolve(cwd, file);
+  if (fs.existsSync(found)) return found;
+  throw badInvocation('there is no such file', file, `name ${what}`);
+}
+
+/** Looks at a file as the server does before it loads one, its weights in other files included. */
+export async function inspectSource(file: string): Promise<Finding> {
+  try {
+    const report = await inspectFile(file);
+    await checkExternalFiles(
+      path.dirname(file),
+      report.externalFiles,
+      new Set(report.externalFiles.map((f) => f.path)),
+    );
+    return { report, refusal: undefined };
+  } catch (error) {
+    if (error instanceof InspectionError) return { report: undefined, refusal: error };
+    throw error;
+  }
+}
+
+/** Opens a model to change it. @param allowTypes also with inputs and outputs that the server lacks */
+export async function openSource(file: string, allowTypes = false): Promise<OnnxModel> {
+  const { refusal } = await inspectSource(file);
+  if (refusal !== undefined && !(allowTypes && refusal.code === TYPE_REFUSED)) {
+    throw modelRefused(file, refusal.message);
+  }
+  if (refusal !== undefined) await checkWeights(file);
+  return OnnxModel.open(file);
+}
+
+/** A refused type ends the inspection before the files of the weights are looked at. */
+async function checkWeights(file: string): Promise<void> {
+  const names = readOnnxFile(file).externalData.map((name) => name.replace(/^\.\//, ''));
+  const files = names.map((name) => ({ path: name, bytes: 0 }));
+  await checkExternalFiles(path.dirname(file), files, new Set(names)).catch((error: unknown) => {
+    throw modelRefused(file, error instanceof Error ? error.message : String(error));
+  });
+}
+
+/** Runs a rewriter and says in the words of the command why it cannot. */
+export async function rewriting<T>(file: string, remedy: string, rewrite: () => T | Promise<T>): Promise<T> {
+  try {
+    return await rewrite();
+  } catch (error) {
+    if (!(error instanceof RewriteError)) throw error;
+    throw notRewritable(
+      file,
+      error.message,
+      error.kind === 'old' ? 'export the model with a later operator set' : remedy,
+    );
+  }
+}

@@ -1,0 +1,112 @@
+import type { Tensor } from '../../inference/tensors/tensor';
+import type { Toolkit } from './toolkit';
+
+/** How an output of a new model compares with that of the original. */
+export interface OutputStatistics {
+  readonly output: string;
+  /** Largest difference of two numbers. */
+  readonly maxDifference: number;
+  /** Root of the mean square of the differences, as a share of that of the numbers. */
+  readonly relativeError: number;
+  /** Rows that were compared. */
+  readonly rows: number;
+  /** Share of the rows with the same choice: the same largest number of the last dimension, or the same integers. */
+  readonly agreement: number;
+  /** Numbers that are NaN or infinite in the new model alone. */
+  readonly notFinite: number;
+}
+
+/** The index of the largest number in each row of the last dimension; undefined where there is nothing to choose from. */
+export function choices(values: ArrayLike<number>, shape: readonly number[]): number[] | undefined {
+  const width = shape.at(-1) ?? 1;
+  if (shape.length < 2 || width < 2) return undefined;
+  return Array.from({ length: values.length / width }, (_, row) => {
+    let best = 0;
+    for (let at = 1; at < width; at += 1) {
+      if ((values[row * width + at] ?? 0) > (values[row * width + best] ?? 0)) best = at;
+    }
+    return best;
+  });
+}
+
+/** Collects how an output differs. */
+export class Comparison {
+  private largest = 0;
+  private differences = 0;
+  private squares = 0;
+  private rows = 0;
+  private agreeing = 0;
+  private notFinite = 0;
+
+  constructor(
+    private readonly output: string,
+    private readonly toolkit: Pick<Toolkit, 'floatsOf'>,
+  ) {}
+
+  /** Compares two answers to the same request. */
+  add(original: Tensor, changed: Tensor): void {
+    const [before, after] = [this.toolkit.floatsOf(original), this.toolkit.floatsOf(changed)];
+    if (before === undefined || after === undefined) this.addExact(original, changed);
+    else if (before.length !== after.length) this.notFinite += before.length;
+    else this.addFloats(before, after, original.shape);
+  }
+
+  get statistics(): OutputStatistics {
+    return {
+      output: this.output,
+      maxDifference: this.largest,
+      relativeError: this.squares === 0 ? Math.sqrt(this.differences) : Math.sqrt(this.differences / this.squares),
+      rows: this.rows,
+      agreement: this.rows === 0 ? 1 : this.agreeing / this.rows,
+      notFinite: this.notFinite,
+    };
+  }
+
+  private addFloats(before: ArrayLike<number>, after: ArrayLike<number>, shape: readonly number[]): void {
+    for (let index = 0; index < before.length; index += 1) {
+      const [x, y] = [before[index] ?? 0, after[index] ?? 0];
+      if (!Number.isFinite(x)) continue;
+      if (!Number.isFinite(y)) {
+        this.notFinite += 1;
+        continue;
+      }
+      const difference = Math.abs(x - y);
+      if (difference > this.largest) this.largest = difference;
+      this.differences += difference * difference;
+      this.squares += x * x;
+    }
+    const [chosen, chosenNow] = [choices(before, shape), choices(after, shape)];
+    if (chosen === undefined || chosenNow === undefined) return;
+    this.rows += chosen.length;
+    this.agreeing += chosen.filter((choice, row) => choice === chosenNow[row]).length;
+  }
+
+  private addExact(original: Tensor, changed: Tensor): void {
+    const rows = Math.max(1, original.shape[0] ?? 1);
+    const width = original.data.byteLength / rows;
+    this.rows += rows;
+    if (original.datatype !== changed.datatype || original.data.byteLength !== changed.data.byteLength) return;
+    for (let row = 0; row < rows; row += 1) {
+      const [from, to] = [row * width, (row + 1) * width];
+      if (Buffer.compare(original.data.subarray(from, to), changed.data.subarray(from, to)) === 0) this.agreeing += 1;
+    }
+  }
+}
+
+/** The class of each row that an answer names; undefined where it names none. */
+export function classesOf(answer: Tensor, rows: number, toolkit: Pick<Toolkit, 'floatsOf'>): number[] | undefined {
+  const { datatype, data, shape } = answer;
+  const floats = toolkit.floatsOf(answer);
+  if (floats) {
+    const chosen = choices(floats, shape);
+    return chosen?.length === rows ? chosen : undefined;
+  }
+  const bytes = Uint8Array.from(data);
+  const integers =
+    datatype === 'INT64'
+      ? Array.from(new BigInt64Array(bytes.buffer), Number)
+      : datatype === 'INT32'
+        ? Array.from(new Int32Array(bytes.buffer))
+        : undefined;
+  return integers?.length === rows ? integers : undefined;
+}

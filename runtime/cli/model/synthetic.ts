@@ -1,0 +1,53 @@
+import type { Graph } from '../../inference/rewriter/graph';
+import { elementCount } from '../../inference/tensors/tensor';
+import type { Tensor, TensorSpec } from '../../inference/tensors/tensor';
+import type { Sample } from './samples';
+import type { Toolkit } from './toolkit';
+
+/** Sizes of open dimensions that are tried, rows first; models differ in what they take. */
+const SIZES: readonly (readonly [rows: number, other: number])[] = [
+  [2, 8],
+  [1, 8],
+  [1, 1],
+  [1, 32],
+  [1, 224],
+];
+const SEED = 1;
+
+/** Numbers that look random and are the same each time. */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function valueOf({ datatype }: TensorSpec, random: () => number): unknown {
+  if (datatype === 'BYTES') return 'a';
+  if (datatype === 'BOOL') return random() < 0.5;
+  if (datatype.startsWith('FP')) return 2 * random() - 1;
+  // Small, so that they are rows of any table and lengths of any list.
+  return random() < 0.5 ? 0 : 1;
+}
+
+/** Inputs that nobody chose, of several sizes: enough to see that two models compute the same, not how well. */
+export function syntheticSamples(toolkit: Toolkit, wanted: readonly TensorSpec[], graph: Graph): Sample[] {
+  return SIZES.map(([rows, other], index) => {
+    const random = generator(SEED + index);
+    const symbols = new Map<string, number>();
+    const inputs = wanted.map((spec): Tensor => {
+      const stated = graph.inputs.find(({ name }) => name === spec.name)?.shape ?? [];
+      const shape = (spec.shape ?? []).map((size, at) => {
+        if (size >= 0) return size;
+        const symbol = stated[at];
+        const chosen = (typeof symbol === 'string' ? symbols.get(symbol) : undefined) ?? (at === 0 ? rows : other);
+        if (typeof symbol === 'string') symbols.set(symbol, chosen);
+        return chosen;
+      });
+      const values = Array.from({ length: elementCount(shape) }, () => valueOf(spec, random));
+      return { name: spec.name, datatype: spec.datatype, shape, data: toolkit.packElements(spec.datatype, values) };
+    });
+    return { inputs };
+  });
+}

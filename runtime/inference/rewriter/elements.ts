@@ -1,0 +1,93 @@
+import { ELEMENT_BITS } from '../inspector/schema';
+
+/** Element types of ONNX that the rewriters make or look at. */
+export const TYPE = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  double: 11,
+  bfloat16: 16,
+} as const;
+
+/** Bytes of a tensor of a type and a number of elements. */
+export const bytesOf = (type: number, elements: number): number =>
+  Math.ceil((elements * (ELEMENT_BITS[type] ?? 0)) / 8);
+
+/** Number of elements of a shape. */
+export const sizeOf = (dims: readonly number[]): number => dims.reduce((product, size) => product * size, 1);
+
+/** Views bytes as 32-bit floats, copying only where they are not aligned. */
+export function floatsOf(bytes: Uint8Array): Float32Array {
+  const at = bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
+  return new Float32Array(at.buffer, at.byteOffset, at.byteLength / 4);
+}
+
+/** The bytes of a list of numbers. */
+export const viewBytes = (list: ArrayBufferView): Uint8Array =>
+  new Uint8Array(list.buffer, list.byteOffset, list.byteLength);
+
+/** Largest finite FP16, and the least that is rounded to no zero without losing all its digits. */
+export const FLOAT16 = { most: 65504, least: 1e-7 } as const;
+
+/** Bits of the FP16 nearest to a finite FP32 of so many bits; ties go to the even one. */
+function halfBits(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = ((bits >>> 23) & 0xff) - 112;
+  let mantissa = bits & 0x7fffff;
+  if (exponent <= -11) return sign;
+  let shift = 13;
+  let high = 0;
+  if (exponent <= 0) {
+    mantissa |= 0x800000;
+    shift = 14 - exponent;
+  } else {
+    high = exponent << 10;
+  }
+  const kept = mantissa >>> shift;
+  const lost = mantissa & ((1 << shift) - 1);
+  const half = 1 << (shift - 1);
+  const up = lost > half || (lost === half && (kept & 1) === 1) ? 1 : 0;
+  // A carry out of the mantissa is the next exponent, as the format intends.
+  return sign | (high + kept + up);
+}
+
+/** What became of the values that FP16 cannot hold. */
+export interface HalfCounts {
+  /** Values beyond the largest, which became the largest. */
+  clamped: number;
+  /** Values so small that they became the least that is kept. */
+  raised: number;
+}
+
+/**
+ * FP32 as FP16. What is too large becomes the largest finite number and what would become zero the least, each with
+ * its sign: masks of -1e9 stay masks, and nothing is divided by zero that was not before. NaN and infinity stay.
+ */
+export function toHalf(values: Float32Array, counts: HalfCounts): Uint16Array {
+  const halves = new Uint16Array(values.length);
+  const cell = new Float32Array(1);
+  const bits = new Uint32Array(cell.buffer);
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] ?? 0;
+    const size = Math.abs(value);
+    if (!(size < Infinity)) {
+      halves[index] = Number.isNaN(value) ? 0x7e00 : value > 0 ? 0x7c00 : 0xfc00;
+      continue;
+    }
+    cell[0] = value;
+    if (size > FLOAT16.most) {
+      counts.clamped += 1;
+      cell[0] = Math.sign(value) * FLOAT16.most;
+    } else if (size < FLOAT16.least && size > 0) {
+      counts.raised += 1;
+      cell[0] = Math.sign(value) * FLOAT16.least;
+    }
+    halves[index] = halfBits(bits[0] ?? 0);
+  }
+  return halves;
+}
