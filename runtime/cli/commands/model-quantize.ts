@@ -11,7 +11,7 @@ interface QuantizeOptions {
   readonly out: string;
   readonly mode: string;
   readonly perChannel?: boolean;
-  readonly reduceRange?: boolean;
+  readonly fullRange?: boolean;
   readonly embeddings?: boolean;
   readonly method: string;
   readonly calibration?: string;
@@ -35,6 +35,9 @@ Modes:
   dynamic  INT8 weights of MatMul and Gemm; the other input is measured in each run. For encoders and decoders.
   static   INT8 weights and activations of Conv, MatMul, Gemm and sums of them, with ranges from samples. For images.
   fp16     half the size; computes in FP16 where that serves well. For GPUs; on most CPUs smaller, not faster.
+
+INT8 weights have 7 bits: processors without VNNI add pairs of products in 16 bits, which then never overflow. Where all
+servers have VNNI, --full-range rounds less.
 
 Samples (--samples, --calibration): golden.json, JSON lines {"inputs": […], "label": 3}, CSV rows for a model with one
 input (with one more column: its label), .npz with an array for each input (and "label"), or a folder of those.
@@ -80,7 +83,7 @@ export function registerModelQuantize(model: Command, io: Io): void {
 function addModeOptions(quantize: Command): void {
   quantize
     .option('--per-channel', 'INT8: a scale for each output channel')
-    .option('--reduce-range', 'INT8: 7-bit weights, exact on processors without VNNI')
+    .option('--full-range', 'INT8: weights of 8 bits instead of 7, for processors with VNNI; see below')
     .option('--embeddings', 'dynamic: also tables that Gather reads')
     .option('--calibration <place>', 'static: samples that the ranges come from (default: --samples)')
     .option('--method <method>', `static: ranges by ${METHODS.join(', ')}`, 'minmax')
@@ -110,7 +113,7 @@ async function requestOf(io: Io, file: string, options: QuantizeOptions): Promis
     mode: wordOption('--mode', options.mode, MODES),
     method: wordOption('--method', options.method, METHODS),
     perChannel: options.perChannel ?? false,
-    reduceRange: options.reduceRange ?? false,
+    reduceRange: !(options.fullRange ?? false),
     embeddings: options.embeddings ?? false,
     keepIo: options.keepIo,
     keep: options.keep ?? [],

@@ -53,6 +53,7 @@ function table(file: string, toolkit: Toolkit, wanted: readonly TensorSpec[]): S
     .split(/\r?\n/)
     .filter((line) => line.trim() !== '')
     .map((line) => line.split(',').map((cell) => (cell.trim() === '' ? Number.NaN : Number(cell))));
+  if (all.length === 0) return [];
   // A first line that holds no numbers names the columns.
   const rows = all[0]?.some(Number.isNaN) ? all.slice(1) : all;
   const first = rows[0]?.length ?? 0;

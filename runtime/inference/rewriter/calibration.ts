@@ -31,6 +31,8 @@ export class RangeMeter {
 export class Histogram {
   private readonly counts = new Float64Array(BINS);
   private readonly width: number;
+  /** Zeros are apart: an integer stands for them exactly, and rectified activations have many. */
+  private zeros = 0;
 
   constructor(private readonly range: ValueRange) {
     this.width = Math.max(-range.least, range.most, Number.MIN_VALUE) / BINS;
@@ -39,8 +41,13 @@ export class Histogram {
   /** Counts values by their distance from zero. */
   add(values: ArrayLike<number>): void {
     for (let index = 0; index < values.length; index += 1) {
-      const bin = Math.floor(Math.abs(values[index] ?? 0) / this.width);
-      if (bin >= 0) this.counts[Math.min(bin, BINS - 1)] = (this.counts[Math.min(bin, BINS - 1)] ?? 0) + 1;
+      const size = Math.abs(values[index] ?? 0);
+      if (size === 0) {
+        this.zeros += 1;
+        continue;
+      }
+      const bin = Math.min(Math.floor(size / this.width), BINS - 1);
+      if (bin >= 0) this.counts[bin] = (this.counts[bin] ?? 0) + 1;
     }
   }
 
@@ -52,8 +59,8 @@ export class Histogram {
   }
 
   private percentile(): number {
-    const total = this.counts.reduce((sum, count) => sum + count, 0);
-    let seen = 0;
+    const total = this.zeros + this.counts.reduce((sum, count) => sum + count, 0);
+    let seen = this.zeros;
     for (let bin = 0; bin < BINS; bin += 1) {
       seen += this.counts[bin] ?? 0;
       if (seen >= KEPT * total) return bin + 1;

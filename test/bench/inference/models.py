@@ -115,20 +115,12 @@ def encoder(path, seed, layers, width, heads, inner, head):
     g.save(path, tokens, [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])])
 
 
-def quantised(source, target):
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    # Signed weights of matrix products only: the form that processors with VNNI run fastest.
-    quantize_dynamic(source, target, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"])
-
-
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     makers = {
         "mlp": mlp,
         "minilm": lambda path: encoder(path, 2, 6, 384, 12, 1536, pool),
         "bert": lambda path: encoder(path, 3, 12, 768, 12, 3072, classify),
-        "bert_int8": lambda path: quantised(folder / "bert.onnx", path),
     }
     for name, make in makers.items():
         path = folder / f"{name}.onnx"
