@@ -9,6 +9,8 @@ import { ONPREM_ERRORS } from '../../constructs/onprem/errors';
 import { INFERENCE_ERRORS, MODEL_ERRORS } from '../inference/errors';
 import { GRAPHQL_ERRORS } from '../inference/graphql/errors';
 import { INSPECTOR_ERRORS } from '../inference/inspector/errors';
+import { PIPELINE_ERRORS } from '../inference/pipelines/errors';
+import { PIPELINE_LOAD_ERRORS } from '../inference/pipelines/problems';
 import { REGISTRY_ERRORS } from '../inference/registry/errors';
 import { TEXT_ERRORS } from '../inference/text/errors';
 import { SERVER_ERRORS, START_ERRORS } from '../shared/errors';
@@ -36,6 +38,8 @@ const TABLES: readonly (readonly [origin: string, table: Readonly<Record<string,
   ['the inference server', MODEL_ERRORS],
   ['the inference server', INSPECTOR_ERRORS],
   ['the inference server', REGISTRY_ERRORS],
+  ['the inference server', PIPELINE_ERRORS],
+  ['the inference server', PIPELINE_LOAD_ERRORS],
 ];
 
 /** An error with its code and who raises it. */

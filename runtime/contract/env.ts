@@ -46,6 +46,12 @@ export const INFERENCE_ENV = {
     doc: 'JSON file that lists models: name, uri, versions, aliases, and when each is loaded.',
     optional: true,
   },
+  pipelinesFile: {
+    name: 'LNMT_PIPELINES_FILE',
+    kind: 'string',
+    doc: 'JSON file that lists pipelines: models behind one name, as sequences, switches, ensembles, splitters and fallbacks.',
+    optional: true,
+  },
   modelRepository: {
     name: 'LNMT_MODEL_REPOSITORY',
     kind: 'string',

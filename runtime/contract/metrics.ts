@@ -106,6 +106,31 @@ export const METRICS = {
     help: 'Bytes of verified model files on disk',
     labels: [],
   },
+  pipelineReady: {
+    name: 'lnmt_pipeline_ready',
+    type: 'gauge',
+    help: '1 while the pipeline can serve, else 0',
+    labels: ['pipeline'],
+  },
+  pipelineStepDuration: {
+    name: 'lnmt_pipeline_step_duration_seconds',
+    type: 'histogram',
+    help: 'Time that a step of a pipeline took, all its tries together',
+    labels: ['pipeline', 'step'],
+    buckets: LATENCY_BUCKETS,
+  },
+  pipelineStepFailures: {
+    name: 'lnmt_pipeline_step_failures_total',
+    type: 'counter',
+    help: 'Steps of a pipeline that failed, by code, whether or not the request did',
+    labels: ['pipeline', 'step', 'code'],
+  },
+  pipelineBranches: {
+    name: 'lnmt_pipeline_branches_total',
+    type: 'counter',
+    help: 'Times that a switch, splitter or fallback took a branch',
+    labels: ['pipeline', 'step'],
+  },
   promptTokens: {
     name: 'lnmt_prompt_tokens_total',
     type: 'counter',

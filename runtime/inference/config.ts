@@ -8,6 +8,8 @@ import type { TextLimits } from './text/model';
 import type { ModelLocation } from './models/location';
 import { payloadProblems } from './payload-log/open';
 import { chooseModels, missingModel } from './models-config';
+import { choosePipelines } from './pipelines/config';
+import type { PipelineSpec } from './pipelines';
 import type { ConfiguredModel } from './models-config';
 
 export { isLoopback } from './access-config';
@@ -20,6 +22,8 @@ export type InferenceConfig = EnvValues<typeof INFERENCE_ENV> & {
   readonly models: readonly ConfiguredModel[];
   /** Where all other models come from; absent when no others are served. */
   readonly repository: ModelLocation | undefined;
+  /** Pipelines over the models. */
+  readonly pipelines: readonly PipelineSpec[];
   readonly batching: BatchSettings;
   readonly text: TextLimits;
 };
@@ -61,7 +65,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): I
   const missing = missingModel(env);
   const values = readValues(env, missing);
   const { models, repository, problems: modelProblems } = chooseModels(values);
-  const problems = [...missing, ...modelProblems, ...problemsOf(values)];
+  const { pipelines, problems: pipelineProblems } = choosePipelines(values, models);
+  const problems = [...missing, ...modelProblems, ...pipelineProblems, ...problemsOf(values)];
   if (problems.length > 0) throw new EnvError(problems);
   const batching: BatchSettings = {
     maxRows: values.maxBatchSize,
@@ -70,5 +75,5 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): I
     maxQueue: values.maxQueueSize,
   };
   const text: TextLimits = { maxRows: values.maxSequences, cacheBytes: values.kvCacheBytes };
-  return Object.freeze({ ...values, models, repository, batching, text });
+  return Object.freeze({ ...values, models, repository, pipelines, batching, text });
 }

@@ -12,7 +12,7 @@ export const metadataOfServer = (): object => ({
 });
 
 /** What the protocol says of a model, on every transport. */
-export function metadataOfModel({ name, versions, inputs, outputs }: ModelMetadata): object {
+export function metadataOfModel({ name, versions, platform = PLATFORM, inputs, outputs }: ModelMetadata): object {
   const tensors = { inputs: inputs.map(tensorMetadata), outputs: outputs.map(tensorMetadata) };
-  return { name, versions, platform: PLATFORM, ...tensors };
+  return { name, versions, platform, ...tensors };
 }

@@ -39,13 +39,16 @@ const typeOf = (datatype: Datatype): string => `TYPE_${datatype === 'BYTES' ? 'S
  * sizes then leave out.
  * @see https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_model_configuration.md
  */
-export function configurationOf({ name, inputs, outputs, batching }: ModelDetails): ModelConfiguration {
+export function configurationOf(details: ModelDetails): ModelConfiguration {
+  const { name, platform = PLATFORM, inputs, outputs, batching } = details;
+  // What runs models of their own has no backend.
+  const backend = platform === PLATFORM ? BACKEND : '';
   const batches = batching !== undefined && batching.maxRows > 1;
   const tensor = ({ name: tensorName, datatype, shape = [] }: TensorSpec): object => ({
     ...{ name: tensorName, data_type: typeOf(datatype), dims: batches ? shape.slice(1) : shape },
   });
   return {
-    ...{ name, platform: PLATFORM, backend: BACKEND, max_batch_size: batches ? batching.maxRows : 0 },
+    ...{ name, platform, backend, max_batch_size: batches ? batching.maxRows : 0 },
     ...{ input: inputs.map(tensor), output: outputs.map(tensor) },
     ...(batching ? { instance_group: [{ name, kind: 'KIND_AUTO', count: batching.lanes }] } : {}),
     ...(batches

@@ -7,6 +7,7 @@ import type { ModelIdentity } from './data-plane';
 import type { MetricAliases } from './metric-aliases/aliases';
 import type { ModelParams } from './routes/models';
 import type { QueueObserver } from './batching/batcher';
+import type { PipelineObserver } from './pipelines/frame';
 import type { TextObserver } from './text/model';
 
 declare module 'fastify' {
@@ -112,6 +113,17 @@ export function observeQueue(metrics: ServerMetrics, { name, version }: ModelIde
     },
     dropped: (reason) => metrics.queueDropped.inc({ ...labels, reason }),
     ...(tally === undefined ? {} : { executed: (execution) => tally.executed(execution) }),
+  };
+}
+
+/** Reports the steps of a pipeline. */
+export function observePipeline(metrics: ServerMetrics, { name: pipeline }: ModelIdentity): PipelineObserver {
+  return {
+    step: (step, seconds, code) => {
+      metrics.pipelineStepDuration.observe({ pipeline, step }, seconds);
+      if (code !== undefined) metrics.pipelineStepFailures.inc({ pipeline, step, code });
+    },
+    branch: (step) => metrics.pipelineBranches.inc({ pipeline, step }),
   };
 }
 

@@ -18,9 +18,11 @@ import type { LimitSettings } from './guard';
 import { DriftMonitors } from './drift/monitors';
 import type { AliasSet } from './metric-aliases/aliases';
 import { observeCalls, observeRequests } from './observe';
-import type { ServerMetrics } from './observe';
+import type { KnownModels, ServerMetrics } from './observe';
 import { openApi } from './operations/openapi';
 import type { OperationId } from './operations/table';
+import type { Pipelines, PipelineSpec } from './pipelines';
+import { buildPipelines, knownWith, refreshPipelineMetrics } from './pipelines/build';
 import { buildRegistry } from './registry';
 import type { ModelDeps, ModelRegistry, ModelsConfig } from './registry';
 import { textDirectory } from './registry/text-directory';
@@ -83,11 +85,14 @@ type SizedConfig = Pick<InferenceConfig, 'maxRequestBytes' | 'maxConcurrency'> &
      * @default 1000
      */
     readonly driftRowsPerSecond?: number;
+    /** Pipelines over the models. @default - none */
+    readonly pipelines?: readonly PipelineSpec[];
   };
 
 interface Parts {
   readonly models: ModelRegistry;
   readonly service: InferenceService;
+  readonly known: KnownModels;
   readonly health: HealthState;
   readonly admission: Admission;
   readonly metrics: ServerMetrics;
@@ -96,12 +101,12 @@ interface Parts {
 }
 
 async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Promise<FastifyInstance> {
-  const { models, service, health, admission, metrics } = parts;
+  const { models, service, known, health, admission, metrics } = parts;
   const { maxRequestBytes, connectionsPerAddress = DEFAULT_LIMITS.connectionsPerAddress } = config;
   const app: FastifyInstance = fastify({ ...listenerOptions(maxRequestBytes, deps.tls), loggerInstance: deps.log });
   const served = new Set<OperationId>();
   await app.register(errorPlugin, { maxRequestBytes: config.maxRequestBytes });
-  observeRequests(app, metrics, models);
+  observeRequests(app, metrics, known);
   await guard(app, {
     ...{ ...parts, maxRequestBytes, connectionsPerAddress, audit: deps.audit },
     served: (id) => void served.add(id),
@@ -133,9 +138,13 @@ function admitted(health: HealthState): Pick<HealthState, 'started' | 'phase' | 
   };
 }
 
-/** What a call passes on its way to a model, outermost first. */
-function layersOf(payloadLog: PayloadLog | undefined, drift: DriftMonitors): readonly Layer[] {
-  return [...(payloadLog ? [payloadLogLayer(payloadLog)] : []), drift.layer];
+/** What a call passes on its way to a model, outermost first. What pipelines ask comes in from the outside again. */
+function layersOf(
+  payloadLog: PayloadLog | undefined,
+  drift: DriftMonitors,
+  pipelines: Pipelines | undefined,
+): readonly Layer[] {
+  return [...(payloadLog ? [payloadLogLayer(payloadLog)] : []), drift.layer, ...(pipelines ? [pipelines.layer] : [])];
 }
 
 /** Builds the server from its settings and parts. Nothing listens and nothing is loaded yet. */
@@ -144,27 +153,35 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
   const drift = new DriftMonitors(metrics, config.driftRowsPerSecond ?? 1_000, performance.now.bind(performance));
   const models = buildRegistry(config, { ...deps, watched: (...what) => drift.loaded(...what) }, metrics);
   const payloadLog = deps.openPayloadLog?.((outcome, records) => metrics.payloadRecords.inc({ outcome }, records));
-  const service = serve(models, layersOf(payloadLog, drift), new Statistics(models, metrics, deps.now));
   const lag = new LoopLag(performance.now.bind(performance));
+  const access = new AccessControl({ ...deps, failures: metrics.authFailures });
+  const pipelines = buildPipelines(config.pipelines, { ...deps, models, metrics, access });
+  const known = knownWith(models, pipelines);
+  const statistics = new Statistics(known, metrics, deps.now);
+  const layered = serve(models, layersOf(payloadLog, drift, pipelines), statistics);
+  const service = pipelines?.over(layered, statistics) ?? layered;
   const health = new HealthState(
-    () => models.ready,
+    () => models.ready && pipelines?.proved !== false,
     () => lag.seconds,
   );
   const admission = new Admission(config.maxConcurrency, admitted(health));
-  const access = new AccessControl({ ...deps, failures: metrics.authFailures });
   const limiter = new CallerLimiter({ ...DEFAULT_LIMITS, ...config }, deps.now);
-  const app = await buildApp(config, deps, { models, service, health, admission, metrics, access, limiter });
-  const observed = observeCalls(metrics, models);
+  const app = await buildApp(config, deps, { models, service, known, health, admission, metrics, access, limiter });
+  const observed = observeCalls(metrics, known);
   const grpc = new GrpcServer({ ...deps, models: service, health, admission, access, limiter, observed });
   const { maxConcurrency, batching } = config;
   const sources = { ...{ metrics, models, admission, maxConcurrency }, maxQueue: batching?.maxQueue ?? 1_000 };
-  const also = (): void => drift.refresh(({ name, version }) => models.known(name, version)?.version === version);
+  const also = (): void => {
+    drift.refresh(({ name, version }) => models.known(name, version)?.version === version);
+    refreshPipelineMetrics(pipelines, metrics);
+  };
   const metricsApp = await buildMetricsServer(deps.registry, () =>
     refreshMetrics({ ...sources, cacheBytes: deps.cacheBytes, also }),
   );
   app.addHook('onClose', async () => lag.close());
   const start = async (): Promise<void> => {
     await models.start();
+    pipelines?.start();
     health.markStarted();
   };
   return { app, metricsApp, grpc, health, admission, models, payloadLog, start };

@@ -1,7 +1,7 @@
 import { invalidRequest } from '../errors';
 import type { ModelIdentity } from '../data-plane';
 import { checkBinary, WIDENED, widenBfloat16 } from '../tensors/binary';
-import type { InferenceRequest } from '../tensors/request';
+import type { InferenceRequest, Parameter } from '../tensors/request';
 import { elementCount, isDatatype, TENSOR_LIMITS } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
 import { packContents, unpackContents } from './elements';
@@ -60,6 +60,24 @@ function integerOf(parameter: InferParameter | undefined): number | undefined {
   return Number.isSafeInteger(number) && number >= 0 ? number : undefined;
 }
 
+/** The value of a parameter, whichever member holds it. */
+function valueOf(parameter: InferParameter): Parameter | undefined {
+  const { bool_param, string_param, double_param, int64_param, uint64_param } = parameter;
+  const plain = bool_param ?? string_param ?? double_param;
+  if (plain !== undefined) return plain;
+  const integer = int64_param ?? uint64_param;
+  if (integer === undefined) return undefined;
+  const number = Number(integer.toString());
+  return Number.isSafeInteger(number) ? number : BigInt(integer.toString());
+}
+
+/** What a request says beside its tensors; undefined where it says nothing. */
+function parametersOf({ parameters }: ModelInferRequest): InferenceRequest['parameters'] {
+  const entries = Object.entries(parameters).map(([name, parameter]) => [name, valueOf(parameter)] as const);
+  if (entries.length === 0) return undefined;
+  return Object.fromEntries(entries.filter((entry): entry is [string, Parameter] => entry[1] !== undefined));
+}
+
 /** Milliseconds that the request may take, by its parameter `timeout` (microseconds) and the deadline of its call. */
 function timeoutOf(message: ModelInferRequest, remainingMs: number): number | undefined {
   const asked = integerOf(message.parameters['timeout']);
@@ -90,6 +108,7 @@ export function readInferRequest(message: ModelInferRequest, remainingMs: number
     outputs: wanted.length > 0 ? wanted : undefined,
     timeoutMs: timeoutOf(message, remainingMs),
     priority: integerOf(message.parameters['priority']),
+    parameters: parametersOf(message),
   };
 }
 

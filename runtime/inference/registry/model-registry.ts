@@ -46,6 +46,8 @@ export interface Answer {
 export interface ModelMetadata extends ModelSignature {
   readonly name: string;
   readonly versions: readonly string[];
+  /** What runs it. @default - ONNX Runtime */
+  readonly platform?: string;
 }
 
 /** One row of the repository index. */

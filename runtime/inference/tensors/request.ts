@@ -8,6 +8,9 @@ import { scanNumbers } from './numbers';
 import { elementCount, isDatatype, TENSOR_LIMITS } from './tensor';
 import type { Tensor } from './tensor';
 
+/** Value of a parameter of a request. */
+export type Parameter = string | number | bigint | boolean;
+
 /** An inference request as the data plane takes it. */
 export interface InferenceRequest {
   /** Returned with the answer. */
@@ -21,6 +24,8 @@ export interface InferenceRequest {
   readonly priority?: number | undefined;
   /** Trace that it belongs to. */
   readonly trace?: Context | undefined;
+  /** What the request says beside its tensors, where it says something. */
+  readonly parameters?: Readonly<Record<string, Parameter>> | undefined;
 }
 
 /** What a request wants its outputs written as. */
@@ -189,6 +194,17 @@ function turnOf(parameters: Fields): Pick<InferenceRequest, 'timeoutMs' | 'prior
   };
 }
 
+const isParameter = (value: unknown): value is Parameter =>
+  ['string', 'number', 'bigint', 'boolean'].includes(typeof value);
+
+/** The parameters that hold one value; undefined where there are none. */
+function valuesOf(parameters: Fields): InferenceRequest['parameters'] {
+  if (parameters === NO_FIELDS) return undefined;
+  return Object.fromEntries(
+    Object.entries(parameters).filter((entry): entry is [string, Parameter] => isParameter(entry[1])),
+  );
+}
+
 /**
  * Reads an Open Inference Protocol request whose JSON is parsed already.
  *
@@ -209,9 +225,10 @@ export function readRequest(document: unknown, binary?: BinarySection): HttpInfe
   const outputs = list(own(object, 'outputs') ?? [], 'outputs').map(outputOf);
   const names = outputs.map(([name]) => name);
   refuseRepeats(names, 'outputs');
-  const said = outputs.flatMap(([name, form]) => (form === undefined ? [] : [[name, form] as const]));
-  const form = { binary: flag(parameters, 'binary_data_output', 'the body') ?? false, byName: new Map(said) };
-  return { id, inputs, outputs: names.length > 0 ? names : undefined, ...turnOf(parameters), form };
+  const forms = outputs.flatMap(([name, form]) => (form === undefined ? [] : [[name, form] as const]));
+  const form = { binary: flag(parameters, 'binary_data_output', 'the body') ?? false, byName: new Map(forms) };
+  const said = { ...turnOf(parameters), parameters: valuesOf(parameters) };
+  return { id, inputs, outputs: names.length > 0 ? names : undefined, ...said, form };
 }
 
 /**
