@@ -19,6 +19,15 @@ function takesOf(branches: readonly Edges[], problems: Problems): Map<string, Ta
   return takes;
 }
 
+/** A branch that gives what it takes gives what all of them take. */
+function resolved(branch: Branch, takes: ReadonlyMap<string, Taken>): Branch {
+  const gives = [...branch.gives].map(([name, given]) => {
+    const source = given.same === undefined ? undefined : takes.get(given.same);
+    return [name, source ? { ...given, type: both(given.type, source.type) ?? given.type } : given] as const;
+  });
+  return { ...branch, gives: new Map(gives) };
+}
+
 type Together = (a: TensorType, b: TensorType) => TensorType | undefined;
 
 /** What branches give that stand for one another: the same tensors. */
@@ -104,9 +113,10 @@ export function checkNode(context: CheckContext, name: string, spec: NodeSpec): 
   if (spec.kind === 'sequence') return checkSequence(context, name, spec);
   const { problems } = context;
   const found = stepsOf(spec).map((step) => checkStep(context, name, step));
-  const branches = found.filter((each) => each !== undefined);
-  if (branches.length < found.length) return undefined;
-  const takes = takesOf(branches, problems);
+  const known = found.filter((each) => each !== undefined);
+  if (known.length < found.length) return undefined;
+  const takes = takesOf(known, problems);
+  const branches = known.map((branch) => resolved(branch, takes));
   const plans = branches.map(({ plan }) => plan);
   const weighted = (of: readonly { readonly weight: number }[]) =>
     plans.map((plan, index) => ({ ...plan, weight: of[index]?.weight ?? 0 }));

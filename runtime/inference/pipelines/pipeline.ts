@@ -47,7 +47,9 @@ export class Pipeline {
   /** Whether it fits its models as they are now. Looks at each model, and checks again only when one has changed. */
   check(): CheckResult {
     const facts = this.models.map(({ name, version }) => this.factsOf(name, version));
-    const seen = facts.flatMap((each): readonly unknown[] => (typeof each === 'string' ? [each, each] : [each.inputs, each.outputs]));
+    const seen = facts.flatMap((each): readonly unknown[] =>
+      typeof each === 'string' ? [each, each] : [each.inputs, each.outputs],
+    );
     if (this.seen?.every((each, index) => each === seen[index]) === true) return this.result;
     this.seen = seen;
     const known = new Map(this.models.map(({ name, version }, index) => [keyOf(name, version), facts[index]]));

@@ -2,9 +2,9 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Principal } from '../../shared/api-keys';
 import type { ModelIdentity } from '../data-plane';
 import { unknownModel } from '../errors';
-import type { IndexEntry, ModelMetadata } from '../registry';
+import type { Answer, IndexEntry, ModelMetadata } from '../registry';
 import { loadFailed } from '../registry/errors';
-import type { Infer, InferenceCall, Layer } from '../serving/layer';
+import type { InferenceCall, Layer } from '../serving/layer';
 import type { InferenceService } from '../serving/service';
 import type { Statistics } from '../serving/statistics';
 import type { CheckResult } from './check';
@@ -152,7 +152,7 @@ export class Pipelines {
     }));
   }
 
-  private infer({ pipeline, observer }: Entry, call: InferenceCall): ReturnType<Infer> {
+  private async infer({ pipeline, observer }: Entry, call: InferenceCall): Promise<Answer> {
     const { spec } = pipeline;
     const { now, random = Math.random, permit } = this.deps;
     const { inner } = this;

@@ -25,6 +25,10 @@ export class ConditionReader {
       form.wrong(`${where} is nested more than ${PIPELINE_LIMITS.conditionDepth} deep`);
       return ALWAYS;
     }
+    if (typeof value !== 'object' || value === null) {
+      form.wrong(`${where} is not an object`);
+      return ALWAYS;
+    }
     const fields = form.members(value, where);
     for (const kind of ['all', 'any'] as const) {
       if (fields[kind] === undefined) continue;

@@ -56,7 +56,11 @@ export class NodeReader {
       }
       return { kind, branches, key: optional(fields['key'], (key) => this.key(key, `${where}.key`)) };
     }
-    return { kind, branches, combine: form.word(fields['combine'], `${where}.combine`, COMBINATIONS, 'merge') };
+    return {
+      kind,
+      branches,
+      combine: form.word(fields['combine'] ?? 'merge', `${where}.combine`, COMBINATIONS, 'merge'),
+    };
   }
 
   private branches<B>(fields: Members, where: string, read: (value: unknown, where: string) => B): readonly B[] {
