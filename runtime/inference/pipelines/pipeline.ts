@@ -130,7 +130,9 @@ export class Pipeline {
       return this.view.describe(name, version);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      return error.code === ABSENT ? 'absent' : 'unknown';
+      if (error.code !== ABSENT) return 'unknown';
+      // Before the versions of a model are listed, none of them is known by its name.
+      return version !== undefined && this.factsOf(name, undefined) === 'unknown' ? 'unknown' : 'absent';
     }
   }
 }
