@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { MODEL_NAME_PATTERN } from '../../contract';
 import type { InferenceConfig } from '../config';
+import type { PipelineSpec } from '../pipelines';
 import type { ModelSource } from '../registry';
 import type { ModelSpec } from '../registry';
 import { ModelCache } from './cache';
@@ -16,6 +17,8 @@ export interface OpenModels {
   readonly sourceOf: (name: string) => ModelSource | undefined;
   /** Models that a repository holds beside those that are configured. */
   readonly discover: () => Promise<readonly ModelSpec[]>;
+  /** Ensembles that were found beside those models. @default - no repository was asked */
+  readonly ensembles?: () => readonly PipelineSpec[];
   /** Bytes on disk. */
   readonly cacheBytes: () => Promise<number>;
 }
@@ -43,15 +46,19 @@ export function openModels(config: InferenceConfig): OpenModels {
   const named = new Map(config.models.map((model) => [model.name, model]));
   const { repository, modelLoading: load } = config;
   const others = repository === undefined ? undefined : open(repository, true);
+  let ensembles: readonly PipelineSpec[] = [];
   return {
+    ...(others === undefined ? {} : { ensembles: () => ensembles }),
     sourceOf: (name) => {
       const model = named.get(name);
       if (model !== undefined) return open(model.location, model.closed !== true);
       return MODEL_NAME_PATTERN.test(name) ? others : undefined;
     },
     discover: async () => {
-      const names = (await others?.names()) ?? [];
-      return names.filter((name) => !named.has(name)).map((name) => ({ name, load }));
+      const names = ((await others?.names()) ?? []).filter((name) => !named.has(name));
+      ensembles = (await others?.ensembles(names, load !== 'lazy')) ?? [];
+      const models = names.filter((name) => !ensembles.some((ensemble) => ensemble.name === name));
+      return models.map((name) => ({ name, load }));
     },
     cacheBytes: () => budget.bytes(),
   };

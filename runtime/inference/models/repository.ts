@@ -5,6 +5,7 @@ import type { ModelIdentity } from '../data-plane';
 import { ModelError } from '../errors';
 import { checkExternalFiles, inspectFile } from '../inspector';
 import type { ModelReport } from '../inspector';
+import type { PipelineSpec } from '../pipelines';
 import type { ModelSettings, ModelSource, VerifiedModel } from '../registry';
 import { compareVersions } from '../registry/spec';
 import { Turns } from '../registry/turns';
@@ -16,6 +17,7 @@ import { readText } from './download';
 import { ConfigMemberError, membersOf, SETTINGS_MEMBERS, settingsOf } from './model-config';
 import type { ModelStore } from './store';
 import { parseTritonConfig } from './triton-config';
+import { ENSEMBLE_FIELD, parseTritonEnsemble } from './triton-ensemble';
 
 /** Files beside the versions of a model that say how it is served: ours, and Triton's. */
 const CONFIG = { own: 'config.json', triton: 'config.pbtxt' } as const;
@@ -25,6 +27,7 @@ const MAX_SIGNATURE_BYTES = 1 << 20;
 const VERSION = /^[1-9]\d{0,14}$/;
 /** Newest versions that are looked at. */
 const MAX_VERSIONS = 100;
+const CONFIGS_AT_ONCE = 8;
 
 const isAbsent = (error: unknown): boolean => error instanceof ModelError && error.code === 'LNMT8301';
 
@@ -62,6 +65,36 @@ export class Repository implements ModelSource {
   }
 
   async settings(name: string): Promise<ModelSettings> {
+    const config = await this.configOf(name);
+    if (config === undefined) return {};
+    return config.file === CONFIG.own ? this.ownSettings(config.text) : parseTritonConfig(config.text, name);
+  }
+
+  /**
+   * The ensembles among these names, as pipelines. One that cannot be served is left to be refused as a model.
+   *
+   * @param required whether the server waits for them
+   * @throws ModelError when the store cannot be reached
+   */
+  async ensembles(names: readonly string[], required: boolean): Promise<readonly PipelineSpec[]> {
+    const turns = new Turns(CONFIGS_AT_ONCE);
+    const found = names.map((name) => turns.run(() => this.ensemble(name, required)));
+    return (await Promise.all(found)).filter((each) => each !== undefined);
+  }
+
+  private async ensemble(name: string, required: boolean): Promise<PipelineSpec | undefined> {
+    const config = await this.configOf(name);
+    if (config?.file !== CONFIG.triton || !config.text.includes(ENSEMBLE_FIELD)) return undefined;
+    const versions = await this.listed(`${name}#folders`, () => this.folders(name));
+    try {
+      return parseTritonEnsemble(config.text, { name, version: versions.at(-1) ?? '1', required });
+    } catch (error) {
+      if (error instanceof ModelError) return undefined;
+      throw error;
+    }
+  }
+
+  private async configOf(name: string): Promise<ConfigFile | undefined> {
     const key = `${name}#settings`;
     const { config } = await this.orLast<{ readonly config?: ConfigFile }>(
       async () => {
@@ -75,8 +108,7 @@ export class Repository implements ModelSource {
         return typeof note === 'object' && note !== null ? note : undefined;
       },
     );
-    if (config === undefined) return {};
-    return config.file === CONFIG.own ? this.ownSettings(config.text) : parseTritonConfig(config.text, name);
+    return config;
   }
 
   async versions(name: string): Promise<readonly string[]> {
@@ -122,14 +154,18 @@ export class Repository implements ModelSource {
     this.signatures.check(row === undefined ? undefined : await fs.readFile(signature, 'utf8'), files);
   }
 
-  private async listVersions(name: string): Promise<readonly string[]> {
-    const folders = (await this.store.list(name)).filter(
-      (entry) => entry.bytes === undefined && VERSION.test(entry.name),
-    );
-    const newest = folders
+  /** Folders of versions, from old to new; the newest ones. */
+  private async folders(name: string): Promise<readonly string[]> {
+    const entries = await this.store.list(name);
+    const folders = entries.filter((entry) => entry.bytes === undefined && VERSION.test(entry.name));
+    return folders
       .map((entry) => entry.name)
       .sort(compareVersions)
       .slice(-MAX_VERSIONS);
+  }
+
+  private async listVersions(name: string): Promise<readonly string[]> {
+    const newest = await this.folders(name);
     const whole: string[] = [];
     const bare: string[] = [];
     for (const version of newest) {

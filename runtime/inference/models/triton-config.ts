@@ -3,12 +3,13 @@ import { ModelError } from '../errors';
 import type { ModelSettings } from '../registry';
 import type { VersionPolicy } from '../registry';
 import { parseTextProto } from './text-proto';
+import { ENSEMBLE_FIELD, parseTritonEnsemble } from './triton-ensemble';
 import type { TextMessage, TextValue } from './text-proto';
 
 const invalid = (what: string): ModelError => new ModelError('LNMT8310', `config.pbtxt: ${what}`);
 
-/** Ways of serving that need more than one model, or a state; they are refused rather than ignored. */
-const UNSERVED = ['sequence_batching', 'ensemble_scheduling', 'model_transaction_policy'];
+/** Ways of serving that need a state; they are refused rather than ignored. */
+const UNSERVED = ['sequence_batching', 'model_transaction_policy'];
 const PLATFORMS = ['', 'onnxruntime_onnx'];
 const BACKENDS = ['', 'onnxruntime'];
 const MOST = { batch: 4_096, instances: 64, versions: 1_000, delayMicroseconds: 10_000_000 } as const;
@@ -101,6 +102,11 @@ export function parseTritonConfig(content: string, name: string): ModelSettings 
     message = parseTextProto(content);
   } catch (error) {
     throw invalid(error instanceof Error ? error.message : String(error));
+  }
+  if (message.has(ENSEMBLE_FIELD)) {
+    // What is wrong with it, if something is; else it stands where only models are.
+    parseTritonEnsemble(content, { name, version: '1', required: false });
+    throw invalid('an ensemble is no model; it is served as a pipeline, from a repository that is served as a whole');
   }
   const stranger = UNSERVED.find((field) => message.has(field));
   if (stranger !== undefined) throw invalid(`${stranger} is not served`);

@@ -14,6 +14,8 @@ export interface PipelineParts {
   readonly access: AccessControl;
   /** @default - scopes suffice, which are the same for every model */
   readonly policy?: Policy | undefined;
+  /** Pipelines that are known once the models are. @default - none */
+  readonly ensembles?: () => readonly PipelineSpec[];
   readonly log: FastifyBaseLogger;
 }
 
@@ -22,10 +24,11 @@ export function buildPipelines(
   specs: readonly PipelineSpec[] | undefined,
   parts: PipelineParts,
 ): Pipelines | undefined {
-  const { models, metrics, access, policy, log } = parts;
-  if (specs === undefined || specs.length === 0) return undefined;
+  const { models, metrics, access, policy, log, ensembles } = parts;
+  if (!specs?.length && ensembles === undefined) return undefined;
   return new Pipelines({
-    ...{ specs, log, now: () => performance.now(), isModel: (name) => models.has(name) },
+    ...{ specs: specs ?? [], log, now: () => performance.now(), isModel: (name) => models.has(name) },
+    ...(ensembles === undefined ? {} : { later: ensembles }),
     observe: (pipeline) => observePipeline(metrics, pipeline),
     ...(policy === undefined
       ? {}

@@ -19,6 +19,8 @@ import type { PipelineSpec } from './spec';
 export interface PipelinesDeps {
   readonly specs: readonly PipelineSpec[];
   readonly log: Pick<FastifyBaseLogger, 'info' | 'error'>;
+  /** Pipelines that are known once the models are; those of {@link specs} go before them. @default - none */
+  readonly later?: () => readonly PipelineSpec[];
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
   /** From 0 to below 1. @default Math.random */
@@ -98,8 +100,7 @@ export class Pipelines {
     };
   }
 
-  /** Serves one more pipeline. */
-  add(spec: PipelineSpec): void {
+  private add(spec: PipelineSpec): void {
     const { inner } = this;
     if (inner === undefined) throw new TypeError('pipelines without a service; this is a bug');
     const pipeline = new Pipeline(spec, inner, (of, result) => this.report(of, result));
@@ -113,6 +114,7 @@ export class Pipelines {
    * @throws PipelineError for those without which the server does not serve
    */
   start(): void {
+    for (const spec of this.deps.later?.() ?? []) if (!this.entries.has(spec.name)) this.add(spec);
     this.refresh();
     const problems = [...this.entries.values()].flatMap(({ pipeline }): readonly Problem[] => {
       const { name, required } = pipeline.spec;

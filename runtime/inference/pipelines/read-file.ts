@@ -74,7 +74,7 @@ function pipelineOf(form: Form, fields: Members, where: string): PipelineSpec {
 }
 
 /** Reads one pipeline; its graph is looked at only when its form is right. */
-function readPipeline(value: unknown, where: string, problems: Problems): PipelineSpec {
+export function readPipeline(value: unknown, where: string, problems: Problems): PipelineSpec {
   const before = problems.list.length;
   const form = new Form(problems);
   const pipeline = pipelineOf(form, form.members(value, where, MEMBERS), where);

@@ -7,6 +7,7 @@ import { DataPlane } from '../data-plane';
 import type { ModelIdentity, OpenText } from '../data-plane';
 import { initialise, observeQueue, observeText } from '../observe';
 import type { ServerMetrics } from '../observe';
+import type { PipelineSpec } from '../pipelines/spec';
 import { TextModel } from '../text/model';
 import type { TextLimits } from '../text/model';
 import { Loader } from './loader';
@@ -27,6 +28,11 @@ export interface ModelDeps {
    * @default - none
    */
   readonly discover?: RegistryDeps['discover'];
+  /**
+   * Pipelines that were found beside those models.
+   * @default - none
+   */
+  readonly ensembles?: () => readonly PipelineSpec[];
   /**
    * Bytes of model files on disk.
    * @default - nobody knows

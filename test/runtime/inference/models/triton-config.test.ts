@@ -57,7 +57,7 @@ describe('the configuration of a model in Triton’s repository', () => {
     ['backend: "python"', 'the platform is not onnxruntime_onnx'],
     ['default_model_filename: "../../x"', 'default_model_filename is not model.onnx'],
     ['sequence_batching { }', 'sequence_batching is not served'],
-    ['ensemble_scheduling { step [] }', 'ensemble_scheduling is not served'],
+    ['ensemble_scheduling { step [] }', 'LNMT8351: m.nodes.ensemble.steps is not a list of 1 to 64'],
     ['max_batch_size: -1', 'max_batch_size is not an integer'],
     ['max_batch_size: "8"', 'max_batch_size is not an integer'],
     ['instance_group [{ kind: KIND_CPU }, { kind: KIND_GPU }]', 'several kinds'],
