@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { RequestError } from '../../../../runtime/shared/errors';
 import * as errors from '../../../../runtime/inference/pipelines/errors';
 import { PipelineError, PIPELINE_LOAD_ERRORS, Problems } from '../../../../runtime/inference/pipelines/problems';
 import { queueFull } from '../../../../runtime/inference/errors';
@@ -23,12 +22,12 @@ describe('errors of pipelines', () => {
       ...['step "main/a" gave no tensor "y" as its metadata says', undefined],
     ] as const,
   ])('have a status, a code, a message and a time to repeat: %s', (error, status, code, message, retryAfter) => {
-    expect({ ...(error as RequestError), message: (error as RequestError).message }).toMatchObject({
+    expect({ ...(error), message: (error).message }).toMatchObject({
       status,
       code,
       message,
     });
-    expect((error as RequestError).retryAfter).toBe(retryAfter);
+    expect((error).retryAfter).toBe(retryAfter);
   });
 
   it('name all that is wrong with pipelines, each thing once, in one error', () => {

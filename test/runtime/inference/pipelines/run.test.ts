@@ -442,7 +442,7 @@ describe('a pipeline', () => {
         bench.branches.length = 0;
         for (const random of [0, 0.3, 0.95]) {
           bench.random = random;
-          await answer(more as Parameters<typeof answer>[0]);
+          await answer(more);
         }
         expect(new Set(bench.branches).size).toBe(1);
       }
