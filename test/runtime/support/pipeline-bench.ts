@@ -108,7 +108,7 @@ export class PipelineBench {
       }),
       ...more,
     });
-    this.service = this.pipelines.over(this.inner([...this.before, this.pipelines.layer]));
+    this.service = this.pipelines.over(this.inner([...this.before, this.pipelines.layer]), { of: async () => [] });
     return this;
   }
 
@@ -147,6 +147,13 @@ export class PipelineBench {
         if (pending) throw notLoaded();
         return { name, versions: ['1'], ...signature };
       },
+      details: (name, version) => ({
+        name,
+        versions: ['1'],
+        ...this.find(name, version).signature,
+        batching: undefined,
+      }),
+      statistics: async () => [],
       isReady: (name, version) => this.find(name, version).ready,
       index: () => [],
       load: async () => undefined,

@@ -22,12 +22,12 @@ describe('errors of pipelines', () => {
       ...['step "main/a" gave no tensor "y" as its metadata says', undefined],
     ] as const,
   ])('have a status, a code, a message and a time to repeat: %s', (error, status, code, message, retryAfter) => {
-    expect({ ...(error), message: (error).message }).toMatchObject({
+    expect({ ...error, message: error.message }).toMatchObject({
       status,
       code,
       message,
     });
-    expect((error).retryAfter).toBe(retryAfter);
+    expect(error.retryAfter).toBe(retryAfter);
   });
 
   it('name all that is wrong with pipelines, each thing once, in one error', () => {

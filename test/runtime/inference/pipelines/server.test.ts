@@ -102,6 +102,13 @@ describe('a server with pipelines', () => {
     expect(await get(`${modelPath(NAME)}/ready`)).toEqual({ name: NAME, ready: true });
     expect(await index()).toContainEqual({ name: NAME, version: '1', state: 'READY', reason: '' });
     expect((await server.app.inject({ url: modelPath(NAME, '2'), headers })).statusCode).toBe(404);
+    expect(await get(`${modelPath(NAME)}/config`)).toMatchObject({ name: NAME, platform: 'ensemble', backend: '' });
+    await infer({ 'x-tier': 'gold' });
+    const once = { name: NAME, version: '1', inference_stats: { success: { count: 1 }, fail: { count: 0 } } };
+    expect(await get(`${modelPath(NAME)}/stats`)).toMatchObject({ model_stats: [once] });
+    const all = await get(`${PATHS.models}/stats`);
+    const names = (Reflect.get(all, 'model_stats') as { name: string }[]).map(({ name }) => name);
+    expect(names.sort()).toEqual([NAME, 'large', 'next', 'scale', 'small']);
   });
 
   it('answers over gRPC as over REST', async () => {
