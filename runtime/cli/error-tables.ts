@@ -11,6 +11,7 @@ import { GRAPHQL_ERRORS } from '../inference/graphql/errors';
 import { INSPECTOR_ERRORS } from '../inference/inspector/errors';
 import { PIPELINE_ERRORS } from '../inference/pipelines/errors';
 import { PIPELINE_LOAD_ERRORS } from '../inference/pipelines/problems';
+import { PLUGIN_ERRORS, PROCESSING_ERRORS } from '../inference/processing/errors';
 import { REGISTRY_ERRORS } from '../inference/registry/errors';
 import { TEXT_ERRORS } from '../inference/text/errors';
 import { SERVER_ERRORS, START_ERRORS } from '../shared/errors';
@@ -40,6 +41,8 @@ const TABLES: readonly (readonly [origin: string, table: Readonly<Record<string,
   ['the inference server', REGISTRY_ERRORS],
   ['the inference server', PIPELINE_ERRORS],
   ['the inference server', PIPELINE_LOAD_ERRORS],
+  ['the inference server', PROCESSING_ERRORS],
+  ['the inference server', PLUGIN_ERRORS],
 ];
 
 /** An error with its code and who raises it. */

@@ -247,6 +247,31 @@ export const METRICS = {
     help: 'Rows that were compared with the baseline of their model',
     labels: MODEL_LABELS,
   },
+  processingDuration: {
+    name: 'lnmt_processing_step_duration_seconds',
+    type: 'histogram',
+    help: 'Time of one step before or after a model',
+    labels: [...MODEL_LABELS, 'step'],
+    buckets: LATENCY_BUCKETS,
+  },
+  processingRefusals: {
+    name: 'lnmt_processing_refusals_total',
+    type: 'counter',
+    help: 'Requests that a declared bound of an input or a step refused, by error code',
+    labels: [...MODEL_LABELS, 'code'],
+  },
+  processingFiltered: {
+    name: 'lnmt_processing_filtered_total',
+    type: 'counter',
+    help: 'Elements of answers that the output filter changed, by rule',
+    labels: [...MODEL_LABELS, 'rule'],
+  },
+  processingRestarts: {
+    name: 'lnmt_processing_restarts_total',
+    type: 'counter',
+    help: 'Times that a process of steps ended and was replaced',
+    labels: ['process'],
+  },
   authFailures: {
     name: 'lnmt_auth_failures_total',
     type: 'counter',

@@ -92,6 +92,9 @@ const hasCode = (error: unknown, code: keyof typeof INFERENCE_ERRORS): boolean =
 /** True when the process ended during the run, through no known fault of the request. */
 export const isHostLoss = (error: unknown): boolean => hasCode(error, 'LNMT8206');
 
+/** True when the version that a request means is not served. */
+export const isUnknownModel = (error: unknown): boolean => hasCode(error, 'LNMT8202');
+
 /** True when the graph failed on the values of a request. */
 export const isRefusal = (error: unknown): boolean => hasCode(error, 'LNMT8204');
 
@@ -158,6 +161,15 @@ export const MODEL_ERRORS = {
     title: 'the text files of the model are not valid',
     explanation:
       'tokenizer.json, tokenizer_config.json, config.json or generation_config.json beside the model. The message names the file and what is wrong with it.',
+  },
+  LNMT8364: {
+    title: 'the processing of the model is not valid',
+    explanation:
+      'The steps before and after a model stand under `processing` in its configuration. The message names the step and what does not fit: a member, a tensor that nobody gives or takes, a datatype, a shape or a plugin that this server does not have.',
+  },
+  LNMT8365: {
+    title: 'the library for images is not installed',
+    explanation: 'A model has a step `image`, which needs the optional package sharp beside @lnmt/inference.',
   },
 } as const;
 

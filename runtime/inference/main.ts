@@ -16,6 +16,8 @@ import type { InferenceConfig } from './config';
 import { ModelError } from './errors';
 import { hostCommand } from './host/command';
 import { openModels } from './models/open-models';
+import { PluginError } from './processing/errors';
+import { openSteps } from './processing/open';
 import type { RunSettings } from './registry';
 import { openPayloadLog } from './payload-log/open';
 import { buildServer } from './server';
@@ -81,17 +83,18 @@ async function exportTraces(config: InferenceConfig, log: Logger): Promise<(() =
 async function serve(config: InferenceConfig, log: Logger): Promise<void> {
   const access = await openAccess(config, log);
   const endTracing = await exportTraces(config, log);
+  const steps = await openSteps(config, { node: process.execPath, searchPath: process.env['PATH'] ?? '', log });
   const server = await buildServer(config, {
     ...openModels(config),
     createBackend: (settings) => buildBackend(config, settings, log),
     memoryOf: (backend) => (backend instanceof HostBackend ? backend.memoryBytes || undefined : undefined),
-    ...{ log, registry: new Registry(), ...access, now: Date.now },
+    ...{ log, registry: new Registry(), ...access, steps, now: Date.now },
     openPayloadLog: (counted) => openPayloadLog(config, log, counted),
   });
   endOnSignals(config, server, log, async () => {
     server.grpc.cut();
     const ends = [server.models.close(), server.metricsApp.close(), access.close(), server.payloadLog?.close()];
-    await Promise.all([...ends, endTracing?.()]);
+    await Promise.all([...ends, endTracing?.(), steps.close()]);
   });
   await listen(config, server, log);
   await server.start();
@@ -109,7 +112,8 @@ function start(): void {
   const log = createLogger(SERVER_NAME, config.logLevel);
   serve(config, log).catch((error: unknown) => {
     log.fatal({ err: error }, error instanceof Error ? error.message : 'the server cannot start');
-    process.exit(error instanceof KeyFileError || error instanceof StartError ? EXIT_CODES.usage : EXIT_CODES.failure);
+    const isUsage = [KeyFileError, StartError, PluginError].some((kind) => error instanceof kind);
+    process.exit(isUsage ? EXIT_CODES.usage : EXIT_CODES.failure);
   });
 }
 

@@ -23,6 +23,10 @@ import { openApi } from './operations/openapi';
 import type { OperationId } from './operations/table';
 import type { Pipelines, PipelineSpec } from './pipelines';
 import { buildPipelines, knownWith, refreshPipelineMetrics } from './pipelines/build';
+import { processingLayer } from './processing/layer';
+import { observedProcessing } from './processing/observe';
+import { noResources } from './processing/processing';
+import type { Processing, StepResources } from './processing/processing';
 import { buildRegistry } from './registry';
 import type { ModelDeps, ModelRegistry, ModelsConfig } from './registry';
 import { textDirectory } from './registry/text-directory';
@@ -47,6 +51,11 @@ export interface ServerDeps extends AccessParts, ModelDeps {
   readonly now: () => number;
   /** Opens the log of payloads, told who counts its records. @default - none */
   readonly openPayloadLog?: (counted: PayloadLogOptions['counted']) => PayloadLog | undefined;
+  /**
+   * What the steps around models work with.
+   * @default - steps that run in this process
+   */
+  readonly steps?: StepResources;
 }
 
 /** A server that does not listen yet. */
@@ -138,27 +147,39 @@ function admitted(health: HealthState): Pick<HealthState, 'started' | 'phase' | 
   };
 }
 
+/** What layers are made of. */
+interface LayerParts {
+  readonly payloadLog: PayloadLog | undefined;
+  readonly drift: DriftMonitors;
+  readonly pipelines: Pipelines | undefined;
+  readonly processing: Layer;
+}
+
 /** What a call passes on its way to a model, outermost first. What pipelines ask comes in from the outside again. */
-function layersOf(
-  payloadLog: PayloadLog | undefined,
-  drift: DriftMonitors,
-  pipelines: Pipelines | undefined,
-): readonly Layer[] {
-  return [...(payloadLog ? [payloadLogLayer(payloadLog)] : []), drift.layer, ...(pipelines ? [pipelines.layer] : [])];
+function layersOf({ payloadLog, drift, pipelines, processing }: LayerParts): readonly Layer[] {
+  return [
+    ...(payloadLog ? [payloadLogLayer(payloadLog)] : []),
+    drift.layer,
+    ...(pipelines ? [pipelines.layer] : []),
+    processing,
+  ];
 }
 
 /** Builds the server from its settings and parts. Nothing listens and nothing is loaded yet. */
 export async function buildServer(config: SizedConfig, deps: ServerDeps): Promise<InferenceServer> {
   const metrics = buildServerMetrics(deps.registry, config.metricAliases);
   const drift = new DriftMonitors(metrics, config.driftRowsPerSecond ?? 1_000, performance.now.bind(performance));
-  const models = buildRegistry(config, { ...deps, watched: (...what) => drift.loaded(...what) }, metrics);
+  const processing = observedProcessing(deps.steps ?? noResources(), metrics);
+  const watched: ModelDeps['watched'] = (...what) => drift.loaded(...what);
+  const models = buildRegistry(config, { ...deps, watched }, metrics, processing);
   const payloadLog = deps.openPayloadLog?.((outcome, records) => metrics.payloadRecords.inc({ outcome }, records));
   const lag = new LoopLag(performance.now.bind(performance));
   const access = new AccessControl({ ...deps, failures: metrics.authFailures });
   const pipelines = buildPipelines(config.pipelines, { ...deps, models, metrics, access });
   const known = knownWith(models, pipelines);
   const statistics = new Statistics(known, metrics, deps.now);
-  const layered = serve(models, layersOf(payloadLog, drift, pipelines), statistics);
+  const steps = processingLayer(models, processing);
+  const layered = serve(models, layersOf({ payloadLog, drift, pipelines, processing: steps }), statistics);
   const service = pipelines?.over(layered, statistics) ?? layered;
   const health = new HealthState(
     () => models.ready && pipelines?.proved !== false,

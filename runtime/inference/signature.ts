@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import type { ModelSignature } from './backends/backend';
-import { signatureMismatch } from './errors';
+import { invalidRequest, signatureMismatch } from './errors';
+import { bytesOf } from './tensors/bytes';
 import type { Tensor, TensorSpec } from './tensors/tensor';
 
 const quote = (name: string): string => JSON.stringify(name);
@@ -13,6 +15,12 @@ function checkShape(tensor: Tensor, expected: readonly number[]): void {
   throw signatureMismatch(`input ${quote(tensor.name)}: shape ${shapes}`);
 }
 
+/** Models see texts as such, and native code does with other bytes as it likes. */
+function checkTexts({ name, data }: Tensor): void {
+  const element = bytesOf(data).findIndex((bytes) => !isUtf8(bytes));
+  if (element >= 0) throw invalidRequest(`input ${quote(name)}: element ${element} is not UTF-8`);
+}
+
 function checkInput(tensor: Tensor | undefined, spec: TensorSpec): void {
   if (tensor === undefined) throw signatureMismatch(`input ${quote(spec.name)} is missing`);
   if (tensor.datatype !== spec.datatype) {
@@ -23,8 +31,13 @@ function checkInput(tensor: Tensor | undefined, spec: TensorSpec): void {
   if (spec.shape !== undefined) checkShape(tensor, spec.shape);
 }
 
+/** Holds the texts that a model is given to UTF-8. @throws RequestError that names the first other element */
+export function checkTextInputs(inputs: readonly Tensor[]): void {
+  for (const tensor of inputs) if (tensor.datatype === 'BYTES') checkTexts(tensor);
+}
+
 /**
- * Holds a request to the signature of its model.
+ * Holds a request to the signature of its model, or of the steps before it.
  *
  * @throws RequestError that names the tensor, what it is and what the model takes
  */

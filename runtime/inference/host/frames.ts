@@ -12,7 +12,13 @@ export interface Frame {
 }
 
 /** Bounds of a frame in bytes; more than that is a broken stream. */
-export const FRAME_LIMITS = { header: 1 << 20, payload: 2 ** 31 } as const;
+export interface FrameLimits {
+  readonly header: number;
+  readonly payload: number;
+}
+
+/** Bounds between processes that trust one another. */
+export const FRAME_LIMITS: FrameLimits = { header: 1 << 20, payload: 2 ** 31 };
 
 /** Bytes that a payload is padded to, so that every tensor in it starts where typed arrays can view it. */
 export const padded = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
@@ -38,11 +44,11 @@ export function encodeFrame(header: unknown, parts: readonly Uint8Array[]): Uint
   return [head];
 }
 
-function frameBytes(buffer: Uint8Array, offset: number): { header: number; payload: number } {
+function frameBytes(buffer: Uint8Array, offset: number, limits: FrameLimits): { header: number; payload: number } {
   const view = new DataView(buffer.buffer, buffer.byteOffset + offset, HEAD_BYTES);
   const header = view.getUint32(0, true);
   const payload = view.getUint32(4, true);
-  if (header > FRAME_LIMITS.header || payload > FRAME_LIMITS.payload) throw new Error('broken frame');
+  if (header > limits.header || payload > limits.payload) throw new Error('broken frame');
   return { header, payload };
 }
 
@@ -59,11 +65,13 @@ export class FrameReader {
   private partial: Uint8Array = new Uint8Array();
   private held = 0;
 
+  constructor(private readonly limits: FrameLimits = FRAME_LIMITS) {}
+
   /** Takes a chunk and gives the frames that it completes. */
   push(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];
     for (let rest = this.held > 0 ? this.complete(chunk, frames) : chunk; rest.byteLength > 0;) {
-      const size = rest.byteLength < HEAD_BYTES ? undefined : frameBytes(rest, 0);
+      const size = rest.byteLength < HEAD_BYTES ? undefined : frameBytes(rest, 0, this.limits);
       const needed = size === undefined ? HEAD_BYTES : HEAD_BYTES + size.header + size.payload;
       if (size === undefined || rest.byteLength < needed) {
         this.keep(rest, needed);
@@ -82,7 +90,7 @@ export class FrameReader {
     this.held += taken.byteLength;
     const rest = chunk.subarray(taken.byteLength);
     if (this.held < this.partial.byteLength) return rest;
-    const { header, payload } = frameBytes(this.partial, 0);
+    const { header, payload } = frameBytes(this.partial, 0, this.limits);
     const needed = HEAD_BYTES + header + payload;
     if (this.partial.byteLength < needed) {
       this.keep(this.partial, needed);

@@ -9,7 +9,8 @@ const LOOK_MS = 500;
 /** How the memory of a host is held to its budget. */
 export type MemoryEnforcement = 'none' | 'hard' | 'soft';
 
-function find(program: string, searchPath: string): string | undefined {
+/** Where a program is; undefined when it is in no folder of the path. */
+export function find(program: string, searchPath: string): string | undefined {
   return searchPath
     .split(path.delimiter)
     .filter((dir) => path.isAbsolute(dir))
@@ -24,9 +25,10 @@ function find(program: string, searchPath: string): string | undefined {
 export function limitMemory(
   host: HostCommand,
   bytes: number,
+  searchPath = host.env['PATH'] ?? '',
 ): { readonly host: HostCommand; readonly enforcement: MemoryEnforcement } {
   if (bytes === 0) return { host, enforcement: 'none' };
-  const prlimit = find(PRLIMIT, host.env['PATH'] ?? '');
+  const prlimit = find(PRLIMIT, searchPath);
   if (prlimit === undefined) return { host, enforcement: 'soft' };
   const args = [`--data=${bytes}:${bytes}`, host.command, ...host.args];
   return { host: { ...host, command: prlimit, args }, enforcement: 'hard' };

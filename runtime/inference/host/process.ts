@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import { encodeFrame, FrameReader } from './frames';
-import type { Frame } from './frames';
+import { encodeFrame, FRAME_LIMITS, FrameReader } from './frames';
+import type { Frame, FrameLimits } from './frames';
 import type { ControlRequest } from './protocol';
 
 /** How a model host is started. */
@@ -11,6 +11,16 @@ export interface HostCommand {
   readonly args: readonly string[];
   /** The whole environment of the host: it gets no credentials and no settings of the front. */
   readonly env: Readonly<Record<string, string>>;
+  /**
+   * True for one that is not trusted to write into the log.
+   * @default false
+   */
+  readonly silent?: boolean;
+  /**
+   * Bounds of what it may send.
+   * @default - those of the protocol
+   */
+  readonly limits?: FrameLimits;
 }
 
 /** What becomes of a host. */
@@ -34,10 +44,10 @@ export class HostProcess {
   private readonly lanes: readonly Duplex[];
   private readonly ended: Promise<void>;
 
-  constructor({ command, args, env }: HostCommand, lanes: number, events: HostEvents) {
+  constructor({ command, args, env, silent, limits }: HostCommand, lanes: number, events: HostEvents) {
     // Node makes each further descriptor one end of a Unix socket pair: no path that others could connect to.
     const pipes = Array.from({ length: lanes + 1 }, () => 'pipe' as const);
-    this.child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'inherit', ...pipes] });
+    this.child = spawn(command, args, { env, stdio: ['ignore', 'ignore', silent ? 'ignore' : 'inherit', ...pipes] });
     const [control, ...sockets] = this.child.stdio.slice(3) as Duplex[];
     if (control === undefined) throw new Error('a host without a control socket; this is a bug');
     this.control = control;
@@ -56,7 +66,7 @@ export class HostProcess {
     });
     // A host that is going away breaks its sockets first; its exit tells the rest.
     for (const socket of [control, ...sockets]) socket.on('error', () => this.kill());
-    for (const socket of sockets) this.listen(socket, events);
+    for (const socket of sockets) this.listen(socket, events, limits);
   }
 
   /** Process id, while there is one. */
@@ -90,8 +100,8 @@ export class HostProcess {
     clearTimeout(timer);
   }
 
-  private listen(socket: Duplex, events: HostEvents): void {
-    const reader = new FrameReader();
+  private listen(socket: Duplex, events: HostEvents, limits: FrameLimits = FRAME_LIMITS): void {
+    const reader = new FrameReader(limits);
     socket.on('data', (chunk: Buffer) => {
       try {
         for (const frame of reader.push(chunk)) events.onFrame(frame);

@@ -1,22 +1,12 @@
 import { MODEL_NAME_PATTERN } from '../../contract';
+import { parseProcessing } from '../processing/settings';
 import type { ModelSettings, VersionPolicy } from '../registry';
+import { membersOf, wrong } from './config-members';
+import type { Fields } from './config-members';
 
-type Fields = Readonly<Record<string, unknown>>;
+export { ConfigMemberError, membersOf } from './config-members';
 
 const MOST = { batch: 4_096, instances: 64, versions: 1_000, delaySeconds: 10 } as const;
-
-/** A member of a configuration that is wrong. The message names it. */
-export class ConfigMemberError extends Error {}
-
-const wrong = (what: string): ConfigMemberError => new ConfigMemberError(what);
-
-/** An object with no members but these. */
-export function membersOf(value: unknown, where: string, allowed: readonly string[]): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(`${where} is not an object`);
-  const stranger = Object.keys(value).find((key) => !allowed.includes(key));
-  if (stranger !== undefined) throw wrong(`${where} has the unknown member ${JSON.stringify(stranger)}`);
-  return { ...value };
-}
 
 /** A name of a model, version or alias. */
 export function nameOf(value: unknown, where: string): string {
@@ -65,11 +55,12 @@ export const SETTINGS_MEMBERS = [
   'preferredBatchSizes',
   'maxQueueDelaySeconds',
   'instances',
+  'processing',
 ] as const;
 
 /** Reads {@link SETTINGS_MEMBERS}. @throws ConfigMemberError */
 export function settingsOf(fields: Fields, where: string): ModelSettings {
-  const { versions, aliases, maxBatchSize, preferredBatchSizes, maxQueueDelaySeconds, instances } = fields;
+  const { versions, aliases, maxBatchSize, preferredBatchSizes, maxQueueDelaySeconds, instances, processing } = fields;
   if (preferredBatchSizes !== undefined && !Array.isArray(preferredBatchSizes)) {
     throw wrong(`${where}.preferredBatchSizes is not a list`);
   }
@@ -83,5 +74,6 @@ export function settingsOf(fields: Fields, where: string): ModelSettings {
       ? {}
       : { maxQueueDelay: numberOf(maxQueueDelaySeconds, `${where}.maxQueueDelaySeconds`, 0, MOST.delaySeconds) }),
     ...(instances === undefined ? {} : { instances: countOf(instances, `${where}.instances`, MOST.instances) }),
+    ...(processing === undefined ? {} : { processing: parseProcessing(processing, `${where}.processing`) }),
   };
 }

@@ -8,6 +8,9 @@ import type { ModelIdentity, OpenText } from '../data-plane';
 import { initialise, observeQueue, observeText } from '../observe';
 import type { ServerMetrics } from '../observe';
 import type { PipelineSpec } from '../pipelines/spec';
+import { observedProcessing } from '../processing/observe';
+import { noResources } from '../processing/processing';
+import type { Processing } from '../processing/processing';
 import { TextModel } from '../text/model';
 import type { TextLimits } from '../text/model';
 import { Loader } from './loader';
@@ -89,7 +92,12 @@ function textOpener(backend: Backend, limits: TextLimits, metrics: ServerMetrics
 }
 
 /** Builds the registry; nothing is fetched or loaded yet. */
-export function buildRegistry(config: ModelsConfig, deps: ModelDeps, metrics: ServerMetrics): ModelRegistry {
+export function buildRegistry(
+  config: ModelsConfig,
+  deps: ModelDeps,
+  metrics: ServerMetrics,
+  processing: Processing = observedProcessing(noResources(), metrics),
+): ModelRegistry {
   const now = (): number => performance.now();
   const createEngine = (model: ModelIdentity, settings: RunSettings): Engine => {
     const backend = deps.createBackend(settings);
@@ -106,7 +114,7 @@ export function buildRegistry(config: ModelsConfig, deps: ModelDeps, metrics: Se
     metrics.modelLoadDuration.set({ model: name, version }, seconds);
   const loader = new Loader({ createEngine, residents, log: deps.log, now, loaded, watched: deps.watched });
   const changed = (model: ModelIdentity): void => initialise(metrics, model);
-  return new ModelRegistry({ ...deps, models: config.models, loader, residents, now, changed });
+  return new ModelRegistry({ ...deps, models: config.models, loader, residents, processing, now, changed });
 }
 
 /** Brings the gauges that describe models up to date. */

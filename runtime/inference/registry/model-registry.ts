@@ -4,6 +4,8 @@ import type { ModelSignature } from '../backends/backend';
 import type { DataPlane, ModelIdentity } from '../data-plane';
 import { clientGone, ModelError, unknownModel } from '../errors';
 import type { ModelDetails } from '../model-configuration';
+import type { Processing } from '../processing/processing';
+import type { Processor } from '../processing/processor';
 import type { InferenceRequest } from '../tensors/request';
 import type { Tensor } from '../tensors/tensor';
 import { loadFailed, notLoaded, operationRefused } from './errors';
@@ -34,6 +36,8 @@ export interface RegistryDeps {
   readonly now: () => number;
   /** Told when the set of versions changes. */
   readonly changed: (model: ModelIdentity) => void;
+  /** Makes the steps around a version. @throws ModelError */
+  readonly processing: Pick<Processing, 'open'>;
 }
 
 /** An answer and the version that gave it. */
@@ -105,6 +109,11 @@ export class ModelRegistry {
   /** The same, for metrics: undefined for what is not served. */
   known(name: string, version: string | undefined): ModelIdentity | undefined {
     return this.models.get(name)?.resolve(version)?.identity;
+  }
+
+  /** The steps around the version that is meant; undefined where there are none. */
+  processor(name: string, version: string | undefined): Processor | undefined {
+    return this.models.get(name)?.resolve(version)?.processor;
   }
 
   /** True for the name of a model, whatever version. */
@@ -208,9 +217,9 @@ export class ModelRegistry {
   }
 
   /** Ends all models. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.refresher.close();
-    return this.deps.residents.close();
+    await Promise.all([this.deps.residents.close(), ...this.versions().map(({ processor }) => processor?.retire())]);
   }
 
   private find(name: string, version: string | undefined): ModelVersion {

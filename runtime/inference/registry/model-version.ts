@@ -1,5 +1,6 @@
 import type { ModelSignature } from '../backends/backend';
 import type { ModelIdentity } from '../data-plane';
+import type { Processor } from '../processing/processor';
 import type { LoadedModel } from './loaded-model';
 import type { ModelSettings, VerifiedModel } from './source';
 import type { LoadMode } from './spec';
@@ -15,6 +16,8 @@ export class ModelVersion {
   /** Its files, once they are verified. */
   files: VerifiedModel | undefined;
   settings: ModelSettings = {};
+  /** The steps around it, where it has some. */
+  processor: Processor | undefined;
   /** It, while it is in memory. */
   loaded: LoadedModel | undefined;
   /** Its loading on request, while that goes on. */
@@ -38,8 +41,9 @@ export class ModelVersion {
     return this.loaded === undefined ? this.mode !== 'pinned' : this.loaded.plane.ready;
   }
 
-  /** What it takes and gives, as soon as that is known. */
+  /** What clients send and receive, as soon as that is known. */
   get signature(): ModelSignature | undefined {
+    if (this.processor !== undefined) return this.processor.signature;
     if (this.loaded?.plane.ready) return this.loaded.plane.describe();
     return this.files?.report;
   }

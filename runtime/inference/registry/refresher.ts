@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RequestError } from '../../shared/errors';
 import { ModelError, MODEL_ERRORS } from '../errors';
 import { INSPECTOR_ERRORS, InspectionError } from '../inspector';
+import type { Processor } from '../processing/processor';
 import { notLoaded } from './errors';
 import type { LoadedModel } from './loaded-model';
 import type { RegistryDeps } from './model-registry';
@@ -28,7 +29,10 @@ export class Refresher {
   private readonly ended = new AbortController();
 
   constructor(
-    private readonly deps: Pick<RegistryDeps, 'sourceOf' | 'loader' | 'residents' | 'log' | 'now' | 'changed'>,
+    private readonly deps: Pick<
+      RegistryDeps,
+      'sourceOf' | 'loader' | 'residents' | 'log' | 'now' | 'changed' | 'processing'
+    >,
   ) {}
 
   /** Refreshes a model, again and again while only the way to its repository is at fault. */
@@ -100,6 +104,8 @@ export class Refresher {
         if (loaded) await this.deps.residents.dismiss(loaded);
         if (files) this.sourceOf(entry.identity.name).release(files);
         entry.files = undefined;
+        await entry.processor?.retire();
+        entry.processor = undefined;
         entry.state = 'UNAVAILABLE';
         entry.reason = reason;
         this.deps.log.info({ ...entry.identity, reason }, 'model version ended');
@@ -133,6 +139,8 @@ export class Refresher {
         if (model.served.length > 0) model.versions.delete(entry.identity.version);
         if (entry.loaded) void this.deps.residents.dismiss(entry.loaded);
         entry.loaded = undefined;
+        void entry.processor?.retire();
+        entry.processor = undefined;
         entry.fail(reasonOf(error), this.deps.now());
       }
       throw error;
@@ -157,7 +165,9 @@ export class Refresher {
     }
     const [oldFiles, oldSettings] = [entry.files, entry.settings];
     [entry.files, entry.settings] = [files, settings];
+    let processor: Processor | undefined;
     try {
+      processor = await this.deps.processing.open(entry.identity, settings.processing, files);
       if (wanted) {
         const predecessor = entry.loaded ?? model.resolve(undefined)?.loaded;
         const next = await this.load(entry, model.spec.load === 'pinned', predecessor);
@@ -168,8 +178,12 @@ export class Refresher {
     } catch (error) {
       [entry.files, entry.settings] = [oldFiles, oldSettings];
       source.release(files);
+      await processor?.retire();
       throw error;
     }
+    const former = entry.processor;
+    entry.processor = processor;
+    void former?.retire();
     if (before) source.release(before);
     entry.succeed();
   }

@@ -1,3 +1,5 @@
+import type { ProcessingSettings } from '../processing/settings';
+
 /** Which versions of a model are served. */
 export type VersionPolicy =
   | { readonly kind: 'latest'; readonly count: number }
@@ -22,6 +24,8 @@ export interface RunSettings {
   readonly instances?: number;
   /** Device that the model insists on. */
   readonly device?: 'cpu' | 'gpu';
+  /** Steps before and after it, and bounds of its inputs. */
+  readonly processing?: ProcessingSettings;
 }
 
 /** One model of a server. */

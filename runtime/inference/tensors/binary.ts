@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { invalidRequest } from '../errors';
 import { DATATYPE_BYTES } from './tensor';
 import type { Datatype } from './tensor';
@@ -25,14 +24,14 @@ export function widenBfloat16(data: Uint8Array): Uint8Array {
   return wide;
 }
 
-function checkTexts(data: Uint8Array, count: number, where: string): void {
+/** Whether an element is text is no matter here: what a step before the model takes may be any bytes. */
+function checkLengths(data: Uint8Array, count: number, where: string): void {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   let offset = 0;
   for (let element = 0; element < count; element++) {
     const start = offset + LENGTH_BYTES;
     offset = start <= data.byteLength ? start + view.getUint32(offset, true) : Number.POSITIVE_INFINITY;
     if (offset > data.byteLength) throw invalidRequest(`${where}: element ${element} ends after the tensor`);
-    if (!isUtf8(data.subarray(start, offset))) throw invalidRequest(`${where}: element ${element} is not UTF-8`);
   }
   if (offset !== data.byteLength)
     throw invalidRequest(`${where}: ${data.byteLength - offset} bytes after the last element`);
@@ -45,7 +44,7 @@ function checkTexts(data: Uint8Array, count: number, where: string): void {
  */
 export function checkBinary(datatype: WireDatatype, count: number, data: Uint8Array, where: string): void {
   const size = wireBytes(datatype);
-  if (size === undefined) return checkTexts(data, count, where);
+  if (size === undefined) return checkLengths(data, count, where);
   if (data.byteLength !== count * size) {
     throw invalidRequest(
       `${where}: ${count} elements of ${datatype} are ${count * size} bytes, binary_data_size is ${data.byteLength}`,

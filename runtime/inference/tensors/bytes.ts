@@ -23,3 +23,15 @@ export function unpackStrings(data: Uint8Array): string[] {
   }
   return values;
 }
+
+/** The elements of a BYTES tensor as bytes, not copied. Its lengths were checked when it was read. */
+export function bytesOf(data: Uint8Array): Uint8Array[] {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const values: Uint8Array[] = [];
+  for (let offset = 0; offset < data.byteLength;) {
+    const start = offset + LENGTH_BYTES;
+    offset = start + view.getUint32(offset, true);
+    values.push(data.subarray(start, offset));
+  }
+  return values;
+}

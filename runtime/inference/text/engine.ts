@@ -18,6 +18,8 @@ export interface TextDescription {
   readonly endToken: number | undefined;
   /** Token that the tokenizer writes after every text. */
   readonly closingToken: number | undefined;
+  /** Token that fills up shorter texts. */
+  readonly padToken: number | undefined;
   /** Length that the tokenizer states for its model. */
   readonly maxLength: number | undefined;
   /** Ids are below this. */
@@ -33,6 +35,8 @@ export type Rendered =
 
 const SANE_LENGTH = 2 ** 31;
 const MOST_REASON = 200;
+/** Where no file names the token for padding. */
+const PAD = '[PAD]';
 
 /** Text of a token in the configuration: a text, or an object that holds it. */
 function tokenText(value: unknown): string | undefined {
@@ -93,9 +97,14 @@ export class TextEngine {
       hasTemplate: this.template !== undefined,
       endToken: end === undefined ? undefined : this.tokenizer.token_to_id(end),
       closingToken: this.closingToken(),
+      padToken: this.idOf(this.specials['pad_token'] ?? PAD),
       maxLength: typeof stated === 'number' && stated > 0 && stated < SANE_LENGTH ? Math.floor(stated) : undefined,
       vocabulary: ids.reduce((most, id) => Math.max(most, id + 1), 0),
     };
+  }
+
+  private idOf(token: string): number | undefined {
+    return this.tokenizer.token_to_id(token);
   }
 
   private closingToken(): number | undefined {

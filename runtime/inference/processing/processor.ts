@@ -1,0 +1,123 @@
+import { performance } from 'node:perf_hooks';
+import type { ModelSignature } from '../backends/backend';
+import type { ModelIdentity } from '../data-plane';
+import { clientGone, deadlinePassed } from '../errors';
+import type { Answer } from '../registry';
+import type { Infer, InferenceCall } from '../serving/layer';
+import { checkInputs, chooseOutputs } from '../signature';
+import type { Tensor } from '../tensors/tensor';
+import type { Check } from './bounds';
+import type { Plan } from './plan';
+import type { Step } from './step';
+
+/** Told of each step: seconds that it took. */
+export type StepObserver = (step: string, seconds: number) => void;
+
+/** What a processor is made of. */
+export interface ProcessorParts {
+  readonly model: ModelIdentity;
+  readonly plan: Plan;
+  /** Bounds of inputs, by name. */
+  readonly checks: ReadonlyMap<string, readonly Check[]>;
+  readonly observe: StepObserver;
+  /** Ends what its steps hold. */
+  readonly release: () => Promise<void>;
+}
+
+type Tensors = Map<string, Tensor>;
+
+/** Seconds of one request: its deadline goes on while steps work. */
+class Clock {
+  private readonly began = performance.now();
+
+  constructor(private readonly timeoutMs: number | undefined) {}
+
+  /** Milliseconds that are left. @throws RequestError when none are */
+  left(): number | undefined {
+    if (this.timeoutMs === undefined) return undefined;
+    const left = this.timeoutMs - (performance.now() - this.began);
+    if (left <= 0) throw deadlinePassed();
+    return left;
+  }
+}
+
+/** The steps around one version of a model. Whoever uses it holds it: what its steps need ends when nobody does. */
+export class Processor {
+  private users = 0;
+  private onIdle: (() => void) | undefined;
+
+  constructor(private readonly parts: ProcessorParts) {}
+
+  /** The version that it belongs to. */
+  get model(): ModelIdentity {
+    return this.parts.model;
+  }
+
+  /** What clients send and receive. */
+  get signature(): ModelSignature {
+    return this.parts.plan.signature;
+  }
+
+  /**
+   * Answers a call by asking the model for what its steps take.
+   *
+   * @throws RequestError
+   */
+  async answer(call: InferenceCall, next: Infer): Promise<Answer> {
+    this.users += 1;
+    try {
+      return await this.process(call, next);
+    } finally {
+      this.users -= 1;
+      if (this.users === 0) this.onIdle?.();
+    }
+  }
+
+  /** Waits until nobody uses it, and ends what its steps hold. */
+  async retire(): Promise<void> {
+    if (this.users > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
+    await this.parts.release();
+  }
+
+  private async process(call: InferenceCall, next: Infer): Promise<Answer> {
+    const { plan, checks, model } = this.parts;
+    const { request, signal } = call;
+    checkInputs(request.inputs, this.signature);
+    for (const tensor of request.inputs) for (const check of checks.get(tensor.name) ?? []) check(tensor);
+    const wanted = chooseOutputs(request.outputs, this.signature);
+    const clock = new Clock(request.timeoutMs);
+    const tensors = new Map(request.inputs.map((tensor) => [tensor.name, tensor]));
+    await this.take(plan.before, tensors, { signal, clock });
+    const route = plan.route(wanted);
+    const inputs = plan.inputs.map((name) => tensorOf(tensors, name));
+    const asked = { ...request, inputs, outputs: route.outputs, timeoutMs: clock.left() };
+    const answer = await next({ ...call, version: model.version, request: asked });
+    const given = new Map(answer.outputs.map((tensor) => [tensor.name, tensor]));
+    await this.take(route.steps, given, { signal, clock });
+    return { model: answer.model, outputs: wanted.map((name) => tensorOf(given, name)) };
+  }
+
+  private async take(
+    steps: readonly Step[],
+    tensors: Tensors,
+    { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
+  ): Promise<void> {
+    for (const step of steps) {
+      if (signal.aborted) throw clientGone();
+      clock.left();
+      const began = performance.now();
+      const outputs = await step.run(
+        step.inputs.map(({ name }) => tensorOf(tensors, name)),
+        { signal },
+      );
+      this.parts.observe(step.label, (performance.now() - began) / 1000);
+      for (const output of outputs) tensors.set(output.name, output);
+    }
+  }
+}
+
+function tensorOf(tensors: Tensors, name: string): Tensor {
+  const tensor = tensors.get(name);
+  if (tensor === undefined) throw new Error(`no tensor ${name} where the plan has one; this is a bug`);
+  return tensor;
+}
