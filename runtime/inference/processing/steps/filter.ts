@@ -58,29 +58,32 @@ function filterNumbers(tensor: Tensor, datatype: FloatType, settings: FilterSett
   return { ...tensor, data: packFloats(datatype, values) };
 }
 
-function filterTexts(tensor: Tensor, scores: Tensor | undefined, settings: FilterSettings, told: Filtered): Tensor[] {
+async function filterTexts(
+  tensor: Tensor,
+  scores: Tensor | undefined,
+  settings: FilterSettings,
+  told: Filtered,
+): Promise<Tensor[]> {
   const { allow, floor, replacement, personalData } = settings;
   const listed = allow && new Set(allow);
   const given = scores && elementsOf(scores);
   const count = { allow: 0, floor: 0, data: 0 };
   const hidden = new Set<number>();
-  const texts = unpackStrings(tensor.data).map((text, index) => {
-    if (listed !== undefined && !listed.has(text)) {
-      hidden.add(index);
-      count.allow += 1;
-      return replacement;
-    }
+  const texts = unpackStrings(tensor.data);
+  for (const [index, text] of texts.entries()) {
+    const isStranger = listed !== undefined && !listed.has(text);
     // Written so that NaN is below every floor.
-    if (floor !== undefined && given !== undefined && !(Number(given[index]) >= floor)) {
+    const isUnsure = floor !== undefined && given !== undefined && !(Number(given[index]) >= floor);
+    if (isStranger || isUnsure) {
       hidden.add(index);
-      count.floor += 1;
-      return replacement;
+      count[isStranger ? 'allow' : 'floor'] += 1;
+      texts[index] = replacement;
+    } else if (personalData !== undefined) {
+      const { text: clean, found } = await redact(text, personalData);
+      count.data += found.size > 0 ? 1 : 0;
+      texts[index] = clean;
     }
-    if (personalData === undefined) return text;
-    const { text: clean, found } = redact(text, personalData);
-    count.data += found.size > 0 ? 1 : 0;
-    return clean;
-  });
+  }
   told('allow', count.allow);
   told('floor', count.floor);
   told('personal-data', count.data);
@@ -110,7 +113,7 @@ function textFilter(settings: FilterSettings, spec: TensorSpec, scores: TensorSp
   const tensors = scores === undefined ? [spec] : [spec, scores];
   return {
     ...{ label: LABEL, keeps: false, inputs: tensors, outputs: tensors },
-    run: ([texts, given]) => (texts === undefined ? [] : filterTexts(texts, given, settings, told)),
+    run: async ([texts, given]) => (texts === undefined ? [] : filterTexts(texts, given, settings, told)),
   };
 }
 
