@@ -26,7 +26,7 @@ import { buildPipelines, knownWith, refreshPipelineMetrics } from './pipelines/b
 import { processingLayer } from './processing/layer';
 import { observedProcessing } from './processing/observe';
 import { noResources } from './processing/processing';
-import type { Processing, StepResources } from './processing/processing';
+import type { StepResources } from './processing/processing';
 import { buildRegistry } from './registry';
 import type { ModelDeps, ModelRegistry, ModelsConfig } from './registry';
 import { textDirectory } from './registry/text-directory';

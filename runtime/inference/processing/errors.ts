@@ -7,7 +7,8 @@ export const PROCESSING_ERRORS = {
   LNMT8441: {
     status: 400,
     title: 'a value is outside the range of its input',
-    explanation: 'The model declares a smallest and a largest value. The message names the input and the first element.',
+    explanation:
+      'The model declares a smallest and a largest value. The message names the input and the first element.',
   },
   LNMT8442: {
     status: 400,

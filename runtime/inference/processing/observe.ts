@@ -8,8 +8,7 @@ export function observedProcessing(resources: StepResources, metrics: ServerMetr
   return new Processing(resources, {
     step: ({ name, version }, step, seconds) =>
       metrics.processingDuration.observe({ model: name, version, step }, seconds),
-    filtered: ({ name, version }, rule, count) =>
-      metrics.processingFiltered.inc({ model: name, version, rule }, count),
+    filtered: ({ name, version }, rule, count) => metrics.processingFiltered.inc({ model: name, version, rule }, count),
     refused: ({ name, version }, code) => metrics.processingRefusals.inc({ model: name, version, code }),
   });
 }

@@ -74,7 +74,11 @@ class Steps implements OpenSteps {
       const plugin = await openPlugin(folder, allowed, ({ name, capabilities }, dir, hello) =>
         this.workers(`plugin ${name}`, hello, {
           program: 'plugin-child',
-          permissions: { read: [dir], addons: capabilities.includes('addons'), network: capabilities.includes('network') },
+          permissions: {
+            read: [dir],
+            addons: capabilities.includes('addons'),
+            network: capabilities.includes('network'),
+          },
         }),
       );
       const { name, version } = plugin.manifest;
@@ -108,11 +112,7 @@ class Steps implements OpenSteps {
     }
   }
 
-  private workers(
-    name: string,
-    hello: object,
-    what: Pick<ChildOptions, 'program' | 'permissions'>,
-  ): StepWorkers {
+  private workers(name: string, hello: object, what: Pick<ChildOptions, 'program' | 'permissions'>): StepWorkers {
     const { processingTimeout: timeout, processingMemoryBytes: memoryBytes, processingProcesses } = this.config;
     const { node, searchPath, log } = this.surroundings;
     const network = what.permissions?.network ?? false;

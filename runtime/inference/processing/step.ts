@@ -32,6 +32,8 @@ export function misfit(given: TensorSpec, wanted: TensorSpec): string | undefine
     (given.shape === undefined ||
       wanted.shape === undefined ||
       (given.shape.length === wanted.shape.length &&
-        given.shape.every((size, axis) => size === -1 || wanted.shape?.[axis] === -1 || size === wanted.shape?.[axis])));
+        given.shape.every(
+          (size, axis) => size === -1 || wanted.shape?.[axis] === -1 || size === wanted.shape?.[axis],
+        )));
   return fits ? undefined : `${quote(wanted.name)} is ${shown(given)}, and ${shown(wanted)} is wanted`;
 }

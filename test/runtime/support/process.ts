@@ -57,6 +57,11 @@ export class ServerProcess {
     return new ServerProcess(child, dir);
   }
 
+  /** Its process id. */
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
   /** Everything that it wrote. */
   get output(): string {
     return this.text;

@@ -8,7 +8,11 @@ import type { Reply } from './child';
 
 type Library = typeof sharpLibrary;
 
-const LOADERS = { jpeg: 'VipsForeignLoadJpegBuffer', png: 'VipsForeignLoadPngBuffer', webp: 'VipsForeignLoadWebpBuffer' };
+const LOADERS = {
+  jpeg: 'VipsForeignLoadJpegBuffer',
+  png: 'VipsForeignLoadPngBuffer',
+  webp: 'VipsForeignLoadWebpBuffer',
+};
 const BLACK = { r: 0, g: 0, b: 0 };
 
 class Refused extends Error {

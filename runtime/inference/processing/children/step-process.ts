@@ -69,7 +69,10 @@ export class StepProcess {
     const { timeout, log, name } = this.options;
     const { host } = this;
     const timer = setTimeout(() => {
-      log.error({ process: name, pid: host?.pid, step: work.label, timeout }, 'step deadline passed, ending its process');
+      log.error(
+        { process: name, pid: host?.pid, step: work.label, timeout },
+        'step deadline passed, ending its process',
+      );
       work.reject(stepTimedOut(work.label, timeout));
       host?.kill();
     }, timeout * 1000);

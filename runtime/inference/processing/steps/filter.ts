@@ -47,13 +47,23 @@ function filterNumbers(tensor: Tensor, datatype: FloatType, settings: FilterSett
   for (let index = 0; index < elements.length; index++) values[index] = Number(elements[index]);
   if (clamp !== undefined) {
     const [least, most] = clamp;
-    told('clamp', changed(values, (value) => Math.min(Math.max(value, least), most)));
+    told(
+      'clamp',
+      changed(values, (value) => Math.min(Math.max(value, least), most)),
+    );
   }
   if (topK !== undefined) told('top-k', keepLargest(values, tensor.shape.at(-1) ?? 1, topK));
-  if (floor !== undefined) told('floor', changed(values, (value) => (value < floor ? 0 : value)));
+  if (floor !== undefined)
+    told(
+      'floor',
+      changed(values, (value) => (value < floor ? 0 : value)),
+    );
   if (round !== undefined) {
     const unit = 10 ** round;
-    told('round', changed(values, (value) => Math.round(value * unit) / unit));
+    told(
+      'round',
+      changed(values, (value) => Math.round(value * unit) / unit),
+    );
   }
   return { ...tensor, data: packFloats(datatype, values) };
 }

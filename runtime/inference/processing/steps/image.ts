@@ -102,7 +102,11 @@ async function decoded(tensor: Tensor, settings: ImageSettings, target: Target, 
   if (files.length > MOST.files || files.length * size > MOST.pixelBytes) {
     throw imageTooLarge(settings.input, files.length - 1, 'may be decoded for one request before it');
   }
-  const answer = await workers.ask(LABEL, { type: 'image', order: target.order, lengths: files.map(({ byteLength }) => byteLength) }, files);
+  const answer = await workers.ask(
+    LABEL,
+    { type: 'image', order: target.order, lengths: files.map(({ byteLength }) => byteLength) },
+    files,
+  );
   const { fault, index } = answer.header as { readonly fault?: ImageFault; readonly index?: number };
   if (fault !== undefined) throw refusal(settings, index ?? 0, fault);
   if (answer.payload.byteLength < files.length * size) throw stepFailed(LABEL, new Error('pixels are missing'));

@@ -26,7 +26,8 @@ async function labelsOf({ labels, file }: LabelsSettings, dir: string): Promise<
 
 function named(labels: readonly string[], index: number): string {
   const label = labels[index];
-  if (label === undefined) throw stepFailed(LABEL, new Error(`class ${index} has no label; there are ${labels.length}`));
+  if (label === undefined)
+    throw stepFailed(LABEL, new Error(`class ${index} has no label; there are ${labels.length}`));
   return label;
 }
 
@@ -111,12 +112,15 @@ export async function labelsStep(
   if (spec === undefined) throw invalidProcessing(`nobody gives ${JSON.stringify(name)}`);
   const labels = await labelsOf(settings, dir);
   if (isFloat(spec.datatype)) return bestStep(settings, spec, labels, spec.datatype);
-  if (spec.datatype === 'BYTES') throw invalidProcessing(`${JSON.stringify(name)} is BYTES, and labels are made of numbers`);
+  if (spec.datatype === 'BYTES')
+    throw invalidProcessing(`${JSON.stringify(name)} is BYTES, and labels are made of numbers`);
   return {
     ...{ label: LABEL, keeps: keep, inputs: [spec], outputs: [{ ...spec, name: as, datatype: 'BYTES' }] },
     run: (tensors) =>
       tensors.map((each) => {
-        const texts = Array.from(elementsOf(each) as Iterable<number | bigint>, (index) => named(labels, Number(index)));
+        const texts = Array.from(elementsOf(each) as Iterable<number | bigint>, (index) =>
+          named(labels, Number(index)),
+        );
         return { ...each, name: as, datatype: 'BYTES', data: packStrings(texts) };
       }),
   };

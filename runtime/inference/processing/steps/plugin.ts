@@ -83,7 +83,10 @@ function readAnswer(label: string, specs: readonly TensorSpec[], frame: Frame): 
 function renamed(specs: readonly TensorSpec[], names: Readonly<Record<string, string>>, side: string): TensorSpec[] {
   const stranger = Object.keys(names).find((name) => !specs.some((spec) => spec.name === name));
   if (stranger !== undefined) throw invalidProcessing(`${side}.${stranger}: the plugin has no such tensor`);
-  return specs.map((spec) => ({ ...spec, name: Object.hasOwn(names, spec.name) ? (names[spec.name] ?? '') : spec.name }));
+  return specs.map((spec) => ({
+    ...spec,
+    name: Object.hasOwn(names, spec.name) ? (names[spec.name] ?? '') : spec.name,
+  }));
 }
 
 /** A step of a plugin. @throws ModelError */

@@ -106,7 +106,11 @@ async function tokenized(tensor: Tensor, parts: Parts): Promise<Tensor[]> {
   const short = rows.findIndex(({ length }) => length < width);
   if (short >= 0 && !outputs.some(({ name }) => name === MASK)) {
     const count = rows[short]?.length ?? 0;
-    throw tokensRefused(settings.input, short, `has ${count} tokens of ${width}, and the model takes no attention mask`);
+    throw tokensRefused(
+      settings.input,
+      short,
+      `has ${count} tokens of ${width}, and the model takes no attention mask`,
+    );
   }
   return outputs.map((spec) => tensorOf(spec, rows, width, tokenizer.description.padToken ?? 0));
 }
@@ -115,8 +119,10 @@ async function tokenized(tensor: Tensor, parts: Parts): Promise<Tensor[]> {
 function sizesOf(outputs: readonly TensorSpec[]): { readonly rows: number; readonly width: number | undefined } {
   let [rows, width] = [-1, -1];
   for (const { name, datatype, shape } of outputs) {
-    if (!INTEGERS.includes(datatype)) throw invalidProcessing(`${JSON.stringify(name)} is ${datatype}; tokens are INT64 or INT32`);
-    if (shape !== undefined && shape.length !== 2) throw invalidProcessing(`${JSON.stringify(name)} has not two dimensions`);
+    if (!INTEGERS.includes(datatype))
+      throw invalidProcessing(`${JSON.stringify(name)} is ${datatype}; tokens are INT64 or INT32`);
+    if (shape !== undefined && shape.length !== 2)
+      throw invalidProcessing(`${JSON.stringify(name)} has not two dimensions`);
     if (shape?.[0] !== undefined && shape[0] !== -1) rows = shape[0];
     if (shape?.[1] !== undefined && shape[1] !== -1) width = shape[1];
   }

@@ -16,7 +16,8 @@ function generator(seed: number): (bound: number) => number {
 const next = generator(SEED);
 const digits = (count: number): string => Array.from({ length: count }, () => next(10)).join('');
 const pick = <T>(list: readonly [T, ...T[]]): T => list[next(list.length)] ?? list[0];
-const letters = (count: number): string => Array.from({ length: count }, () => String.fromCharCode(97 + next(26))).join('');
+const letters = (count: number): string =>
+  Array.from({ length: count }, () => String.fromCharCode(97 + next(26))).join('');
 
 function card(): string {
   const body = `${pick(['4', '51', '37', '6011'])}${digits(14)}`.slice(0, 15);
@@ -30,13 +31,13 @@ function card(): string {
 }
 
 function iban(): string {
-  const [country, length] = pick([
+  const [country, length] = pick<readonly [string, number]>([
     ['DE', 18],
     ['GB', 18],
     ['FR', 23],
     ['NL', 14],
     ['AT', 16],
-  ] as const);
+  ]);
   const account = digits(length);
   const asDigits = [...`${account}${country}00`].map((each) => parseInt(each, 36)).join('');
   const check = String(98n - (BigInt(asDigits) % 97n)).padStart(2, '0');
@@ -71,7 +72,8 @@ const CORPUS = Array.from({ length: 600 }, (_, index) => {
 const HARMLESS = Array.from({ length: 600 }, (_, index) => {
   const makers = [
     () => `The model has ${next(1_000_000)} parameters and ${next(100)} layers.`,
-    () => `Order ${digits(6)} of ${2000 + next(30)}-0${1 + next(9)}-1${next(10)} costs ${next(1000)}.${digits(2)} euros.`,
+    () =>
+      `Order ${digits(6)} of ${2000 + next(30)}-0${1 + next(9)}-1${next(10)} costs ${next(1000)}.${digits(2)} euros.`,
     () => `version ${next(20)}.${next(20)}.${next(20)}`,
     () => `at 12:${10 + next(50)}:${10 + next(50)} we saw ${letters(6)} @ ${letters(4)}`,
     () => `commit ${letters(7)} in ${letters(5)}.${letters(3)}, lines ${next(300)}-${300 + next(300)}`,
@@ -121,7 +123,11 @@ describe(`personal data in texts (seed ${SEED})`, () => {
     ['000-12-3456 666-12-3456 900-12-3456', 'ssn', '000-12-3456 666-12-3456 900-12-3456'],
     ['256.1.1.1', 'ip', '256.1.1.1'],
     ['AT61 1904 3002 3457 3201 DE89 3704 0044 0532 0130 00 for', 'iban', '[iban] [iban] for'],
-    ['4111 1111 1111 1111 12/27, 4111-1111-1111-1112 5500 0055 5555 5559', 'card', '[card] 12/27, 4111-1111-1111-1112 [card]'],
+    [
+      '4111 1111 1111 1111 12/27, 4111-1111-1111-1112 5500 0055 5555 5559',
+      'card',
+      '[card] 12/27, 4111-1111-1111-1112 [card]',
+    ],
   ])('is told by check digits, beside other numbers and its like: %s', async (text, kind, expected) => {
     expect(await clean(text, [kind])).toBe(expected);
   });

@@ -122,7 +122,9 @@ describe('plugins', () => {
       await open();
       fs.writeFileSync(path.join(source, 'index.js'), 'process.exit(1)');
       process.kill(pidOf('upper'), 'SIGKILL');
-      await expect.poll(() => take('upper', textTensor('a')).catch(() => undefined), { timeout: 15_000 }).toEqual(['A']);
+      await expect
+        .poll(() => take('upper', textTensor('a')).catch(() => undefined), { timeout: 15_000 })
+        .toEqual(['A']);
     });
 
     it('share work among several processes', async () => {
@@ -222,7 +224,9 @@ describe('plugins', () => {
       [
         'a strange datatype',
         (at: string) =>
-          textPlugin(at, 'bad', UPPER, { steps: [{ name: 'run', inputs: [{ name: 'x', datatype: 'FP8' }], outputs: [] }] }),
+          textPlugin(at, 'bad', UPPER, {
+            steps: [{ name: 'run', inputs: [{ name: 'x', datatype: 'FP8' }], outputs: [] }],
+          }),
         'datatype is not supported',
       ],
     ])('refuses a plugin with %s', async (_title, spoil, message) => {
@@ -246,7 +250,11 @@ describe('plugins', () => {
       ['raises an error', 'throw new Error("no luck")', 'no luck'],
       ['ends', 'process.exit(3)', 'its process ended'],
       ['exports nothing', '', 'no function for the step run'],
-      ['reads a file of the system', 'require("fs").readFileSync("/etc/passwd")', 'Access to this API has been restricted'],
+      [
+        'reads a file of the system',
+        'require("fs").readFileSync("/etc/passwd")',
+        'Access to this API has been restricted',
+      ],
     ])('refuses a plugin whose entry %s', async (_title, source, message) => {
       textPlugin(path.join(folder, 'bad'), 'bad', source);
       const opening = open();
@@ -382,7 +390,11 @@ describe('plugins', () => {
     });
 
     it('say what went wrong in the log and not to clients', async () => {
-      textPlugin(path.join(folder, 'fails'), 'fails', 'exports.steps = { run: () => { throw new Error("/secret/path") } };');
+      textPlugin(
+        path.join(folder, 'fails'),
+        'fails',
+        'exports.steps = { run: () => { throw new Error("/secret/path") } };',
+      );
       await open();
       const error = await refusal(take('fails', textTensor('a')));
       expect([error.code, error.message]).toEqual(['LNMT8449', 'the step "fails/run" failed']);
@@ -393,7 +405,10 @@ describe('plugins', () => {
       ['garbage', 'Buffer.alloc(4096, 0xff)'],
       ['half a frame', 'Buffer.from([8, 0, 0, 0, 0, 0, 0])'],
       ['a frame of four gigabytes', 'Buffer.from([8, 0, 0, 0, 255, 255, 255, 255, 123, 125, 32, 32, 32, 32, 32, 32])'],
-      ['an answer of another question', 'Buffer.concat([Buffer.from([16,0,0,0,0,0,0,0]), Buffer.from(\'{"id":4711}     \')])'],
+      [
+        'an answer of another question',
+        'Buffer.concat([Buffer.from([16,0,0,0,0,0,0,0]), Buffer.from(\'{"id":4711}     \')])',
+      ],
       ['a frame that is no object', 'Buffer.concat([Buffer.from([8,0,0,0,0,0,0,0]), Buffer.from("null    ")])'],
     ])('are replaced when they write %s to the socket', async (_title, bytes) => {
       const source = `exports.steps = { run: async ({ text }, { bad }) => {
@@ -410,7 +425,11 @@ describe('plugins', () => {
     });
 
     it('are refused more work than they can have waiting', async () => {
-      textPlugin(path.join(folder, 'stuck'), 'stuck', 'exports.steps = { run: () => new Promise(() => setInterval(() => 0, 1e3)) };');
+      textPlugin(
+        path.join(folder, 'stuck'),
+        'stuck',
+        'exports.steps = { run: () => new Promise(() => setInterval(() => 0, 1e3)) };',
+      );
       await open({ processingTimeout: 2 });
       const all = await Promise.allSettled(Array.from({ length: 300 }, () => take('stuck', textTensor('a'))));
       const codes = all.map((each) => each.status === 'rejected' && (each.reason as RequestError).code);

@@ -81,7 +81,10 @@ describe('a server whose models have steps', () => {
       server.add('texts', encoderFiles(), TOKENIZE);
       await server.start();
       const reply = await server.infer('texts', [input]);
-      expect([reply.statusCode, reply.json()]).toMatchObject([400, { error: expect.stringContaining(message) as string }]);
+      expect([reply.statusCode, reply.json()]).toMatchObject([
+        400,
+        { error: expect.stringContaining(message) as string },
+      ]);
     });
 
     it('cuts longer texts where it is told to, and keeps the closing token', async () => {
@@ -212,7 +215,10 @@ describe('a server whose models have steps', () => {
       const raw = { model_name: 'bounded', inputs, raw_input_contents: [Buffer.from(bytes(0, 2, 0))] };
       const byRaw = await client.refused('ModelInfer', raw);
       const contents = { fp32_contents: [0, 2, 0] };
-      const byContents = await client.refused('ModelInfer', { model_name: 'bounded', inputs: [{ ...inputs[0], contents }] });
+      const byContents = await client.refused('ModelInfer', {
+        model_name: 'bounded',
+        inputs: [{ ...inputs[0], contents }],
+      });
       client.close();
       for (const error of [byRaw, byContents]) {
         expect([error.code, error.details]).toEqual([status.INVALID_ARGUMENT, expect.stringContaining(message)]);
@@ -240,7 +246,10 @@ describe('a server whose models have steps', () => {
       await server.start({ LNMT_NON_FINITE_INPUTS: 'refuse' });
       for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
         const refused = await server.inferBinary('plain', head, bytes(1, value, 2));
-        expect([refused.statusCode, refused.body]).toEqual([400, expect.stringContaining('element 1 is not a finite number')]);
+        expect([refused.statusCode, refused.body]).toEqual([
+          400,
+          expect.stringContaining('element 1 is not a finite number'),
+        ]);
         expect((await server.inferBinary('missing', head, bytes(1, value, 2))).statusCode).toBe(200);
       }
       expect((await server.inferBinary('plain', head, bytes(1, 0, 2))).statusCode).toBe(200);
@@ -268,13 +277,19 @@ describe('a server whose models have steps', () => {
       ['bounds of another kind', { inputs: { x: { maxBytes: 1 } } }, 'inputs.x.maxBytes does not go with FP32'],
       ['a plugin that is not there', { before: [{ plugin: 'p', step: 's' }] }, 'this server has no plugin "p"'],
       ['a tokenizer that is not there', { before: [{ step: 'tokenize' }] }, 'nobody takes input_ids'],
-      ['fewer labels than classes', { after: [{ step: 'labels', tensor: 'y', labels: ['a'] }] }, '1 labels for 3 classes'],
+      [
+        'fewer labels than classes',
+        { after: [{ step: 'labels', tensor: 'y', labels: ['a'] }] },
+        '1 labels for 3 classes',
+      ],
       ['a file of labels elsewhere', { after: [{ step: 'labels', tensor: 'y', file: '../x' }] }, 'not a plain path'],
     ])('are not loaded: %s', async (_title, processing, message) => {
       server.add('bad', ROWS, processing);
       await expect(server.start()).rejects.toThrow(`LNMT8364`);
       await expect(server.server?.models.load('bad')).rejects.toThrow('LNMT8364');
-      expect(server.log.join('')).toContain(JSON.stringify(message).slice(1, -1).replaceAll('"', '\\"').replaceAll('\\\\', '\\'));
+      expect(server.log.join('')).toContain(
+        JSON.stringify(message).slice(1, -1).replaceAll('"', '\\"').replaceAll('\\\\', '\\'),
+      );
     });
 
     it('leave the old version serving', async () => {
@@ -311,10 +326,16 @@ describe('a server whose models have steps', () => {
     );
     const step = { plugin: 'slow', step: 'run', inputs: { text: 'x' }, outputs: { text: 'x' } };
     server.add('late', { 'model.onnx': passing(ElementType.STRING, ['n']) }, { before: [step] });
-    await server.start({ LNMT_PLUGINS_DIR: path.join(server.dir, 'plugins'), LNMT_PLUGINS_ALLOW: await digestOf(plugin) });
+    await server.start({
+      LNMT_PLUGINS_DIR: path.join(server.dir, 'plugins'),
+      LNMT_PLUGINS_ALLOW: await digestOf(plugin),
+    });
     const input = { name: 'x', datatype: 'BYTES', shape: [1], data: ['a'] };
     const reply = await server.infer('late', [input], { parameters: { timeout: 100_000 } });
-    expect([reply.statusCode, reply.body]).toEqual([504, expect.stringContaining('the deadline of the request passed')]);
+    expect([reply.statusCode, reply.body]).toEqual([
+      504,
+      expect.stringContaining('the deadline of the request passed'),
+    ]);
   });
 
   it('answers every request while a version gives way to another', async () => {

@@ -109,7 +109,11 @@ describe('filter', () => {
 
   it('gives only labels that are listed and sure, and no score of another', async () => {
     const scores = spec('s', 'FP64', [-1]);
-    const step = make({ tensor: 'l', scores: 's', floor: 0.5, allow: ['a', 'b'], replacement: '-' }, spec('l', 'BYTES', [-1]), scores);
+    const step = make(
+      { tensor: 'l', scores: 's', floor: 0.5, allow: ['a', 'b'], replacement: '-' },
+      spec('l', 'BYTES', [-1]),
+      scores,
+    );
     const input = tensor('l', 'BYTES', [4], ['a', 'b', 'c', 'a']);
     expect(await run(step, input, { ...floats([0.9, 0.1, 0.9, NaN]), name: 's' })).toEqual([
       ['a', '-', '-', '-'],
@@ -132,7 +136,12 @@ describe('filter', () => {
 });
 
 describe('bounds', () => {
-  const check = (datatype: Datatype, bounds: InputBounds, values: unknown[] | Uint8Array, policy: 'allow' | 'refuse' = 'allow') => {
+  const check = (
+    datatype: Datatype,
+    bounds: InputBounds,
+    values: unknown[] | Uint8Array,
+    policy: 'allow' | 'refuse' = 'allow',
+  ) => {
     const input = spec('x', datatype, [-1]);
     const checks = boundsChecks({ x: bounds }, { inputs: [input], outputs: [] }, policy).get('x') ?? [];
     const data = values instanceof Uint8Array ? values : packElements(datatype, values);
@@ -211,7 +220,9 @@ describe('the plan', () => {
   it('refuses an output whose datatype or shape the next does not take', async () => {
     for (const output of [spec('a', 'INT32', [-1]), spec('a', 'FP32', [1, 1])]) {
       const before = async () => step([spec('z', 'FP32')], [output]);
-      await expect(Plan.make({ ...settings, before: [any] }, model, { before, after: never })).rejects.toThrow('is wanted');
+      await expect(Plan.make({ ...settings, before: [any] }, model, { before, after: never })).rejects.toThrow(
+        'is wanted',
+      );
     }
   });
 
@@ -236,19 +247,31 @@ describe('the configuration of steps', () => {
   it.each([
     ['a list', [], 'processing is not an object'],
     ['a strange member', { steps: [] }, 'unknown member "steps"'],
-    ['a step without a name', { before: [{}] }, 'processing.before[0].step is not one of tokenize, normalise, image, plugin'],
+    [
+      'a step without a name',
+      { before: [{}] },
+      'processing.before[0].step is not one of tokenize, normalise, image, plugin',
+    ],
     ['a step on the wrong side', { before: [{ step: 'softmax', tensor: 'x' }] }, 'before[0].step is not one of'],
     ['a name from the prototype', { before: [{ step: 'toString' }] }, 'before[0].step is not one of'],
     ['a strange member of a step', { before: [{ step: 'tokenize', path: '/' }] }, 'unknown member "path"'],
     ['a missing tensor', { after: [{ step: 'softmax' }] }, 'after[0].tensor is missing'],
     ['a deviation of 0', { before: [{ step: 'normalise', tensor: 'x', std: [0] }] }, 'std has a 0'],
     ['labels twice', { after: [{ step: 'labels', tensor: 'x', labels: [], file: 'f' }] }, 'not one of labels and file'],
-    ['a strange format', { before: [{ step: 'image', tensor: 'x', formats: ['svg'] }] }, 'is not one of jpeg, png, webp'],
+    [
+      'a strange format',
+      { before: [{ step: 'image', tensor: 'x', formats: ['svg'] }] },
+      'is not one of jpeg, png, webp',
+    ],
     ['a pattern', { after: [{ step: 'filter', tensor: 'x', personalData: ['(a+)+$'] }] }, 'is not one of email, phone'],
     ['a range upside down', { inputs: { x: { range: [1, 0] } } }, 'the smaller one first'],
     ['a strange policy', { inputs: { x: { nonFinite: 'maybe' } } }, 'nonFinite is not one of allow, refuse'],
     ['too many steps', { before: Array.from({ length: 17 }, () => ({ step: 'tokenize' })) }, 'a list of at most 16'],
-    ['a shortest side without a crop', { before: [{ step: 'image', tensor: 'x', shortest: 3 }] }, 'goes with resize crop'],
+    [
+      'a shortest side without a crop',
+      { before: [{ step: 'image', tensor: 'x', shortest: 3 }] },
+      'goes with resize crop',
+    ],
     ['a name that is none', { before: [{ plugin: 'p', step: 's', inputs: { a: 1 } }] }, 'inputs.a is not a name'],
   ])('refuses %s', (_title, value, message) => {
     expect(parse(value)).toThrow(message);
