@@ -1,6 +1,5 @@
-import { Members } from './members';
+import type { Members } from './members';
 import { PII_KINDS } from './steps/personal-data';
-import type { PiiKind } from './steps/personal-data';
 import { wrong } from '../models/config-members';
 import type { Fields } from '../models/config-members';
 
@@ -117,7 +116,7 @@ function filter(members: Members) {
     /** Stands for labels that are not given. */
     replacement: members.text('replacement') ?? '',
     /** Personal data to take out of texts. */
-    personalData: members.choices('personalData', PII_KINDS) as readonly PiiKind[] | undefined,
+    personalData: members.choices('personalData', PII_KINDS),
   });
 }
 

@@ -48,7 +48,9 @@ function permissionFlags({ read, addons, network }: Permissions): string[] {
 }
 
 interface Bundler {
-  buildSync(options: Readonly<Record<string, unknown>>): { readonly outputFiles: readonly { readonly text: string }[] };
+  readonly buildSync: (options: Readonly<Record<string, unknown>>) => {
+    readonly outputFiles: readonly { readonly text: string }[];
+  };
 }
 
 /**

@@ -34,7 +34,7 @@ async function filesBelow(dir: string): Promise<string[]> {
 
 async function readFiles(dir: string): Promise<readonly PluginFile[]> {
   const files: PluginFile[] = [];
-  let left = MOST.bytes as number;
+  let left: number = MOST.bytes;
   for (const file of await filesBelow(dir)) {
     const handle = await fs.open(path.join(dir, file), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
     try {
