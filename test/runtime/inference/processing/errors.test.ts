@@ -1,9 +1,10 @@
+import type * as nodeModule from 'node:module';
 import { describe, expect, it, vi } from 'vitest';
 import * as errors from '../../../../runtime/inference/processing/errors';
 import { openTestSteps } from '../../support/plugins';
 
 vi.mock('node:module', async (original) => {
-  const real = await original<typeof import('node:module')>();
+  const real = await original<typeof nodeModule>();
   // As on a system where the library was not installed.
   const createRequire: typeof real.createRequire = (file) => {
     const load = real.createRequire(file);

@@ -70,7 +70,7 @@ describe('the step for images', () => {
   async function decoded(model: string, ...contents: Uint8Array[]): Promise<{ shape: number[]; data: number[] }> {
     const reply = await server.inferBinary(model, head(contents.length), files(...contents));
     expect(reply.body).toContain('outputs');
-    return (reply.json() as { outputs: { shape: number[]; data: number[] }[] }).outputs[0] ?? { shape: [], data: [] };
+    return reply.json<{ outputs: { shape: number[]; data: number[] }[] }>().outputs[0] ?? { shape: [], data: [] };
   }
 
   it.each(['png', 'jpeg', 'webp'] as const)('decodes %s and scales it to the size of the model', async (form) => {
@@ -90,7 +90,7 @@ describe('the step for images', () => {
     expect([both.data[0], both.data[24]]).toEqual([255, 0]);
     const data = [png, other].map((each) => each.toString('base64'));
     const reply = await server.infer('nchw', [{ ...head(2), data }]);
-    expect((reply.json() as { outputs: { data: number[] }[] }).outputs[0]?.data).toEqual(both.data);
+    expect(reply.json<{ outputs: { data: number[] }[] }>().outputs[0]?.data).toEqual(both.data);
   });
 
   it('puts axes and colours into the order that it is told', async () => {
