@@ -13,6 +13,7 @@ import { PIPELINE_ERRORS } from '../inference/pipelines/errors';
 import { PIPELINE_LOAD_ERRORS } from '../inference/pipelines/problems';
 import { PLUGIN_ERRORS, PROCESSING_ERRORS } from '../inference/processing/errors';
 import { REGISTRY_ERRORS } from '../inference/registry/errors';
+import { TRAFFIC_ERRORS } from '../inference/traffic/errors';
 import { TEXT_ERRORS } from '../inference/text/errors';
 import { SERVER_ERRORS, START_ERRORS } from '../shared/errors';
 import { BENCH_ERRORS } from './bench/errors';
@@ -43,6 +44,7 @@ const TABLES: readonly (readonly [origin: string, table: Readonly<Record<string,
   ['the inference server', PIPELINE_LOAD_ERRORS],
   ['the inference server', PROCESSING_ERRORS],
   ['the inference server', PLUGIN_ERRORS],
+  ['the inference server', TRAFFIC_ERRORS],
 ];
 
 /** An error with its code and who raises it. */

@@ -7,4 +7,6 @@ export const HEADERS = {
   inferenceHeaderLength: 'inference-header-content-length',
   /** Milliseconds after which the answer to a request is of no use; what still waits then is not run. */
   requestTimeout: 'x-request-timeout-ms',
+  /** `no-store` passes the response cache by, `no-cache` has it filled again. */
+  cacheControl: 'cache-control',
 } as const;

@@ -11,6 +11,8 @@ import { chooseModels, missingModel } from './models-config';
 import { choosePipelines } from './pipelines/config';
 import type { PipelineSpec } from './pipelines';
 import type { ConfiguredModel } from './models-config';
+import { cacheProblems, cacheSettings } from './response-cache/config';
+import type { ResponseCacheSettings } from './response-cache/build-cache';
 
 export { isLoopback } from './access-config';
 export { parseStoreUri } from './models/location';
@@ -26,6 +28,8 @@ export type InferenceConfig = EnvValues<typeof INFERENCE_ENV> & {
   readonly pipelines: readonly PipelineSpec[];
   readonly batching: BatchSettings;
   readonly text: TextLimits;
+  /** Absent where no answers are kept. */
+  readonly responseCache: ResponseCacheSettings | undefined;
 };
 
 const SIZE = /^[1-9]\d{0,3}$/;
@@ -41,7 +45,8 @@ function problemsOf(values: EnvValues<typeof INFERENCE_ENV>): string[] {
   if (!parseSizes(values.preferredBatchSizes ?? [])) {
     problems.push(`${INFERENCE_ENV.preferredBatchSizes.name} is not a list of sizes from 1 to 9999, such as 8,16`);
   }
-  problems.push(...accessProblems(values), ...signatureProblems(values), ...payloadProblems(values));
+  const features = [...signatureProblems(values), ...payloadProblems(values), ...cacheProblems(values)];
+  problems.push(...accessProblems(values), ...features);
   return problems;
 }
 
@@ -75,5 +80,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): I
     maxQueue: values.maxQueueSize,
   };
   const text: TextLimits = { maxRows: values.maxSequences, cacheBytes: values.kvCacheBytes };
-  return Object.freeze({ ...values, models, repository, pipelines, batching, text });
+  const responseCache = cacheSettings(values);
+  return Object.freeze({ ...values, models, repository, pipelines, batching, text, responseCache });
 }

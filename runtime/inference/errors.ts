@@ -152,6 +152,11 @@ export const MODEL_ERRORS = {
     explanation:
       'The signature policy of the server wants models to be signed, as the OpenSSF model signing specification describes it, by a key or a certificate that it trusts, and every file to be as it was signed. Sign the folder of the version and push it again with model.sig beside the graph.',
   },
+  LNMT8341: {
+    title: 'the traffic rule names a version that is not served',
+    explanation:
+      '`traffic` of the model splits requests between versions that `versions` chooses, or aliases of them. The message names the one that is missing; what was served before is served on.',
+  },
   LNMT8371: {
     title: 'the drift baseline of the model is not valid',
     explanation:

@@ -93,6 +93,7 @@ async function serve(config: InferenceConfig, log: Logger): Promise<void> {
   });
   endOnSignals(config, server, log, async () => {
     server.grpc.cut();
+    await server.release();
     const ends = [server.models.close(), server.metricsApp.close(), access.close(), server.payloadLog?.close()];
     await Promise.all([...ends, endTracing?.(), steps.close()]);
   });

@@ -1,5 +1,5 @@
 import fastify from 'fastify';
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import { Admission } from '../shared/admission';
 import { AccessControl } from '../shared/access-control';
@@ -15,47 +15,27 @@ import { graphQlRoutes } from './graphql/routes';
 import { GrpcServer } from './grpc/server';
 import { DEFAULT_LIMITS, guard, listenerOptions } from './guard';
 import type { LimitSettings } from './guard';
-import { DriftMonitors } from './drift/monitors';
 import type { AliasSet } from './metric-aliases/aliases';
 import { observeCalls, observeRequests } from './observe';
-import type { KnownModels, ServerMetrics } from './observe';
+import type { ServerMetrics } from './observe';
 import { openApi } from './operations/openapi';
 import type { OperationId } from './operations/table';
-import type { Pipelines, PipelineSpec } from './pipelines';
-import { buildPipelines, knownWith, refreshPipelineMetrics } from './pipelines/build';
-import { processingLayer } from './processing/layer';
-import { observedProcessing } from './processing/observe';
-import { noResources } from './processing/processing';
-import type { StepResources } from './processing/processing';
-import { buildRegistry } from './registry';
-import type { ModelDeps, ModelRegistry, ModelsConfig } from './registry';
+import type { ModelRegistry } from './registry';
 import { textDirectory } from './registry/text-directory';
-import { payloadLogLayer } from './payload-log/layer';
-import type { PayloadLog, PayloadLogOptions } from './payload-log/payload-log';
+import type { PayloadLog } from './payload-log/payload-log';
 import { descriptionRoutes } from './routes/description';
 import { inferRoutes } from './routes/infer';
 import { modelRoutes } from './routes/models';
 import { openAiRoutes } from './routes/openai';
 import { repositoryRoutes } from './routes/repository';
+import { trafficRoutes } from './routes/traffic';
+import { buildServing } from './serving/build-serving';
+import type { Serving, ServingConfig, ServingDeps } from './serving/build-serving';
 import { buildServerMetrics, refreshMetrics } from './server-metrics';
-import type { Layer } from './serving/layer';
-import { serve } from './serving/service';
-import type { InferenceService } from './serving/service';
-import { Statistics } from './serving/statistics';
 
 /** What the server is given from outside. */
-export interface ServerDeps extends AccessParts, ModelDeps {
-  readonly log: FastifyBaseLogger;
+export interface ServerDeps extends AccessParts, Omit<ServingDeps, keyof AccessParts> {
   readonly registry: Registry;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** Opens the log of payloads, told who counts its records. @default - none */
-  readonly openPayloadLog?: (counted: PayloadLogOptions['counted']) => PayloadLog | undefined;
-  /**
-   * What the steps around models work with.
-   * @default - steps that run in this process
-   */
-  readonly steps?: StepResources;
 }
 
 /** A server that does not listen yet. */
@@ -73,6 +53,8 @@ export interface InferenceServer {
   readonly payloadLog: PayloadLog | undefined;
   /** Brings up the required models; the server is ready afterwards. */
   start(): Promise<void>;
+  /** Ends what stands before the models, once no requests come any more. */
+  release(): Promise<void>;
 }
 
 type SizedConfig = Pick<InferenceConfig, 'maxRequestBytes' | 'maxConcurrency'> & {
@@ -81,7 +63,7 @@ type SizedConfig = Pick<InferenceConfig, 'maxRequestBytes' | 'maxConcurrency'> &
    * @default - those of {@link DEFAULT_LIMITS}
    */
   readonly [K in keyof LimitSettings]?: LimitSettings[K];
-} & ModelsConfig & {
+} & ServingConfig & {
     /** Whether GraphQL is answered. @default false */
     readonly graphql?: boolean;
     /**
@@ -89,19 +71,9 @@ type SizedConfig = Pick<InferenceConfig, 'maxRequestBytes' | 'maxConcurrency'> &
      * @default triton, vllm
      */
     readonly metricAliases?: readonly AliasSet[];
-    /**
-     * Rows a second that are compared with the baseline of a model.
-     * @default 1000
-     */
-    readonly driftRowsPerSecond?: number;
-    /** Pipelines over the models. @default - none */
-    readonly pipelines?: readonly PipelineSpec[];
   };
 
-interface Parts {
-  readonly models: ModelRegistry;
-  readonly service: InferenceService;
-  readonly known: KnownModels;
+interface Parts extends Pick<Serving, 'models' | 'service' | 'known' | 'traffic'> {
   readonly health: HealthState;
   readonly admission: Admission;
   readonly metrics: ServerMetrics;
@@ -110,7 +82,7 @@ interface Parts {
 }
 
 async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Promise<FastifyInstance> {
-  const { models, service, known, health, admission, metrics } = parts;
+  const { models, service, known, health, admission, metrics, traffic } = parts;
   const { maxRequestBytes, connectionsPerAddress = DEFAULT_LIMITS.connectionsPerAddress } = config;
   const app: FastifyInstance = fastify({ ...listenerOptions(maxRequestBytes, deps.tls), loggerInstance: deps.log });
   const served = new Set<OperationId>();
@@ -124,13 +96,15 @@ async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Pr
   await app.register(healthRoutes(health));
   await app.register(modelRoutes(service));
   await app.register(repositoryRoutes(service));
+  await app.register(trafficRoutes(models, traffic));
   await app.register(inferRoutes({ models: service, admission }));
   if (config.graphql === true) {
-    const observed = observeCalls(metrics, models);
+    const observed = observeCalls(metrics, known);
     const fields = { ...parts, models: service, audit: deps.audit, observed };
     await app.register(graphQlRoutes(fields, maxRequestBytes));
   }
-  await app.register(openAiRoutes({ models: textDirectory(models), admission, maxRequestBytes, now: deps.now }));
+  const texts = textDirectory(models, traffic);
+  await app.register(openAiRoutes({ models: texts, admission, maxRequestBytes, now: deps.now }));
   return app;
 }
 
@@ -147,63 +121,33 @@ function admitted(health: HealthState): Pick<HealthState, 'started' | 'phase' | 
   };
 }
 
-/** What layers are made of. */
-interface LayerParts {
-  readonly payloadLog: PayloadLog | undefined;
-  readonly drift: DriftMonitors;
-  readonly pipelines: Pipelines | undefined;
-  readonly processing: Layer;
-}
-
-/** What a call passes on its way to a model, outermost first. What pipelines ask comes in from the outside again. */
-function layersOf({ payloadLog, drift, pipelines, processing }: LayerParts): readonly Layer[] {
-  return [
-    ...(payloadLog ? [payloadLogLayer(payloadLog)] : []),
-    drift.layer,
-    ...(pipelines ? [pipelines.layer] : []),
-    processing,
-  ];
+/** Health by what the models and the event loop do. */
+function watchedHealth(isReady: () => boolean): { readonly lag: LoopLag; readonly health: HealthState } {
+  const lag = new LoopLag(performance.now.bind(performance));
+  return { lag, health: new HealthState(isReady, () => lag.seconds) };
 }
 
 /** Builds the server from its settings and parts. Nothing listens and nothing is loaded yet. */
 export async function buildServer(config: SizedConfig, deps: ServerDeps): Promise<InferenceServer> {
   const metrics = buildServerMetrics(deps.registry, config.metricAliases);
-  const drift = new DriftMonitors(metrics, config.driftRowsPerSecond ?? 1_000, performance.now.bind(performance));
-  const processing = observedProcessing(deps.steps ?? noResources(), metrics);
-  const watched: ModelDeps['watched'] = (...what) => drift.loaded(...what);
-  const models = buildRegistry(config, { ...deps, watched }, metrics, processing);
-  const payloadLog = deps.openPayloadLog?.((outcome, records) => metrics.payloadRecords.inc({ outcome }, records));
-  const lag = new LoopLag(performance.now.bind(performance));
   const access = new AccessControl({ ...deps, failures: metrics.authFailures });
-  const pipelines = buildPipelines(config.pipelines, { ...deps, models, metrics, access });
-  const known = knownWith(models, pipelines);
-  const statistics = new Statistics(known, metrics, deps.now);
-  const steps = processingLayer(models, processing);
-  const layered = serve(models, layersOf({ payloadLog, drift, pipelines, processing: steps }), statistics);
-  const service = pipelines?.over(layered, statistics) ?? layered;
-  const health = new HealthState(
-    () => models.ready && pipelines?.proved !== false,
-    () => lag.seconds,
-  );
+  const serving = await buildServing(config, deps, metrics, access);
+  const { models, service, known, payloadLog } = serving;
+  const { lag, health } = watchedHealth(serving.ready);
   const admission = new Admission(config.maxConcurrency, admitted(health));
   const limiter = new CallerLimiter({ ...DEFAULT_LIMITS, ...config }, deps.now);
-  const app = await buildApp(config, deps, { models, service, known, health, admission, metrics, access, limiter });
+  const app = await buildApp(config, deps, { ...serving, health, admission, metrics, access, limiter });
   const observed = observeCalls(metrics, known);
   const grpc = new GrpcServer({ ...deps, models: service, health, admission, access, limiter, observed });
   const { maxConcurrency, batching } = config;
   const sources = { ...{ metrics, models, admission, maxConcurrency }, maxQueue: batching?.maxQueue ?? 1_000 };
-  const also = (): void => {
-    drift.refresh(({ name, version }) => models.known(name, version)?.version === version);
-    refreshPipelineMetrics(pipelines, metrics);
-  };
   const metricsApp = await buildMetricsServer(deps.registry, () =>
-    refreshMetrics({ ...sources, cacheBytes: deps.cacheBytes, also }),
+    refreshMetrics({ ...sources, cacheBytes: deps.cacheBytes, also: () => serving.refresh() }),
   );
   app.addHook('onClose', async () => lag.close());
   const start = async (): Promise<void> => {
-    await models.start();
-    pipelines?.start();
+    await serving.start();
     health.markStarted();
   };
-  return { app, metricsApp, grpc, health, admission, models, payloadLog, start };
+  return { app, metricsApp, grpc, health, admission, models, payloadLog, start, release: () => serving.release() };
 }

@@ -5,6 +5,7 @@ import type { Principal } from '../../shared/api-keys';
 import type { AuditLog } from '../../shared/audit';
 import type { CallerLimiter } from '../../shared/caller-limits';
 import type { HealthState } from '../../shared/health';
+import type { ModelIdentity } from '../data-plane';
 import type { CallSubject } from '../grpc/gate';
 import type { ObservedCall } from '../observe';
 import type { InferenceService } from '../serving/service';
@@ -45,5 +46,6 @@ export type Arguments = Readonly<Record<string, unknown>>;
 export interface Field {
   /** The model that it is about. @default - none */
   readonly subject?: (given: Arguments) => CallSubject;
-  readonly answer: (given: Arguments, context: FieldContext) => unknown;
+  /** `answering` is told which version is going to answer, where that was not asked for. */
+  readonly answer: (given: Arguments, context: FieldContext, answering: (model: ModelIdentity) => void) => unknown;
 }

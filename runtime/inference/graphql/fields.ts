@@ -1,4 +1,5 @@
 import { MODEL_NAME_PATTERN } from '../../contract';
+import type { ModelIdentity } from '../data-plane';
 import type { CallSubject } from '../grpc/gate';
 import { invalidRequest, unknownModel } from '../errors';
 import { metadataOfModel, metadataOfServer } from '../metadata';
@@ -77,7 +78,12 @@ function answerOf(id: string | undefined, { model: served, outputs }: Answer): o
   };
 }
 
-async function infer({ models, admission }: GraphQlDeps, given: Arguments, context: FieldContext): Promise<object> {
+async function infer(
+  { models, admission }: GraphQlDeps,
+  given: Arguments,
+  context: FieldContext,
+  answering: (model: ModelIdentity) => void,
+): Promise<object> {
   const leave = admission.enter();
   try {
     const { model: name = '', version } = subjectOf(given, 'model');
@@ -85,7 +91,8 @@ async function infer({ models, admission }: GraphQlDeps, given: Arguments, conte
     const { trace, signal, attribute, principal } = context;
     const request = { ...requestOf(given), trace: trace ?? undefined };
     const caller = principal ?? undefined;
-    return answerOf(request.id, await models.infer({ name, version, request, signal, caller, attribute }));
+    const call = { name, version, request, signal, caller, attribute, answering };
+    return answerOf(request.id, await models.infer(call));
   } finally {
     leave();
   }
@@ -120,7 +127,7 @@ export function fieldsOf(deps: GraphQlDeps): Readonly<Record<string, Field>> {
     },
     'Query.infer': {
       subject: (given) => subjectOf(given, 'model'),
-      answer: (given, context) => infer(deps, given, context),
+      answer: (given, context, answering) => infer(deps, given, context, answering),
     },
     'Query.repository': { answer: ({ readyOnly }) => models.index(readyOnly === true) },
     'Mutation.loadModel': change(deps, 'load'),

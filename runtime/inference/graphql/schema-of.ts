@@ -21,9 +21,9 @@ type Resolver = (source: unknown, given: Arguments, context: FieldContext) => Pr
 /** Writes a field into the audit log, and counts it where it is an inference. */
 function report(deps: GraphQlDeps, id: OperationId, subject: CallSubject, context: FieldContext) {
   const started = performance.now();
-  return ({ access }: Operation, code: number, error?: string): void => {
+  return ({ access }: Operation, code: number, answered: CallSubject, error?: string): void => {
     const seconds = (performance.now() - started) / 1000;
-    if (access === 'infer') deps.observed({ ...subject, status: code, error, seconds });
+    if (access === 'infer') deps.observed({ ...answered, status: code, error, seconds });
     if (access === 'public') return;
     deps.audit?.record({
       ...{ operation: id, transport: 'graphql', ...subject, request: context.request },
@@ -41,16 +41,17 @@ function guarded(deps: GraphQlDeps, [id, operation]: readonly [OperationId, Oper
     const subject = field.subject?.(given) ?? {};
     const done = report(deps, id, subject, context);
     let leave: () => void = () => undefined;
+    let answered = subject;
     try {
       if (access !== undefined) deps.access.permit(context.principal, { operation: id, access, ...subject });
       context.asked += 1;
       if (context.asked > 1) leave = deps.limiter.enter(context.principal, context.address);
-      const answer = await field.answer(given, context);
-      done(operation, OK);
+      const answer = await field.answer(given, context, ({ name: model, version }) => (answered = { model, version }));
+      done(operation, OK, answered);
       return answer;
     } catch (thrown) {
       const { status, code } = asRequestError(thrown);
-      done(operation, status, code);
+      done(operation, status, answered, code);
       throw thrown;
     } finally {
       leave();

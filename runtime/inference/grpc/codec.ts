@@ -109,6 +109,7 @@ export function readInferRequest(message: ModelInferRequest, remainingMs: number
     timeoutMs: timeoutOf(message, remainingMs),
     priority: integerOf(message.parameters['priority']),
     parameters: parametersOf(message),
+    cache: message.parameters['cache']?.bool_param ?? undefined,
   };
 }
 

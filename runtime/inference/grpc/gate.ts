@@ -45,6 +45,8 @@ export interface Call {
   readonly address: string;
   principal: Principal | null;
   subject: CallSubject;
+  /** The version that was chosen for it, where it names none. */
+  answering?: CallSubject | undefined;
   /** Messages of a stream that were begun. */
   messages: number;
   /** What it failed with. */
@@ -114,17 +116,21 @@ export class Gate {
     if (begun !== undefined) begun.messages += 1;
     let failure: RequestError | undefined;
     let leave = (): void => undefined;
+    let turn: Call | undefined;
     try {
       const call = this.pass(metadata, subject);
       if (call.messages > 1) leave = this.options.limiter.enter(call.principal, call.address);
-      return await work(call);
+      // Messages of one stream are answered beside one another.
+      turn = { ...call };
+      return await work(turn);
     } catch (error) {
       failure = asRequestError(error);
       throw error;
     } finally {
       leave();
       const seconds = (performance.now() - started) / 1000;
-      this.options.observed({ ...subject, status: failure?.status ?? ANSWERED, error: failure?.code, seconds });
+      const counted = turn?.answering ?? subject;
+      this.options.observed({ ...counted, status: failure?.status ?? ANSWERED, error: failure?.code, seconds });
       if (begun !== undefined) this.audit({ ...begun, subject }, failure ? statusOf(failure).code : status.OK);
     }
   }
@@ -196,7 +202,8 @@ export class Gate {
   private observer(call: Call): Closer {
     const started = performance.now();
     return (code) => {
-      const { subject, failure, messages } = call;
+      const { failure, messages } = call;
+      const subject = call.answering ?? call.subject;
       // Messages of a stream count one by one; a stream counts as a whole only where it was refused before the first.
       if (messages > 0) return;
       // What a call failed with counts only where its client was told.

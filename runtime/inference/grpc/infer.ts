@@ -1,4 +1,5 @@
 import type { ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
+import type { ModelIdentity } from '../data-plane';
 import { invalidRequest } from '../errors';
 import { readInferRequest, writeInferResponse } from './codec';
 import type { Call, CallSubject } from './gate';
@@ -55,7 +56,11 @@ export async function infer(
     const parsed = { ...readInferRequest(request, remaining(call)), trace: passed.trace };
     const attribute = (key: string): string | undefined => call.metadata.get(key)[0]?.toString();
     const caller = passed.principal ?? undefined;
-    const { model, outputs } = await models.infer({ name, version, request: parsed, signal, caller, attribute });
+    const answering = ({ name: model, version: chosen }: ModelIdentity): void => {
+      passed.answering = { model, version: chosen };
+    };
+    const asked = { name, version, request: parsed, signal, caller, attribute, answering };
+    const { model, outputs } = await models.infer(asked);
     return writeInferResponse(model, parsed.id, outputs, request.raw_input_contents.length > 0);
   } finally {
     leave();

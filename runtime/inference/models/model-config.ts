@@ -1,30 +1,13 @@
-import { MODEL_NAME_PATTERN } from '../../contract';
 import { parseProcessing } from '../processing/settings';
 import type { ModelSettings, VersionPolicy } from '../registry';
-import { membersOf, wrong } from './config-members';
+import { cacheOf } from '../response-cache/rule';
+import { trafficOf } from '../traffic/rule-config';
+import { countOf, membersOf, nameOf, numberOf, wrong } from './config-members';
 import type { Fields } from './config-members';
 
-export { ConfigMemberError, membersOf } from './config-members';
+export { ConfigMemberError, membersOf, nameOf } from './config-members';
 
 const MOST = { batch: 4_096, instances: 64, versions: 1_000, delaySeconds: 10 } as const;
-
-/** A name of a model, version or alias. */
-export function nameOf(value: unknown, where: string): string {
-  const text = typeof value === 'number' ? String(value) : value;
-  if (typeof text === 'string' && MODEL_NAME_PATTERN.test(text)) return text;
-  throw wrong(`${where} does not match ${MODEL_NAME_PATTERN.source}`);
-}
-
-function numberOf(value: unknown, where: string, least: number, most: number): number {
-  if (typeof value === 'number' && value >= least && value <= most) return value;
-  throw wrong(`${where} is not a number from ${least} to ${most}`);
-}
-
-function countOf(value: unknown, where: string, most: number): number {
-  const count = numberOf(value, where, 1, most);
-  if (!Number.isInteger(count)) throw wrong(`${where} is not an integer`);
-  return count;
-}
 
 /** `"all"`, `{"latest": 2}` or a list of versions. */
 export function policyOf(value: unknown, where: string): VersionPolicy {
@@ -56,11 +39,14 @@ export const SETTINGS_MEMBERS = [
   'maxQueueDelaySeconds',
   'instances',
   'processing',
+  'traffic',
+  'cache',
 ] as const;
 
 /** Reads {@link SETTINGS_MEMBERS}. @throws ConfigMemberError */
 export function settingsOf(fields: Fields, where: string): ModelSettings {
-  const { versions, aliases, maxBatchSize, preferredBatchSizes, maxQueueDelaySeconds, instances, processing } = fields;
+  const { versions, aliases, maxBatchSize, preferredBatchSizes, maxQueueDelaySeconds, instances } = fields;
+  const { processing, traffic, cache } = fields;
   if (preferredBatchSizes !== undefined && !Array.isArray(preferredBatchSizes)) {
     throw wrong(`${where}.preferredBatchSizes is not a list`);
   }
@@ -75,5 +61,7 @@ export function settingsOf(fields: Fields, where: string): ModelSettings {
       : { maxQueueDelay: numberOf(maxQueueDelaySeconds, `${where}.maxQueueDelaySeconds`, 0, MOST.delaySeconds) }),
     ...(instances === undefined ? {} : { instances: countOf(instances, `${where}.instances`, MOST.instances) }),
     ...(processing === undefined ? {} : { processing: parseProcessing(processing, `${where}.processing`) }),
+    ...(traffic === undefined ? {} : { traffic: trafficOf(traffic, `${where}.traffic`) }),
+    ...(cache === undefined ? {} : { cache: cacheOf(cache, `${where}.cache`) }),
   };
 }

@@ -39,6 +39,11 @@ export const EXCHANGES: { readonly [K in OperationId]: Exchange } = {
     request: 'RepositoryParameters',
     others: { ...UNKNOWN_MODEL, ...NOT_NOW, 409: 'The model cannot be unloaded as it is' },
   },
+  ModelTraffic: { response: 'ModelTraffic', others: UNKNOWN_MODEL },
+  ModelTrafficDecide: {
+    ...{ request: 'TrafficDecision', response: 'ModelTraffic', needsBody: true },
+    others: { ...UNKNOWN_MODEL, 409: 'The model has no canary' },
+  },
   OpenAiModels: { response: 'OpenAiDocument', failure: 'OpenAiFailure', others: UNKNOWN_MODEL },
   OpenAiEmbeddings: { ...OPENAI, request: 'OpenAiEmbeddingRequest' },
   OpenAiCompletions: { ...OPENAI, request: 'OpenAiCompletionRequest', streamed: true },

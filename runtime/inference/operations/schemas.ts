@@ -123,6 +123,10 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     },
     ['message', 'extensions'],
   ),
+  TrafficDecision: record({ canary: { type: 'string', enum: ['promote', 'rollback', 'restart'] } }, ['canary']),
+  ModelTraffic: record({ model: text, rule: { type: ['object', 'null'] }, canary: { type: ['object', 'null'] } }, [
+    ...['model', 'rule', 'canary'],
+  ]),
   ...OPENAI_SCHEMAS,
   Description: { type: 'object' },
 };

@@ -123,6 +123,16 @@ export const OPERATIONS = {
     rpc: [rpc('RepositoryModelUnload')],
     fields: ['Mutation.unloadModel'],
   },
+  ModelTraffic: {
+    access: 'manage',
+    summary: 'Which version answers requests that name none, and how a canary stands',
+    rest: get(`${PATHS.repository}/models/:name/traffic`),
+  },
+  ModelTrafficDecide: {
+    access: 'manage',
+    summary: 'Promotes a canary, takes it back, or begins it anew',
+    rest: post(`${PATHS.repository}/models/:name/traffic`),
+  },
   OpenAiModels: {
     access: 'read',
     summary: 'Models, as OpenAI lists them',

@@ -16,7 +16,7 @@ import { reasonOf, Refresher } from './refresher';
 import type { Residents } from './residents';
 import { ServedModel } from './served-model';
 import type { ModelSource } from './source';
-import type { ModelSpec } from './spec';
+import type { ModelSpec, ServingRules } from './spec';
 
 /** What the registry works with. */
 export interface RegistryDeps {
@@ -43,7 +43,21 @@ export interface RegistryDeps {
 /** An answer and the version that gave it. */
 export interface Answer {
   readonly model: ModelIdentity;
+  /** Never changed in place: others may hold them, too. */
   readonly outputs: readonly Tensor[];
+  /** Identity of the files that gave it. @default - nobody knows */
+  readonly digest?: string;
+  /** True where the model was not asked, as the answer was there already. @default false */
+  readonly cached?: boolean;
+}
+
+/** A version that is served, and how it stands. */
+export interface Standing {
+  readonly identity: ModelIdentity;
+  /** True when it would answer now. */
+  readonly ready: boolean;
+  /** Identity of its files; undefined until they are there. */
+  readonly digest: string | undefined;
 }
 
 /** What the protocol says of a model. */
@@ -116,6 +130,24 @@ export class ModelRegistry {
     return this.models.get(name)?.resolve(version)?.processor;
   }
 
+  /** How a version stands; undefined for one that is not served. */
+  standing(name: string, version: string | undefined): Standing | undefined {
+    const entry = this.models.get(name)?.resolve(version);
+    if (entry === undefined) return undefined;
+    const { identity, ready, files } = entry;
+    return { identity, ready, digest: files?.digest };
+  }
+
+  /** What stands before a model; the same object until its repository is asked again. */
+  rulesOf(name: string): ServingRules | undefined {
+    return this.models.get(name)?.rules;
+  }
+
+  /** Names of all models. */
+  names(): readonly string[] {
+    return [...this.models.keys()];
+  }
+
   /** True for the name of a model, whatever version. */
   has(name: string): boolean {
     return this.models.has(name);
@@ -159,7 +191,7 @@ export class ModelRegistry {
     return this.use(name, version, signal, async (plane, loaded) => {
       const outputs = await plane.infer(request, signal);
       loaded.samples.add(request, this.deps.now());
-      return { model: plane.model, outputs };
+      return { model: plane.model, outputs, digest: loaded.digest };
     });
   }
 

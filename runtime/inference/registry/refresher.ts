@@ -10,6 +10,7 @@ import type { ModelVersion } from './model-version';
 import type { ServedModel } from './served-model';
 import type { ModelSettings, ModelSource } from './source';
 import { chooseVersions } from './spec';
+import { refuseStrangers } from '../traffic/errors';
 import type { VersionPolicy } from './spec';
 
 const RETRY_MS = { first: 500, most: 15_000 } as const;
@@ -63,13 +64,17 @@ export class Refresher {
       const { spec } = model;
       const source = this.sourceOf(spec.name);
       const said: ModelSettings = spec.closed ? {} : await source.settings(spec.name);
-      const settings = { ...said, ...spec.settings };
-      const policy = spec.versions ?? settings.versions ?? LATEST;
+      // What is not about running it must not make it load again.
+      const { versions, aliases, traffic, cache, ...settings }: ModelSettings = { ...said, ...spec.settings };
+      const policy = spec.versions ?? versions ?? LATEST;
       const available = policy.kind === 'specific' ? policy.versions : await source.versions(spec.name);
       const wanted = chooseVersions(policy, available);
       if (wanted.length === 0) throw new ModelError('LNMT8301', `no version of ${spec.name}`);
+      const names = spec.aliases ?? aliases ?? {};
+      refuseStrangers(traffic, [...wanted, ...Object.keys(names)]);
       await this.prepareAll(model, wanted, settings, demanded);
-      const leaving = model.publish(wanted, spec.aliases ?? settings.aliases ?? {});
+      const leaving = model.publish(wanted, names);
+      model.rules = { traffic, cache };
       for (const version of wanted) this.deps.changed({ name: spec.name, version });
       void this.retire(leaving, 'replaced');
     });

@@ -1,7 +1,7 @@
 import { ModelError } from '../errors';
 import { ModelVersion } from './model-version';
 import { compareVersions, DEFAULT_ALIAS } from './spec';
-import type { ModelSpec } from './spec';
+import type { ModelSpec, ServingRules } from './spec';
 
 /** One model of a server: its versions, and the names that stand for some of them. */
 export class ServedModel {
@@ -9,6 +9,8 @@ export class ServedModel {
   readonly versions = new Map<string, ModelVersion>();
   /** True after it was unloaded on request: then nobody waits for it. */
   unloaded = false;
+  /** What stands before it; a new object whenever its repository was asked. */
+  rules: ServingRules = {};
   private active: readonly string[] = [];
   private aliases: Readonly<Record<string, string>> = {};
   private turn: Promise<unknown> = Promise.resolve();

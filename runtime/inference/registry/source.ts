@@ -1,9 +1,9 @@
 import type { ModelIdentity } from '../data-plane';
 import type { ModelReport } from '../inspector';
-import type { RunSettings, VersionPolicy } from './spec';
+import type { RunSettings, ServingRules, VersionPolicy } from './spec';
 
 /** What a repository says of a model as a whole. */
-export interface ModelSettings extends RunSettings {
+export interface ModelSettings extends RunSettings, ServingRules {
   readonly versions?: VersionPolicy;
   readonly aliases?: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,6 @@
 import type { ProcessingSettings } from '../processing/settings';
+import type { CacheRule } from '../response-cache/rule';
+import type { TrafficRule } from '../traffic/rule';
 
 /** Which versions of a model are served. */
 export type VersionPolicy =
@@ -28,6 +30,14 @@ export interface RunSettings {
   readonly processing?: ProcessingSettings;
 }
 
+/** What stands before a model, where its repository says so. */
+export interface ServingRules {
+  /** Which version answers requests that name none. @default - the one for everybody */
+  readonly traffic?: TrafficRule;
+  /** Whether its answers are kept. @default - what the server says */
+  readonly cache?: CacheRule;
+}
+
 /** One model of a server. */
 export interface ModelSpec {
   readonly name: string;
@@ -41,7 +51,7 @@ export interface ModelSpec {
    * How it is run, before what the repository says.
    * @default - only that
    */
-  readonly settings?: RunSettings;
+  readonly settings?: RunSettings & ServingRules;
   /**
    * True where all is said here, and nothing is looked up in the repository but the files of the manifest.
    * @default false

@@ -1,8 +1,9 @@
+import path from 'node:path';
 import { splitId } from '../text/directory';
 import type { TextDirectory } from '../text/directory';
 import { otherTask } from '../text/errors';
 import { hasTokenizer } from '../text/files';
-import path from 'node:path';
+import type { Traffic } from '../traffic/traffic';
 import type { ModelRegistry } from './model-registry';
 import type { ModelVersion } from './model-version';
 
@@ -12,19 +13,21 @@ function takesText({ loaded, files }: ModelVersion): boolean {
   return files !== undefined && hasTokenizer(path.dirname(files.file));
 }
 
-/** The models of a registry that take text. */
-export function textDirectory(registry: ModelRegistry): TextDirectory {
+/** The models of a registry that take text; `traffic` says which version answers where none is named. */
+export function textDirectory(registry: ModelRegistry, traffic: Pick<Traffic, 'route'>): TextDirectory {
   return {
     list: () => {
       const names = registry.versions().filter((version) => version.ready && takesText(version));
       return [...new Set(names.map(({ identity }) => identity.name))].sort();
     },
-    use: (id, signal, work) => {
-      const { name, version } = splitId(id);
-      return registry.use(name, version, signal, ({ text }) => {
-        if (text === undefined) throw otherTask('text: it has no tokenizer');
-        return work(text);
-      });
+    use: (id, call, work) => {
+      const { name, version: named } = splitId(id);
+      return traffic.route({ ...call, name, version: named }, (version) =>
+        registry.use(name, version, call.signal, ({ text }) => {
+          if (text === undefined) throw otherTask('text: it has no tokenizer');
+          return work(text);
+        }),
+      );
     },
   };
 }

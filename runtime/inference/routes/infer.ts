@@ -5,7 +5,9 @@ import { unsupportedMediaType } from '../../shared/errors';
 import { invalidRequest } from '../errors';
 import { decodeRequest } from '../tensors/request';
 import { writeAnswer } from '../tensors/response';
+import type { ModelIdentity } from '../data-plane';
 import type { InferenceService } from '../serving/service';
+import { attributeOf } from './attribute';
 import { departure } from './departure';
 import { MODEL_PATTERNS } from './models';
 import type { ModelParams } from './models';
@@ -22,15 +24,8 @@ const BINARY = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 const MILLISECONDS = /^\d{1,9}$/;
 
-/** A header that stands once; undefined when it is absent. */
-function single(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value.join(',') : value;
-}
-
 /** The sooner of what header and body say. */
-function timeoutOf(request: FastifyRequest, inBody: number | undefined): number | undefined {
-  const text = single(request, HEADERS.requestTimeout);
+function timeoutOf(text: string | undefined, inBody: number | undefined): number | undefined {
   if (text === undefined) return inBody;
   if (!MILLISECONDS.test(text)) throw invalidRequest(`the header ${HEADERS.requestTimeout} is not in milliseconds`);
   return Math.min(Number(text), inBody ?? Number.POSITIVE_INFINITY);
@@ -45,12 +40,14 @@ async function infer(
   models.identify(name, version);
   const signal = departure(reply);
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  const parsed = decodeRequest(body, single(request, HEADERS.inferenceHeaderLength));
-  const timeoutMs = timeoutOf(request, parsed.timeoutMs);
+  const attribute = attributeOf(request);
+  const parsed = decodeRequest(body, attribute(HEADERS.inferenceHeaderLength));
+  const timeoutMs = timeoutOf(attribute(HEADERS.requestTimeout), parsed.timeoutMs);
   const asked = { ...parsed, timeoutMs, trace: request.trace ?? undefined };
-  const attribute = (header: string): string | undefined => single(request, header);
   const caller = request.principal ?? undefined;
-  const { model, outputs } = await models.infer({ name, version, request: asked, signal, caller, attribute });
+  const answering = (model: ModelIdentity): void => void (request.servedModel = model);
+  const call = { name, version, request: asked, signal, caller, attribute, answering };
+  const { model, outputs } = await models.infer(call);
   const head = { modelName: model.name, modelVersion: model.version, id: parsed.id };
   const answer = writeAnswer(head, outputs, parsed.form);
   if (answer.headerBytes !== undefined) void reply.header(HEADERS.inferenceHeaderLength, answer.headerBytes);

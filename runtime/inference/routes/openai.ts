@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PATHS } from '../../contract';
 import type { Admission } from '../../shared/admission';
-import type { TextDirectory } from '../text/directory';
+import type { TextCall, TextDirectory } from '../text/directory';
 import { splitId } from '../text/directory';
 import type { TextModel } from '../text/model';
 import { parseJson } from '../tensors/json';
 import { departure } from './departure';
+import { attributeOf } from './attribute';
 import { AnswerWriter } from './openai-answers';
 import type { AnswerForm } from './openai-answers';
 import { embed } from './openai-embeddings';
@@ -129,7 +130,11 @@ class OpenAiRoutes {
   ): Promise<T> {
     const { name, version } = splitId(id);
     request.permitModel(name, version);
-    return this.deps.models.use(id, signal, (text) => {
+    const call: TextCall = {
+      ...{ signal, caller: request.principal ?? undefined, attribute: attributeOf(request) },
+      answering: (model) => (request.servedModel = model),
+    };
+    return this.deps.models.use(id, call, (text) => {
       request.servedModel = text.model;
       return work(text);
     });

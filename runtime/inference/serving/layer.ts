@@ -1,4 +1,5 @@
 import type { Principal } from '../../shared/api-keys';
+import type { ModelIdentity } from '../data-plane';
 import type { Answer } from '../registry';
 import type { InferenceRequest } from '../tensors/request';
 
@@ -14,6 +15,8 @@ export interface InferenceCall {
   readonly caller: Principal | undefined;
   /** A header or an entry of metadata, by its name in lower case. */
   readonly attribute: (name: string) => string | undefined;
+  /** Told which version is going to answer, before it is asked. @default - nobody wants to know */
+  readonly answering?: ((model: ModelIdentity) => void) | undefined;
 }
 
 /** Answers a call, or throws a RequestError. */

@@ -77,12 +77,17 @@ export class Statistics {
     (next: Infer): Infer =>
     async (call) => {
       const started = performance.now();
+      let model: ModelIdentity | undefined;
+      const answering = (chosen: ModelIdentity): void => {
+        model = chosen;
+        call.answering?.(chosen);
+      };
       try {
-        const answer = await next(call);
+        const answer = await next({ ...call, answering });
         this.count(answer.model, 'success', started);
         return answer;
       } catch (error) {
-        const model = this.models.known(call.name, call.version);
+        model ??= this.models.known(call.name, call.version);
         if (model !== undefined) this.count(model, 'fail', started);
         throw error;
       }

@@ -22,6 +22,8 @@ export interface InferenceRequest {
   readonly timeoutMs?: number | undefined;
   /** 1 is served first; requests that say nothing lie between the urgent and the others. */
   readonly priority?: number | undefined;
+  /** False where the answer must neither come from a cache nor go into one. @default true */
+  readonly cache?: boolean | undefined;
   /** Trace that it belongs to. */
   readonly trace?: Context | undefined;
   /** What the request says beside its tensors, where it says something. */
@@ -227,7 +229,8 @@ export function readRequest(document: unknown, binary?: BinarySection): HttpInfe
   refuseRepeats(names, 'outputs');
   const forms = outputs.flatMap(([name, form]) => (form === undefined ? [] : [[name, form] as const]));
   const form = { binary: flag(parameters, 'binary_data_output', 'the body') ?? false, byName: new Map(forms) };
-  const said = { ...turnOf(parameters), parameters: valuesOf(parameters) };
+  const cache = flag(parameters, 'cache', 'the body');
+  const said = { ...turnOf(parameters), parameters: valuesOf(parameters), cache };
   return { id, inputs, outputs: names.length > 0 ? names : undefined, ...said, form };
 }
 

@@ -1,4 +1,8 @@
+import type { InferenceCall } from '../serving/layer';
 import type { TextModel } from './model';
+
+/** Who asks for a model, and how. */
+export type TextCall = Pick<InferenceCall, 'signal' | 'caller' | 'attribute' | 'answering'>;
 
 /** The models of a server that take text. */
 export interface TextDirectory {
@@ -10,7 +14,7 @@ export interface TextDirectory {
    * @param id its name, or name and version with a colon between them
    * @throws RequestError for one that is not served, or takes no text
    */
-  use<T>(id: string, signal: AbortSignal, work: (text: TextModel) => Promise<T>): Promise<T>;
+  use<T>(id: string, call: TextCall, work: (text: TextModel) => Promise<T>): Promise<T>;
 }
 
 /** Name and version of an id. */

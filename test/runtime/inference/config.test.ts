@@ -64,6 +64,28 @@ describe('the configuration', () => {
     expect(() => readConfig({ ...ENV, LNMT_PREFERRED_BATCH_SIZES: sizes })).toThrow('LNMT_PREFERRED_BATCH_SIZES');
   });
 
+  it('keeps answers where it is given room for them, in a store that others share where it is told of one', () => {
+    expect(readConfig(ENV).responseCache).toBeUndefined();
+    const told = { LNMT_RESPONSE_CACHE_BYTES: '1000', LNMT_RESPONSE_CACHE_MODELS: 'digits,other' };
+    expect(readConfig({ ...ENV, ...told }).responseCache).toEqual({
+      ...{ bytes: 1000, ttl: 300, models: ['digits', 'other'], shared: false, second: undefined },
+    });
+    const shared = { LNMT_RESPONSE_CACHE_URL: 'rediss://cache:6380/2', LNMT_RESPONSE_CACHE_PASSWORD: 'p' };
+    expect(readConfig({ ...ENV, ...told, ...shared }).responseCache?.second).toEqual({
+      ...{ url: 'rediss://cache:6380/2', username: undefined, password: 'p', wait: 0.005 },
+    });
+    expect(() => readConfig({ ...ENV, ...shared })).toThrow('LNMT_RESPONSE_CACHE_URL needs LNMT_RESPONSE_CACHE_BYTES');
+  });
+
+  it.each(['http://cache', 'redis://', 'redis://user:secret@cache', 'redis://cache/x', 'redis://cache?db=1', 'cache'])(
+    'refuses %j as a store of answers, without repeating what may be a credential',
+    (url) => {
+      const read = () => readConfig({ ...ENV, LNMT_RESPONSE_CACHE_BYTES: '1', LNMT_RESPONSE_CACHE_URL: url });
+      expect(read).toThrow('LNMT_RESPONSE_CACHE_URL is not redis://host:port/database');
+      expect(read).not.toThrow('secret');
+    },
+  );
+
   it.each(['..', '.', 'a/b', 'A', '', '-a', 'a'.repeat(129)])('refuses %j as a model or version', (name) => {
     expect(() => readConfig({ ...ENV, LNMT_MODEL_NAME: name })).toThrow('LNMT_MODEL_NAME');
     expect(() => readConfig({ ...ENV, LNMT_MODEL_VERSION: name })).toThrow('LNMT_MODEL_VERSION');

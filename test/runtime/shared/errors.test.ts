@@ -8,6 +8,7 @@ import { EnvError } from '../../../runtime/shared/env';
 import { GRAPHQL_ERRORS } from '../../../runtime/inference/graphql/errors';
 import { INSPECTOR_ERRORS } from '../../../runtime/inference/inspector';
 import { REGISTRY_ERRORS } from '../../../runtime/inference/registry/errors';
+import { TRAFFIC_ERRORS } from '../../../runtime/inference/traffic/errors';
 import * as errors from '../../../runtime/shared/errors';
 import { hardenedOptions, HTTP_LIMITS, limitsPlugin } from '../../../runtime/shared/limits';
 
@@ -56,6 +57,7 @@ describe('errors that clients see', () => {
       INSPECTOR_ERRORS,
       REGISTRY_ERRORS,
       GRAPHQL_ERRORS,
+      TRAFFIC_ERRORS,
     ];
     const codes = tables.flatMap((table) => Object.keys(table));
     expect(new Set(codes).size).toBe(codes.length);

@@ -1,0 +1,102 @@
+import { RequestError } from '../../shared/errors';
+import { clientGone, deadlinePassed } from '../errors';
+
+/** One who waits. */
+export interface Passenger {
+  /** Fires when it leaves. */
+  readonly signal: AbortSignal;
+  /** Milliseconds for which it waits. @default - as long as it takes */
+  readonly timeoutMs?: number | undefined;
+}
+
+interface Flight<T> {
+  readonly result: Promise<T>;
+  readonly ending: AbortController;
+  waiting: number;
+  over: boolean;
+}
+
+/** One of several who wait for the same. */
+export interface Landed<T> {
+  readonly value: T;
+  /** True where another asked first. */
+  readonly joined: boolean;
+}
+
+/** Waits for something as long as a passenger does. */
+function patiently<T>(result: Promise<T>, { signal, timeoutMs }: Passenger): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const leave = (): void => reject(clientGone());
+    if (signal.aborted) return leave();
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => reject(deadlinePassed()), timeoutMs);
+    signal.addEventListener('abort', leave, { once: true });
+    const done = (): void => {
+      signal.removeEventListener('abort', leave);
+      clearTimeout(timer);
+    };
+    result.then(resolve, reject).finally(done);
+  });
+}
+
+/** What the first passenger died of, and the others need not. */
+const isOwn = (error: unknown): boolean => error instanceof RequestError && error.code === deadlinePassed().code;
+
+/** Lets all who ask for the same at once wait for one piece of work. It ends when nobody waits any more. */
+export class Flights<T> {
+  private readonly flights = new Map<string, Flight<T>>();
+
+  /**
+   * @param now milliseconds of a monotonic clock
+   */
+  constructor(private readonly now: () => number) {}
+
+  /** Pieces of work that are under way. */
+  get count(): number {
+    return this.flights.size;
+  }
+
+  /** Has work done, or waits for that of another. @throws RequestError */
+  async board(key: string, passenger: Passenger, work: (signal: AbortSignal) => Promise<T>): Promise<Landed<T>> {
+    const { signal, timeoutMs } = passenger;
+    const until = timeoutMs === undefined ? undefined : this.now() + timeoutMs;
+    for (;;) {
+      const found = this.flights.get(key);
+      const flight = found ?? this.start(key, work);
+      // The first one's own deadline is kept by the queue: a run that has begun in time is answered.
+      const left = until === undefined ? undefined : Math.max(0, until - this.now());
+      try {
+        const value = await this.ride(key, flight, { signal, timeoutMs: found && left });
+        return { value, joined: found !== undefined };
+      } catch (error) {
+        const isOver = until !== undefined && this.now() >= until;
+        if (found === undefined || !isOwn(error) || isOver) throw error;
+      }
+    }
+  }
+
+  private async ride(key: string, flight: Flight<T>, passenger: Passenger): Promise<T> {
+    flight.waiting += 1;
+    try {
+      return await patiently(flight.result, passenger);
+    } finally {
+      flight.waiting -= 1;
+      if (flight.waiting === 0 && !flight.over) {
+        if (this.flights.get(key) === flight) this.flights.delete(key);
+        flight.ending.abort();
+      }
+    }
+  }
+
+  private start(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
+    const ending = new AbortController();
+    const result = work(ending.signal).finally(() => {
+      flight.over = true;
+      if (this.flights.get(key) === flight) this.flights.delete(key);
+    });
+    const flight: Flight<T> = { result, ending, waiting: 0, over: false };
+    // Nobody may be left to hear of a failure.
+    result.catch(() => undefined);
+    this.flights.set(key, flight);
+    return flight;
+  }
+}

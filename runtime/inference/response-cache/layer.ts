@@ -1,0 +1,147 @@
+import { HEADERS } from '../../contract';
+import { callerKey } from '../../shared/caller-limits';
+import type { Answer, ModelRegistry } from '../registry';
+import type { Infer, InferenceCall, Layer } from '../serving/layer';
+import type { Outputs } from './entry';
+import { Flights } from './flights';
+import { keyOf } from './key';
+import type { MemoryLevel } from './memory';
+import type { SecondLevel } from './second-level';
+
+/** What came of a request to a model whose answers are kept. */
+export type CacheOutcome = 'hit' | 'second-level' | 'joined' | 'miss' | 'bypassed';
+
+/** What the layer works with. */
+export interface CacheLayerParts {
+  readonly models: Pick<ModelRegistry, 'standing' | 'rulesOf'>;
+  readonly memory: MemoryLevel;
+  /** @default - none */
+  readonly second?: SecondLevel | undefined;
+  /** Seconds that answers are kept, where the model does not say. */
+  readonly ttl: number;
+  /** Models whose answers are kept though they do not say so. */
+  readonly always: ReadonlySet<string>;
+  /** Whether callers get the answers of one another. */
+  readonly shared: boolean;
+  readonly observe: (model: string, version: string, outcome: CacheOutcome) => void;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+}
+
+/** Callers whom nobody knows are one. */
+const ANONYMOUS = 'anonymous';
+
+/** What a request wants of the cache, by its parameter and its `Cache-Control`. */
+export function usageOf({ request, attribute }: Pick<InferenceCall, 'request' | 'attribute'>): {
+  readonly read: boolean;
+  readonly write: boolean;
+} {
+  if (request.cache === false) return { read: false, write: false };
+  const text = attribute(HEADERS.cacheControl);
+  if (text === undefined) return { read: true, write: true };
+  const words = text.toLowerCase().split(/[\s,]+/);
+  const write = !words.includes('no-store');
+  return { read: write && !words.includes('no-cache'), write };
+}
+
+/** A request on its way through the cache. */
+interface Sought {
+  readonly call: InferenceCall;
+  readonly key: string;
+  readonly model: Answer['model'];
+  readonly digest: string;
+  readonly ttl: number;
+}
+
+/** Answers from what was answered before. Errors are never kept. */
+class ResponseCache {
+  private readonly flights: Flights<Answer>;
+
+  constructor(
+    private readonly parts: CacheLayerParts,
+    private readonly next: Infer,
+  ) {
+    this.flights = new Flights(parts.now);
+  }
+
+  infer(call: InferenceCall): Promise<Answer> {
+    const ttl = this.ttlOf(call.name);
+    return ttl === undefined ? this.next(call) : this.sought(call, ttl);
+  }
+
+  private async sought(call: InferenceCall, ttl: number): Promise<Answer> {
+    const { models, memory, observe } = this.parts;
+    const standing = models.standing(call.name, call.version);
+    if (standing?.digest === undefined) return this.next(call);
+    const { identity: model, digest } = standing;
+    const { read, write } = usageOf(call);
+    if (!write) {
+      observe(model.name, model.version, 'bypassed');
+      return this.next(call);
+    }
+    const sought = { call, key: this.keyOf(call, model.version, digest), model, digest, ttl };
+    if (!read) {
+      observe(model.name, model.version, 'bypassed');
+      return this.computed(sought, call.signal);
+    }
+    const kept = memory.get(sought.key);
+    if (kept !== undefined) {
+      observe(model.name, model.version, 'hit');
+      return { model, outputs: kept, digest, cached: true };
+    }
+    return this.shared(sought);
+  }
+
+  /** Asks for all who want the same. */
+  private async shared(sought: Sought): Promise<Answer> {
+    const { call, key, model } = sought;
+    const passenger = { signal: call.signal, timeoutMs: call.request.timeoutMs };
+    const { value, joined } = await this.flights.board(key, passenger, (signal) => this.found(sought, signal));
+    if (!joined) return value;
+    this.parts.observe(model.name, model.version, 'joined');
+    return { ...value, cached: true };
+  }
+
+  private async found(sought: Sought, signal: AbortSignal): Promise<Answer> {
+    const { memory, second, observe } = this.parts;
+    const { key, model, digest, ttl } = sought;
+    const outputs = await second?.get(key);
+    observe(model.name, model.version, outputs === undefined ? 'miss' : 'second-level');
+    if (outputs === undefined) return this.computed(sought, signal);
+    memory.set(key, outputs, ttl);
+    return { model, outputs, digest, cached: true };
+  }
+
+  private async computed({ call, key, model, digest, ttl }: Sought, signal: AbortSignal): Promise<Answer> {
+    const answer = await this.next({ ...call, signal });
+    // The version may have been replaced meanwhile: what another gave is no answer of this one.
+    if (answer.digest === digest && answer.model.version === model.version) this.keep(key, answer.outputs, ttl);
+    return answer;
+  }
+
+  private keep(key: string, outputs: Outputs, ttl: number): void {
+    this.parts.memory.set(key, outputs, ttl);
+    this.parts.second?.put(key, outputs, ttl);
+  }
+
+  private keyOf({ name: model, caller, request }: InferenceCall, version: string, digest: string): string {
+    const tenant = caller === undefined ? ANONYMOUS : callerKey(caller);
+    return keyOf({ model, version, digest, tenant: this.parts.shared ? undefined : tenant, request });
+  }
+
+  /** Seconds that answers of a model are kept; undefined where they are not. */
+  private ttlOf(name: string): number | undefined {
+    const { models, always, ttl } = this.parts;
+    const rule = models.rulesOf(name)?.cache;
+    if (rule === undefined) return always.has(name) ? ttl : undefined;
+    return rule.enabled ? (rule.ttl ?? ttl) : undefined;
+  }
+}
+
+/** The layer of the cache; it belongs next to the models. */
+export function cacheLayer(parts: CacheLayerParts): Layer {
+  return (next) => {
+    const cache = new ResponseCache(parts, next);
+    return (call) => cache.infer(call);
+  };
+}

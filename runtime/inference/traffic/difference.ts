@@ -1,0 +1,69 @@
+import { getFloat16 } from '@petamoriken/float16';
+import type { Tolerance } from '../registry/compare';
+import type { Tensor } from '../tensors/tensor';
+
+/** How one answer differs from another. */
+export interface Difference {
+  /** True when both have the same outputs, and numbers lie within the tolerance. */
+  readonly same: boolean;
+  /** The largest deviation, as a share of what was expected; undefined where there are no numbers to compare. */
+  readonly deviation: number | undefined;
+}
+
+/** Numbers of an answer that are compared, evenly spread: more would hold up the requests that someone waits for. */
+const MOST_NUMBERS = 65_536;
+/** What expected numbers count as at least, where deviations are put in relation to them. */
+const SMALL = 1e-6;
+
+const DIFFERENT: Difference = { same: false, deviation: undefined };
+
+/** Reads the numbers of a tensor of floats, one by one; undefined for other datatypes. */
+function readerOf({ datatype, data }: Tensor): ((index: number) => number) | undefined {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  if (datatype === 'FP32') return (index) => view.getFloat32(4 * index, true);
+  if (datatype === 'FP64') return (index) => view.getFloat64(8 * index, true);
+  return datatype === 'FP16' ? (index) => getFloat16(view, 2 * index, true) : undefined;
+}
+
+const FLOAT_BYTES: Partial<Record<Tensor['datatype'], number>> = { FP16: 2, FP32: 4, FP64: 8 };
+
+/** Compares the numbers of two outputs of one size. */
+function compareNumbers(got: Tensor, expected: Tensor, tolerance: Tolerance, most: number): Difference | undefined {
+  const [a, b, bytes] = [readerOf(got), readerOf(expected), FLOAT_BYTES[expected.datatype]];
+  if (a === undefined || b === undefined || bytes === undefined) return undefined;
+  const count = expected.data.byteLength / bytes;
+  const stride = Math.max(1, Math.ceil(count / most));
+  let same = true;
+  let deviation = 0;
+  for (let index = 0; index < count; index += stride) {
+    const [x, y] = [a(index), b(index)];
+    if (x === y || Object.is(x, y)) continue;
+    const gap = Math.abs(x - y);
+    // NaN on one side only is no near miss, and neither is an infinity.
+    if (!(gap <= tolerance.absolute + tolerance.relative * Math.abs(y)) || gap === Infinity) same = false;
+    deviation = Math.max(deviation, Number.isFinite(gap) ? gap / Math.max(Math.abs(y), SMALL) : Infinity);
+  }
+  return { same, deviation };
+}
+
+function compareOutput(got: Tensor | undefined, expected: Tensor, tolerance: Tolerance, most: number): Difference {
+  if (got?.datatype !== expected.datatype || got.shape.join() !== expected.shape.join()) return DIFFERENT;
+  if (got.data.byteLength !== expected.data.byteLength) return DIFFERENT;
+  const bytes = (): Difference => ({ same: Buffer.compare(got.data, expected.data) === 0, deviation: undefined });
+  return compareNumbers(got, expected, tolerance, most) ?? bytes();
+}
+
+/** Compares two answers to the same request. */
+export function compareOutputs(got: readonly Tensor[], expected: readonly Tensor[], tolerance: Tolerance): Difference {
+  if (got.length !== expected.length) return DIFFERENT;
+  const most = Math.max(1, Math.floor(MOST_NUMBERS / Math.max(1, expected.length)));
+  const all = expected.map((each) => {
+    const other = got.find(({ name }) => name === each.name);
+    return compareOutput(other, each, tolerance, most);
+  });
+  const deviations = all.flatMap(({ deviation }) => deviation ?? []);
+  return {
+    same: all.every(({ same }) => same),
+    deviation: deviations.length === 0 ? undefined : Math.max(...deviations),
+  };
+}
