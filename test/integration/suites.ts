@@ -10,6 +10,7 @@ import { modelSigning } from './model-signing';
 import { metricNames } from './metric-names';
 import { packaged } from './package';
 import { providerFacts } from './provider-facts';
+import { responseCache } from './response-cache';
 import { schemas } from './schemas';
 import { schemathesis } from './schemathesis';
 import type { Suite } from './suite';
@@ -28,6 +29,7 @@ export const suites: readonly Suite[] = [
   clients,
   docs,
   schemathesis,
+  responseCache,
   images,
   terraform,
   controlPlane,
