@@ -49,7 +49,7 @@ describe('the inference server', () => {
     expect(self.json()).toEqual({
       name: 'lnmt-inference',
       version: expect.any(String) as string,
-      extensions: ['binary_tensor_data', 'schedule_policy', 'model_repository'],
+      extensions: ['binary_tensor_data', 'schedule_policy', 'model_repository', 'model_configuration', 'statistics'],
     });
     for (const url of [modelPath('demo'), modelPath('demo', '1')]) {
       const model = await server.app.inject({ url, headers });
