@@ -1,11 +1,23 @@
-import { badVersion } from './r-03-bad-version';
-import { frontKilled } from './r-07-front-killed';
-import { hang } from './r-05-hang';
-import { hostKilled } from './r-04-host-killed';
-import { memoryBomb } from './r-06-memory-bomb';
-import { reload } from './r-02-reload';
 import { rollingRestart } from './r-01-rolling-restart';
+import { reload } from './r-02-reload';
+import { badVersion } from './r-03-bad-version';
+import { hostKilled } from './r-04-host-killed';
+import { hang } from './r-05-hang';
+import { memoryBomb } from './r-06-memory-bomb';
+import { frontKilled } from './r-07-front-killed';
+import { loadCycles } from './r-09-load-cycles';
+import { overloaded } from './r-10-overload';
+import { noisyTenant } from './r-11-noisy-tenant';
+import { slowClients } from './r-12-slow-clients';
+import { slowReaders } from './r-13-slow-readers';
+import { connectionFlood } from './r-14-connection-flood';
+import { disconnects } from './r-15-disconnects';
+import { bodies } from './r-16-bodies';
+import { json } from './r-17-json';
+import { fuzz } from './r-18-fuzz';
+import { onnxFuzz } from './r-19-onnx-fuzz';
 import { shapes } from './r-20-shapes';
+import { liveness } from './r-45-liveness';
 import type { FaultCase } from './support/case';
 
 /** Every case, in the order of their ids. */
@@ -17,5 +29,17 @@ export const cases: readonly FaultCase[] = [
   hang,
   memoryBomb,
   frontKilled,
+  loadCycles,
+  overloaded,
+  noisyTenant,
+  slowClients,
+  slowReaders,
+  connectionFlood,
+  disconnects,
+  bodies,
+  json,
+  fuzz,
+  onnxFuzz,
   shapes,
+  liveness,
 ];

@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { inferPath } from '../../runtime/contract';
+import { HTTP_LIMITS } from '../../runtime/shared/limits';
+import type { FaultCase } from './support/case';
+import { TINY_BODY, tinyStore } from './support/models';
+import { Held } from './support/raw';
+import { KEY, Server } from './support/servers';
+import { keepAlive, openLoop, Recorder, send } from './support/traffic';
+
+const RATE = 50;
+const BASELINE_SECONDS = 4;
+const DRIP_MS = 1_000;
+const HEAD = `POST ${inferPath('tiny')} HTTP/1.1\r\nhost: x\r\n`;
+
+interface Attack {
+  readonly begin: string;
+  readonly timeoutMs: number;
+  /** One more piece of what never ends. */
+  readonly drip: (turn: number) => string;
+}
+
+const ATTACKS: readonly Attack[] = [
+  { begin: HEAD, timeoutMs: HTTP_LIMITS.headersTimeout, drip: (turn) => `x-${turn}: ${turn}\r\n` },
+  {
+    begin: `${HEAD}authorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n`,
+    timeoutMs: HTTP_LIMITS.requestTimeout,
+    drip: () => '{',
+  },
+  {
+    begin: `${HEAD}authorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`,
+    timeoutMs: HTTP_LIMITS.requestTimeout,
+    drip: () => '1\r\n{\r\n',
+  },
+  { begin: '', timeoutMs: HTTP_LIMITS.headersTimeout, drip: () => '' },
+];
+
+/** Clients that send a byte a second, for ever. */
+export const slowClients: FaultCase = {
+  id: 'R-12',
+  what: 'slow headers, slow bodies, silence',
+  limit: { scaled: 90, full: 150 },
+  run: async (bench) => {
+    const connections = bench.count('connections', 400, 2_000);
+    const server = await Server.ready(tinyStore(bench.folder).serving({ name: 'tiny', load: 'pinned' }));
+    const { http: port } = await server.ports();
+    const agent = keepAlive();
+    const recorder = new Recorder();
+    const shoot = (due: number): ReturnType<typeof send> =>
+      send({ port, path: inferPath('tiny'), body: TINY_BODY, agent, due });
+    recorder.mark = 'before';
+    await openLoop({ rate: RATE, seconds: BASELINE_SECONDS, shoot, recorder });
+    const held = Array.from({ length: connections }, (_, index) => {
+      const attack = ATTACKS[index % ATTACKS.length];
+      if (attack === undefined) throw new Error('no attack');
+      return { attack, held: new Held(port, (socket) => void (attack.begin && socket.write(attack.begin))) };
+    });
+    bench.after(() => held.forEach((each) => each.held.end()));
+    bench.after(() => agent.destroy());
+    await delay(500);
+    bench.equal('connections taken', held.filter((each) => each.held.connected).length, connections);
+    recorder.mark = 'during';
+    const under = openLoop({ rate: RATE, seconds: BASELINE_SECONDS, shoot, recorder });
+    const end = performance.now() + 2 * HTTP_LIMITS.requestTimeout;
+    for (let turn = 0; performance.now() < end && !bench.over; turn += 1) {
+      for (const { attack, held: each } of held) each.write(attack.drip(turn));
+      if (held.every((each) => each.held.closedAfter !== undefined)) break;
+      await delay(DRIP_MS);
+    }
+    await under;
+    const late = held.filter(({ attack, held: each }) => (each.closedAfter ?? Infinity) > 2 * attack.timeoutMs);
+    bench.equal('not closed within twice the timeout', late.length, 0);
+    const after = await send({ port, path: inferPath('tiny'), body: TINY_BODY });
+    bench.equal('failed requests', recorder.failed('200') + (after.outcome === '200' ? 0 : 1), 0);
+    const [before, during] = [recorder.quantile(0.99, 'before'), recorder.quantile(0.99, 'during')];
+    bench.timing(`p99 ms, ${before.toFixed(1)} before`, during, 1.5 * before);
+    const last = Math.max(...held.map((each) => each.held.closedAfter ?? Infinity)) / 1000;
+    bench.note(`last one closed after ${last.toFixed(1)} s`);
+  },
+};

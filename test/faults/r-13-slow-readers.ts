@@ -1,0 +1,126 @@
+import http2 from 'node:http2';
+import path from 'node:path';
+import { loadSync } from 'protobufjs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { inferPath, PATHS } from '../../runtime/contract';
+import { identityModel, pushModel } from '../runtime/support/models';
+import { TINY } from '../runtime/support/text-models';
+import { decoderFiles } from '../runtime/support/text-server';
+import type { Bench, FaultCase } from './support/case';
+import { ROOT } from './support/compile';
+import { Store, TINY_BODY } from './support/models';
+import { openFiles, Peak, residentBytes, until } from './support/proc';
+import { Held } from './support/raw';
+import { KEY, Server } from './support/servers';
+import { MIB } from './support/stats';
+import { send } from './support/traffic';
+
+/** What may wait for one reader. */
+const CAP = 4 * MIB;
+const TOKENS = 9_000;
+/** Answers of this size are asked for and not read. */
+const ANSWER = 6 * MIB;
+const PATIENCE_MS = 75_000;
+
+const POST = (to: string, body: string): string =>
+  `POST ${to} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+
+const rows = Math.floor(ANSWER / 8);
+
+/** Streams of tokens that nobody reads. */
+function streams(port: number, count: number): Held[] {
+  const body = JSON.stringify({ model: 'decoder', prompt: 'the', max_tokens: TOKENS, logprobs: 5, stream: true, ignore_eos: undefined });
+  return Array.from({ length: count }, () => {
+    const held = new Held(port, (socket) => {
+      socket.pause();
+      socket.write(POST(`${PATHS.openai}/completions`, body));
+    });
+    return held;
+  });
+}
+
+/** Whole answers of 6 MiB over HTTP that nobody reads. */
+function answers(port: number, count: number): Held[] {
+  const head = JSON.stringify({
+    inputs: [{ name: 'x', datatype: 'FP32', shape: [rows, 2], parameters: { binary_data_size: rows * 8 } }],
+    parameters: { binary_data_output: true },
+  });
+  const text = [
+    `POST ${inferPath('big')} HTTP/1.1`,
+    ...['host: x', `authorization: Bearer ${KEY}`, 'content-type: application/octet-stream'],
+    ...[`content-length: ${head.length + rows * 8}`, `inference-header-content-length: ${head.length}`, '', head],
+  ].join('\r\n');
+  return Array.from({ length: count }, () => {
+    return new Held(port, (socket) => {
+      socket.pause();
+      socket.write(text);
+      socket.write(Buffer.alloc(rows * 8));
+    });
+  });
+}
+
+/** Answers over gRPC that nobody reads: the window of the stream stays closed. */
+function calls(bench: Bench, port: number, count: number): { readonly session: http2.ClientHttp2Session; closed: () => number } {
+  const root = loadSync(path.join(ROOT, 'runtime/inference/grpc/protos/open-inference.proto'));
+  const type = root.lookupType('inference.ModelInferRequest');
+  const input = { name: 'x', datatype: 'FP32', shape: [rows, 2] };
+  const message = type.encode({ modelName: 'big', inputs: [input], rawInputContents: [Buffer.alloc(rows * 8)] }).finish();
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  session.on('error', () => undefined);
+  bench.after(() => session.destroy());
+  let closed = 0;
+  for (let index = 0; index < count; index += 1) {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/inference.GRPCInferenceService/ModelInfer',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      authorization: `Bearer ${KEY}`,
+    });
+    stream.on('error', () => undefined).on('close', () => (closed += 1));
+    stream.pause();
+    stream.end(Buffer.concat([head, message]));
+  }
+  return { session, closed: () => closed };
+}
+
+/** Clients that ask and never read: streams of tokens, whole answers, calls. */
+export const slowReaders: FaultCase = {
+  id: 'R-13',
+  what: 'readers that never read: SSE, HTTP answers, gRPC answers',
+  limit: { scaled: 150, full: 400 },
+  run: async (bench) => {
+    const readers = bench.count('readers of each kind', 4, 16);
+    const store = new Store(bench.folder).push('big', '1', identityModel('FP32')).push('tiny', '1', identityModel('FP32'));
+    const size = { ...TINY, positions: TOKENS + 64, layers: 1 };
+    pushModel(store.dir, 'decoder', '1', decoderFiles({ size }, { max_position_embeddings: size.positions, eos_token_id: [] }));
+    const pinned = ['big', 'tiny', 'decoder'].map((name) => ({ name, load: 'pinned' as const }));
+    const server = await Server.ready({ ...store.serving(...pinned), grpcPort: '0', workers: '1', maxBatchSize: '1' });
+    const { http: port, grpc } = await server.ports();
+    const warm = JSON.stringify({ model: 'decoder', prompt: 'the', max_tokens: 4 });
+    await send({ port, path: `${PATHS.openai}/completions`, body: warm });
+    for (let turn = 0; turn < 20; turn += 1) await send({ port, path: inferPath('tiny'), body: TINY_BODY });
+    const [memory, files] = [residentBytes(server.pid), openFiles(server.pid)];
+    const peak = new Peak(() => residentBytes(server.pid));
+    const sse = streams(port, readers);
+    const whole = answers(port, readers);
+    const remote = calls(bench, grpc, readers);
+    bench.after(() => [...sse, ...whole].forEach((held) => held.end()));
+    // A paused socket does not see its end: the server's descriptors tell.
+    const gone = await until(() => openFiles(server.pid) <= files + 1, PATIENCE_MS);
+    const closedRemotely = await until(() => remote.closed() === readers, 1_000);
+    bench.must('connections left', openFiles(server.pid) - files, '<= 1', gone);
+    bench.must('gRPC calls closed', remote.closed(), `= ${readers}`, closedRemotely || remote.session.destroyed);
+    bench.note(`slow streams in the log ${server.lines('stream ended').length}`);
+    // What the kernel holds is not the memory of the server; each reader may have its cap there.
+    bench.atMost('growth of memory MiB', (peak.end() - memory) / MIB, (3 * readers * (CAP + 2 * ANSWER)) / MIB);
+    for (const held of [...sse, ...whole]) held.end();
+    remote.session.destroy();
+    await delay(500);
+    const back = await until(() => openFiles(server.pid) <= files, 5_000);
+    bench.must('descriptors afterwards', openFiles(server.pid), `<= ${files}`, back);
+    bench.equal('a good request afterwards', (await send({ port, path: inferPath('tiny'), body: TINY_BODY })).outcome, '200');
+  },
+};
