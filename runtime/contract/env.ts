@@ -68,7 +68,7 @@ export const INFERENCE_ENV = {
   modelMemoryBytes: {
     name: 'LNMT_MODEL_MEMORY_BYTES',
     kind: 'bytes',
-    doc: 'Memory that all loaded models may hold; the least recently used leave for others. 0 is no limit.',
+    doc: 'Memory that all loaded models may hold; those used least of late leave for others. 0 is no limit.',
     default: '0',
     min: 0,
   },

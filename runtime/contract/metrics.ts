@@ -88,6 +88,12 @@ export const METRICS = {
     help: 'Time of the last successful load',
     labels: MODEL_LABELS,
   },
+  modelLoadFailures: {
+    name: 'lnmt_model_load_failures_total',
+    type: 'counter',
+    help: 'Tries to load a model that failed, by the code of the error',
+    labels: ['model', 'code'],
+  },
   modelEvictions: {
     name: 'lnmt_model_evictions_total',
     type: 'counter',
@@ -369,6 +375,12 @@ export const METRICS = {
     type: 'counter',
     help: 'Times that a process of steps ended and was replaced',
     labels: ['process'],
+  },
+  auditBroken: {
+    name: 'lnmt_audit_log_broken',
+    type: 'gauge',
+    help: '1 once the audit log can no longer be written, else 0',
+    labels: [],
   },
   authFailures: {
     name: 'lnmt_auth_failures_total',

@@ -4,6 +4,7 @@ import type { AccessControl } from '../shared/access-control';
 import type { AuditLog } from '../shared/audit';
 import { auditPlugin } from '../shared/audit-plugin';
 import { authPlugin } from '../shared/auth';
+import { bodyPiecesPlugin } from '../shared/body-pieces';
 import type { CallerLimiter, CallerLimitSettings } from '../shared/caller-limits';
 import { callerLimitsPlugin } from '../shared/caller-limits-plugin';
 import { decompressionPlugin } from '../shared/decompression';
@@ -53,6 +54,7 @@ export async function guard(app: FastifyInstance, parts: GuardParts): Promise<vo
   await app.register(authPlugin, { access });
   await app.register(callerLimitsPlugin, { limiter, connectionsPerAddress });
   await app.register(decompressionPlugin, { maxRequestBytes });
+  await app.register(bodyPiecesPlugin);
 }
 
 /** Options of a listener that its limits and perhaps TLS are on. */

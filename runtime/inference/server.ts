@@ -138,11 +138,17 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
   const limiter = new CallerLimiter({ ...DEFAULT_LIMITS, ...config }, deps.now);
   const app = await buildApp(config, deps, { ...serving, health, admission, metrics, access, limiter });
   const observed = observeCalls(metrics, known);
-  const grpc = new GrpcServer({ ...deps, models: service, health, admission, access, limiter, observed });
+  const { connectionsPerAddress = DEFAULT_LIMITS.connectionsPerAddress } = config;
+  const shared = { models: service, health, admission, access, limiter };
+  const grpc = new GrpcServer({ ...deps, ...shared, observed, connectionsPerAddress });
   const { maxConcurrency, batching } = config;
   const sources = { ...{ metrics, models, admission, maxConcurrency }, maxQueue: batching?.maxQueue ?? 1_000 };
+  const also = (): void => {
+    metrics.auditBroken.set(deps.audit?.failed ? 1 : 0);
+    serving.refresh();
+  };
   const metricsApp = await buildMetricsServer(deps.registry, () =>
-    refreshMetrics({ ...sources, cacheBytes: deps.cacheBytes, also: () => serving.refresh() }),
+    refreshMetrics({ ...sources, cacheBytes: deps.cacheBytes, also }),
   );
   app.addHook('onClose', async () => lag.close());
   const start = async (): Promise<void> => {

@@ -138,6 +138,11 @@ export class AuditLog {
   private writing: Promise<void> | undefined;
   private broken = false;
 
+  /** True once the file can no longer be written. */
+  get failed(): boolean {
+    return this.broken;
+  }
+
   /** @throws StartError LNMT8105 for a file that cannot be written or holds no chain */
   constructor(private readonly options: AuditLogOptions) {
     const { fd, head } = openChain(options.file);
@@ -149,7 +154,8 @@ export class AuditLog {
   record(event: AuditEvent): void {
     const entry = seal(this.head, new Date(this.options.now()).toISOString(), event);
     this.head = { seq: entry.seq, hash: entry.hash };
-    this.waiting.push(`${JSON.stringify(entry)}\n`);
+    // What can no longer be written is not gathered: memory would be the next to run out.
+    if (!this.broken) this.waiting.push(`${JSON.stringify(entry)}\n`);
     if (entry.seq % ANCHOR_EVERY === 0) this.options.anchor(this.head);
     this.writing ??= this.write();
   }
@@ -169,6 +175,7 @@ export class AuditLog {
         await append(this.fd, text);
       } catch (error) {
         this.broken = true;
+        this.waiting = [];
         this.options.failed(error);
       }
     }

@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin';
-import { addressGroup } from './caller-limits';
 import type { CallerLimiter } from './caller-limits';
+import { capConnections } from './connection-cap';
 import { whenOver } from './when-over';
 
 /** Options of {@link callerLimitsPlugin}. */
@@ -18,19 +18,7 @@ export const callerLimitsPlugin = fp<CallerLimitsPluginOptions>(
       if (access === undefined || access === 'public') return;
       whenOver(reply, limiter.enter(request.principal, request.ip));
     });
-    if (connectionsPerAddress === 0) return;
-    const open = new Map<string, number>();
-    app.server.on('connection', (socket) => {
-      const address = addressGroup(socket.remoteAddress ?? '');
-      const count = (open.get(address) ?? 0) + 1;
-      if (count > connectionsPerAddress) return void socket.destroy();
-      open.set(address, count);
-      socket.once('close', () => {
-        const left = (open.get(address) ?? 1) - 1;
-        if (left === 0) open.delete(address);
-        else open.set(address, left);
-      });
-    });
+    capConnections(app.server, connectionsPerAddress);
   },
   { name: 'lnmt-caller-limits', fastify: '5.x', dependencies: ['lnmt-auth'] },
 );

@@ -3,7 +3,8 @@ import type { TransformCallback } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
 import type { RequestPayload } from 'fastify';
 import fp from 'fastify-plugin';
-import { bodyTooLarge, expandsTooMuch, unsupportedMediaType } from './errors';
+import { badRequest, bodyTooLarge, expandsTooMuch, unsupportedMediaType } from './errors';
+import { leaveUnread } from './parting';
 
 /** How many times as long a body may become. */
 export const MAX_RATIO = 20;
@@ -33,15 +34,32 @@ function decoder(encoding: string): Transform {
   throw unsupportedMediaType('this content encoding');
 }
 
-/** Takes the encoding off a body while it is read, and stops as soon as it grows too much. */
-export function decompress(payload: RequestPayload, encoding: string, maxBytes: number): RequestPayload {
+/**
+ * Takes the encoding off a body while it is read, and stops as soon as it grows too much.
+ *
+ * @param refused told once when the body is not read to its end
+ */
+export function decompress(
+  payload: RequestPayload,
+  encoding: string,
+  maxBytes: number,
+  refused: () => void = () => undefined,
+): RequestPayload {
   const decoding = decoder(encoding);
   const arrived = new Meter((bytes) => (bytes > maxBytes ? bodyTooLarge(maxBytes) : undefined));
   const left = new Meter((bytes) => {
     if (bytes > maxBytes) return bodyTooLarge(maxBytes);
     return bytes > Math.max(ALWAYS_BYTES, MAX_RATIO * arrived.bytes) ? expandsTooMuch(MAX_RATIO) : undefined;
   });
-  pipeline(payload, arrived, decoding, left, () => undefined);
+  // The body itself is no part of the pipeline, which would end its connection before the refusal is out.
+  pipeline(arrived, decoding, left, (error) => {
+    if (error) refused();
+  });
+  payload.pipe(arrived);
+  payload.once('error', (error) => arrived.destroy(error));
+  payload.once('close', () => {
+    if (!payload.readableEnded) arrived.destroy(badRequest('the client left before its request was whole'));
+  });
   // What the framework compares with Content-Length is what arrived, not what came out.
   return Object.defineProperty(left, 'receivedEncodedLength', { get: () => arrived.bytes });
 }
@@ -49,10 +67,10 @@ export function decompress(payload: RequestPayload, encoding: string, maxBytes: 
 /** Accepts gzip and deflate bodies within {@link MAX_RATIO}, and refuses every other encoding. */
 export const decompressionPlugin = fp<{ readonly maxRequestBytes: number }>(
   async (app, { maxRequestBytes }) => {
-    app.addHook('preParsing', async (request, _reply, payload) => {
-      const encoding = request.headers['content-encoding']?.trim().toLowerCase();
+    app.addHook('preParsing', async ({ headers, raw }, _reply, payload) => {
+      const encoding = headers['content-encoding']?.trim().toLowerCase();
       if (encoding === undefined || encoding === '' || encoding === 'identity') return payload;
-      return decompress(payload, encoding, maxRequestBytes);
+      return decompress(payload, encoding, maxRequestBytes, () => leaveUnread(raw));
     });
   },
   { name: 'lnmt-decompression', fastify: '5.x', dependencies: ['lnmt-errors'] },

@@ -13,6 +13,7 @@ export function toRequestError(error: unknown, maxRequestBytes: number): Request
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unsupportedMediaType('this media type');
   if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH')
     return badRequest('the body is not as long as Content-Length says');
+  if (code === 'ECONNRESET') return badRequest('the client left before its request was whole');
   if (code?.startsWith('Z_')) return badRequest('the body is not compressed as its header says');
   if (code?.startsWith('FST_ERR_CTP') || (code?.startsWith('FST_ERR') && statusCode === 400)) {
     return badRequest('the request cannot be read');

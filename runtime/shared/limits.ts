@@ -6,6 +6,7 @@ import type { FastifyHttpOptions } from 'fastify';
 import fp from 'fastify-plugin';
 import { sendError } from './error-plugin';
 import { badRequest, requestHeadTooLarge } from './errors';
+import { partGently } from './parting';
 
 /** What a request may cost before its content is looked at. Sizes in bytes, times in milliseconds. */
 export const HTTP_LIMITS = {
@@ -18,7 +19,9 @@ export const HTTP_LIMITS = {
   headersTimeout: 10_000,
   /** For the whole request to arrive. */
   requestTimeout: 30_000,
-  /** How often the two are enforced. */
+  /** For a client to take more of its answer. */
+  stallTimeout: 30_000,
+  /** How often the first two are enforced. */
   checkInterval: 1_000,
   /** Longer than the idle timeout of common load balancers (60 s), so that they close first. */
   keepAliveTimeout: 75_000,
@@ -46,6 +49,7 @@ export function hardenedOptions(maxRequestBytes: number): FastifyHttpOptions<Ser
   return {
     bodyLimit: maxRequestBytes,
     requestTimeout: HTTP_LIMITS.requestTimeout,
+    connectionTimeout: HTTP_LIMITS.stallTimeout,
     keepAliveTimeout: HTTP_LIMITS.keepAliveTimeout,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -73,10 +77,18 @@ const SECURITY_HEADERS = [
   ['x-frame-options', 'DENY'],
 ] as const;
 
+const FIRST_REFUSAL = 400;
+
+/** Nothing moves on a connection: it ends when its client does not read, and stays while its answer is in the making. */
+function endWhenStalled(socket: Socket): void {
+  if (socket.writableLength > 0) socket.destroy();
+}
+
 /** Refuses requests whose head is too large, and marks every answer as not to be sniffed or stored. */
 export const limitsPlugin = fp(
   async (app) => {
     app.addHook('onRequest', async (request, reply) => {
+      reply.raw.on('timeout', endWhenStalled);
       void reply.header('x-request-id', request.id);
       void reply.header('cache-control', 'no-store');
       for (const [name, value] of SECURITY_HEADERS) void reply.header(name, value);
@@ -87,6 +99,9 @@ export const limitsPlugin = fp(
       if (request.url.length > HTTP_LIMITS.urlBytes) {
         throw requestHeadTooLarge(`the URL is longer than ${HTTP_LIMITS.urlBytes} bytes`);
       }
+    });
+    app.addHook('onSend', async (request, reply) => {
+      if (reply.statusCode >= FIRST_REFUSAL && !request.raw.complete) partGently(request.raw);
     });
   },
   { name: 'lnmt-limits', fastify: '5.x', dependencies: ['lnmt-errors'] },

@@ -5,6 +5,7 @@ import { hostKilled } from './r-04-host-killed';
 import { hang } from './r-05-hang';
 import { memoryBomb } from './r-06-memory-bomb';
 import { frontKilled } from './r-07-front-killed';
+import { density } from './r-08-density';
 import { loadCycles } from './r-09-load-cycles';
 import { overloaded } from './r-10-overload';
 import { noisyTenant } from './r-11-noisy-tenant';
@@ -17,6 +18,13 @@ import { json } from './r-17-json';
 import { fuzz } from './r-18-fuzz';
 import { onnxFuzz } from './r-19-onnx-fuzz';
 import { shapes } from './r-20-shapes';
+import { objectStore } from './r-23-object-store';
+import { diskFull } from './r-24-disk-full';
+import { denied } from './r-25-denied';
+import { bitRot } from './r-28-bit-rot';
+import { rotation } from './r-39-rotation';
+import { soak } from './r-42-soak';
+import { metricsTruth } from './r-44-metrics-truth';
 import { liveness } from './r-45-liveness';
 import type { FaultCase } from './support/case';
 
@@ -29,6 +37,7 @@ export const cases: readonly FaultCase[] = [
   hang,
   memoryBomb,
   frontKilled,
+  density,
   loadCycles,
   overloaded,
   noisyTenant,
@@ -41,5 +50,12 @@ export const cases: readonly FaultCase[] = [
   fuzz,
   onnxFuzz,
   shapes,
+  objectStore,
+  diskFull,
+  denied,
+  bitRot,
+  rotation,
+  soak,
+  metricsTruth,
   liveness,
 ];

@@ -10,7 +10,11 @@ const SERVERS = 3;
 const CLIENTS = 40;
 
 /** Ends one server as a rolling restart does, and puts another in its place. Gives what it ended with. */
-async function replace(old: Server, balancer: Balancer, start: () => Promise<Server>): Promise<[Server, number | string]> {
+async function replace(
+  old: Server,
+  balancer: Balancer,
+  start: () => Promise<Server>,
+): Promise<[Server, number | string]> {
   const { http } = await old.ports();
   old.signal('SIGTERM');
   const code = await old.ended();

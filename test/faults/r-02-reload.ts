@@ -55,6 +55,8 @@ export const reload: FaultCase = {
     const [before, during] = [recorder.quantile(0.99, 'before'), recorder.quantile(0.99, 'during')];
     bench.timing(`p99 ms, ${before.toFixed(1)} before`, during, 1.2 * before + 2);
     const [middle, usual] = [recorder.quantile(0.5, 'during'), recorder.quantile(0.5, 'before')];
-    bench.note(`p50 ms ${usual.toFixed(1)} before, ${middle.toFixed(1)} during; a reload takes ${(seconds / reloads).toFixed(1)} s`);
+    bench.note(
+      `p50 ms ${usual.toFixed(1)} before, ${middle.toFixed(1)} during; a reload takes ${(seconds / reloads).toFixed(1)} s`,
+    );
   },
 };

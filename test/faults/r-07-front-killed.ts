@@ -43,7 +43,11 @@ export const frontKilled: FaultCase = {
       for (const pid of hosts.filter(isRunning)) process.kill(pid, 'SIGKILL');
       const again = performance.now();
       server = await Server.ready(settings, { dir: first.dir });
-      const { outcome } = await send({ port: (await server.ports()).http, path: inferPath('tiny', 'production'), body: TINY_BODY });
+      const { outcome } = await send({
+        port: (await server.ports()).http,
+        path: inferPath('tiny', 'production'),
+        body: TINY_BODY,
+      });
       restarts.push(performance.now() - again);
       if (outcome !== '200') unready += 1;
     }

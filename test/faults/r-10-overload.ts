@@ -29,7 +29,10 @@ export const overloaded: FaultCase = {
     // The queue and the run before it are what a request is promised to wait for at most.
     const promiseMs = ((QUEUE + 2) * 1000) / peak;
     bench.timing('p99 of admitted ms', recorder.quantile(0.99), 2 * promiseMs);
-    const refusal = quantile(excess.map(({ ms }) => ms), 0.99);
+    const refusal = quantile(
+      excess.map(({ ms }) => ms),
+      0.99,
+    );
     bench.timing('p99 of a refusal ms', refusal, 20);
     bench.must('recovers', `${Math.round(recoveryMs)} ms`, '<= 2000 ms', quick && recoveryMs <= 2_000);
     bench.note(`peak ${before.toFixed(0)} a second before, ${after.toFixed(0)} after`);

@@ -26,8 +26,10 @@ export const noisyTenant: FaultCase = {
     const body = loopBody(await turnsFor(port, RUN_MS));
     const agent = keepAlive(256);
     bench.after(() => agent.destroy());
-    const as = (id: string) => (due: number): Promise<Reply> =>
-      send({ port, path: inferPath('loop'), body, agent, due, key: `key-${id}` });
+    const as =
+      (id: string) =>
+      (due: number): Promise<Reply> =>
+        send({ port, path: inferPath('loop'), body, agent, due, key: `key-${id}` });
     const [quiet, noisy] = [new Recorder(), new Recorder()];
     const rate = QUOTA * 0.98;
     // Twice each way round, so that what else the machine does falls on both.

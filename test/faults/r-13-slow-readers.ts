@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { inferPath, PATHS } from '../../runtime/contract';
 import { identityModel, pushModel } from '../runtime/support/models';
 import { TINY } from '../runtime/support/text-models';
-import { decoderFiles } from '../runtime/support/text-server';
+import { decoderFiles } from '../runtime/support/text-store';
 import type { Bench, FaultCase } from './support/case';
 import { ROOT } from './support/compile';
 import { Store, TINY_BODY } from './support/models';
@@ -29,11 +29,13 @@ const rows = Math.floor(ANSWER / 8);
 
 /** Streams of tokens that nobody reads. */
 function streams(port: number, count: number): Held[] {
-  const body = JSON.stringify({ model: 'decoder', prompt: 'the', max_tokens: TOKENS, logprobs: 5, stream: true, ignore_eos: undefined });
+  const messages = [{ role: 'user', content: 'the' }];
+  const options = { max_tokens: TOKENS, logprobs: true, top_logprobs: 20, stream: true };
+  const body = JSON.stringify({ model: 'decoder', messages, ...options });
   return Array.from({ length: count }, () => {
     const held = new Held(port, (socket) => {
       socket.pause();
-      socket.write(POST(`${PATHS.openai}/completions`, body));
+      socket.write(POST(`${PATHS.openai}/chat/completions`, body));
     });
     return held;
   });
@@ -60,11 +62,17 @@ function answers(port: number, count: number): Held[] {
 }
 
 /** Answers over gRPC that nobody reads: the window of the stream stays closed. */
-function calls(bench: Bench, port: number, count: number): { readonly session: http2.ClientHttp2Session; closed: () => number } {
+function calls(
+  bench: Bench,
+  port: number,
+  count: number,
+): { readonly session: http2.ClientHttp2Session; closed: () => number } {
   const root = loadSync(path.join(ROOT, 'runtime/inference/grpc/protos/open-inference.proto'));
   const type = root.lookupType('inference.ModelInferRequest');
   const input = { name: 'x', datatype: 'FP32', shape: [rows, 2] };
-  const message = type.encode({ modelName: 'big', inputs: [input], rawInputContents: [Buffer.alloc(rows * 8)] }).finish();
+  const message = type
+    .encode({ modelName: 'big', inputs: [input], rawInputContents: [Buffer.alloc(rows * 8)] })
+    .finish();
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
   const session = http2.connect(`http://127.0.0.1:${port}`);
@@ -93,9 +101,16 @@ export const slowReaders: FaultCase = {
   limit: { scaled: 150, full: 400 },
   run: async (bench) => {
     const readers = bench.count('readers of each kind', 4, 16);
-    const store = new Store(bench.folder).push('big', '1', identityModel('FP32')).push('tiny', '1', identityModel('FP32'));
+    const store = new Store(bench.folder)
+      .push('big', '1', identityModel('FP32'))
+      .push('tiny', '1', identityModel('FP32'));
     const size = { ...TINY, positions: TOKENS + 64, layers: 1 };
-    pushModel(store.dir, 'decoder', '1', decoderFiles({ size }, { max_position_embeddings: size.positions, eos_token_id: [] }));
+    pushModel(
+      store.dir,
+      'decoder',
+      '1',
+      decoderFiles({ size }, { max_position_embeddings: size.positions, eos_token_id: [] }),
+    );
     const pinned = ['big', 'tiny', 'decoder'].map((name) => ({ name, load: 'pinned' as const }));
     const server = await Server.ready({ ...store.serving(...pinned), grpcPort: '0', workers: '1', maxBatchSize: '1' });
     const { http: port, grpc } = await server.ports();
@@ -108,6 +123,8 @@ export const slowReaders: FaultCase = {
     const whole = answers(port, readers);
     const remote = calls(bench, grpc, readers);
     bench.after(() => [...sse, ...whole].forEach((held) => held.end()));
+    const came = await until(() => openFiles(server.pid) >= files + 2 * readers, 10_000);
+    bench.must('readers came', came, '= true', came);
     // A paused socket does not see its end: the server's descriptors tell.
     const gone = await until(() => openFiles(server.pid) <= files + 1, PATIENCE_MS);
     const closedRemotely = await until(() => remote.closed() === readers, 1_000);
@@ -121,6 +138,10 @@ export const slowReaders: FaultCase = {
     await delay(500);
     const back = await until(() => openFiles(server.pid) <= files, 5_000);
     bench.must('descriptors afterwards', openFiles(server.pid), `<= ${files}`, back);
-    bench.equal('a good request afterwards', (await send({ port, path: inferPath('tiny'), body: TINY_BODY })).outcome, '200');
+    bench.equal(
+      'a good request afterwards',
+      (await send({ port, path: inferPath('tiny'), body: TINY_BODY })).outcome,
+      '200',
+    );
   },
 };

@@ -26,14 +26,18 @@ export const connectionFlood: FaultCase = {
     for (let turn = 0; turn < 50; turn += 1) await send(request);
     const [memory, files] = [residentBytes(server.pid), openFiles(server.pid)];
     const peak = new Peak(() => residentBytes(server.pid));
-    for (const [name, target] of [['HTTP', port], ['gRPC', grpc]] as const) {
+    for (const [name, target] of [
+      ['HTTP', port],
+      ['gRPC', grpc],
+    ] as const) {
       const held: Held[] = [];
       bench.after(() => held.forEach((each) => each.end()));
       while (held.length < connections && !bench.over) {
         for (let index = 0; index < BURST; index += 1) held.push(new Held(target, () => undefined));
         await delay(20);
       }
-      const alive = (): number => held.filter(({ connected, closedAfter }) => connected && closedAfter === undefined).length;
+      const alive = (): number =>
+        held.filter(({ connected, closedAfter }) => connected && closedAfter === undefined).length;
       await until(() => held.every(({ connected, closedAfter }) => connected || closedAfter !== undefined), 10_000);
       const capped = await until(() => alive() <= cap, 5_000);
       bench.must(`open ${name} connections`, alive(), `<= ${cap}`, capped);

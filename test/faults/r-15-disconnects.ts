@@ -55,7 +55,10 @@ export const disconnects: FaultCase = {
     const answered = recorder.count('200');
     const cancelled = recorder.replies.length - answered;
     const total = recorder.replies.length;
-    await until(async () => { const now = await figures(); return now.gone + now.good - before.gone - before.good === total; }, 5_000);
+    await until(async () => {
+      const now = await figures();
+      return now.gone + now.good - before.gone - before.good === total;
+    }, 5_000);
     const after = await figures();
     const ran = after.ran - before.ran;
     bench.atLeast('clients that left', cancelled, leavers * 0.9);

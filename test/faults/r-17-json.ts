@@ -25,14 +25,27 @@ function attacks(): Readonly<Record<string, readonly [body: string | Buffer, sta
     '8 MiB in one text': [`{"id":"${'a'.repeat(8 * MIB)}","inputs":[]}`, ['400']],
     '8 MiB of escapes': [`{"id":"${'\\u0041'.repeat((8 * MIB) / 6)}","inputs":[]}`, ['400']],
     'a million members': [`{${Array.from({ length: 1_000_000 }, (_, index) => `"k${index}":0`).join(',')}}`, ['400']],
-    'the same member twice': ['{"inputs":[],"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}', ['400']],
-    'the same member twice inside':
-      ['{"inputs":[{"name":"x","name":"y","datatype":"FP32","shape":[1,2],"data":[1,2]}]}', ['400']],
-    'the same member twice, once escaped':
-      ['{"inputs":[{"name":"x","n\\u0061me":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}', ['400']],
-    'lone surrogate in a name': ['{"inputs":[{"name":"\\ud800","datatype":"FP32","shape":[1,2],"data":[1,2]}]}', ['400']],
+    'the same member twice': [
+      '{"inputs":[],"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}',
+      ['400'],
+    ],
+    'the same member twice inside': [
+      '{"inputs":[{"name":"x","name":"y","datatype":"FP32","shape":[1,2],"data":[1,2]}]}',
+      ['400'],
+    ],
+    'the same member twice, once escaped': [
+      '{"inputs":[{"name":"x","n\\u0061me":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]}',
+      ['400'],
+    ],
+    'lone surrogate in a name': [
+      '{"inputs":[{"name":"\\ud800","datatype":"FP32","shape":[1,2],"data":[1,2]}]}',
+      ['400'],
+    ],
     'lone surrogate in the id': [`{"id":"\\udfff",${TINY_BODY.slice(1)}`, ['400']],
-    'bytes that are not UTF-8': [Buffer.concat([Buffer.from('{"id":"'), Buffer.from([0xff, 0xfe]), Buffer.from(`",${TINY_BODY.slice(1)}`)]), ['400']],
+    'bytes that are not UTF-8': [
+      Buffer.concat([Buffer.from('{"id":"'), Buffer.from([0xff, 0xfe]), Buffer.from(`",${TINY_BODY.slice(1)}`)]),
+      ['400'],
+    ],
     NaN: [tiny('[NaN,1]'), ['400']],
     Infinity: [tiny('[Infinity,1]'), ['400']],
     '-Infinity': [tiny('[-Infinity,1]'), ['400']],

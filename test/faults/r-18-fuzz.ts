@@ -35,10 +35,24 @@ const SEEDS: readonly string[] = [
 const PIECES: readonly string[] = [
   ...['\r\n', '\n', '\r', '\0', ' ', '\t', ':', ';', ',', '/', '//', '/../', '%', '%00', '%2e%2e%2f', '%ff', '?', '#'],
   ...['HTTP/1.0', 'HTTP/0.9', 'HTTP/2.0', 'HTTP/9.9', 'PRI * HTTP/2.0', 'CONNECT', 'TRACE', 'OPTIONS', 'HEAD', '*'],
-  ...['content-length: 0\r\n', 'content-length: 99999999999999999999\r\n', 'content-length: +1\r\n', 'expect: 100-continue\r\n'],
+  ...[
+    'content-length: 0\r\n',
+    'content-length: 99999999999999999999\r\n',
+    'content-length: +1\r\n',
+    'expect: 100-continue\r\n',
+  ],
   ...['transfer-encoding: chunked\r\n', 'transfer-encoding: gzip, chunked\r\n', 'transfer-encoding: identity\r\n'],
-  ...['connection: upgrade\r\nupgrade: h2c\r\n', 'content-encoding: br\r\n', 'content-encoding: gzip\r\n', 'host: y\r\n'],
-  ...['inference-header-content-length: 5\r\n', 'inference-header-content-length: -1\r\n', 'x-request-timeout-ms: 0\r\n'],
+  ...[
+    'connection: upgrade\r\nupgrade: h2c\r\n',
+    'content-encoding: br\r\n',
+    'content-encoding: gzip\r\n',
+    'host: y\r\n',
+  ],
+  ...[
+    'inference-header-content-length: 5\r\n',
+    'inference-header-content-length: -1\r\n',
+    'x-request-timeout-ms: 0\r\n',
+  ],
   ...['traceparent: 00-00000000000000000000000000000000-0000000000000000-00\r\n', 'content-type: text/plain\r\n'],
   ...['[', '{', '"', '\\u0000', '1e999', '-0', 'null', '[]', '{}', '"datatype":"BYTES"', '"shape":[0]', '\u00ff', 'é'],
 ];
@@ -59,7 +73,8 @@ export function mutate(random: Random, seed: Buffer, pieces: readonly (string | 
     else if (kind === 1) bytes = Buffer.concat([head, Buffer.from([Math.floor(random() * 256)]), tail.subarray(1)]);
     else if (kind === 2) bytes = Buffer.concat([head, tail.subarray(length)]);
     else if (kind === 3) bytes = Buffer.concat([head, tail.subarray(0, length), tail]);
-    else if (kind === 4) bytes = Buffer.concat([head, Buffer.from(pick(random, pieces) as string), tail.subarray(length)]);
+    else if (kind === 4)
+      bytes = Buffer.concat([head, Buffer.from(pick(random, pieces) as string), tail.subarray(length)]);
     else bytes = bytes.length > 64 && random() < 0.2 ? bytes.subarray(0, at) : bytes;
   }
   return bytes;
@@ -89,7 +104,8 @@ async function fuzzHttp(bench: Bench, port: number, total: number): Promise<Tall
     const outcome = status === undefined ? (closed ? 'closed' : 'unfinished') : String(status);
     tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1;
     if (status !== undefined && ms > HANG_MS) tally.hangs += 1;
-    if (status !== undefined && status >= 500 && !DOCUMENTED.includes(status)) tally.bad.add(bytes.toString('latin1').slice(0, 300));
+    if (status !== undefined && status >= 500 && !DOCUMENTED.includes(status))
+      tally.bad.add(bytes.toString('latin1').slice(0, 300));
   });
   return tally;
 }
@@ -129,10 +145,21 @@ const frame = (random: Random, message: Buffer): Buffer => {
   return Buffer.concat([head, message]);
 };
 
-const RPCS = ['ModelInfer', 'ModelInfer', 'ModelInfer', 'ModelMetadata', 'ModelReady', 'RepositoryIndex', 'ServerReady'];
+const RPCS = [
+  'ModelInfer',
+  'ModelInfer',
+  'ModelInfer',
+  'ModelMetadata',
+  'ModelReady',
+  'RepositoryIndex',
+  'ServerReady',
+];
 
 /** Statuses of gRPC that stand for a fault of the server: UNKNOWN, INTERNAL, DATA_LOSS. */
 const FAULTS = ['2', '13', '15'];
+
+/** How the library says that the bytes of a message are none. */
+const UNPARSED = 'Error deserializing request';
 
 function call(session: http2.ClientHttp2Session, rpc: string, bytes: Buffer): Promise<string> {
   return new Promise((resolve) => {
@@ -150,8 +177,14 @@ function call(session: http2.ClientHttp2Session, rpc: string, bytes: Buffer): Pr
       clearTimeout(timer);
       resolve(status);
     };
-    stream.on('response', (all) => (status ||= String(all['grpc-status'] ?? '')));
-    stream.on('trailers', (all) => (status = String(all['grpc-status'] ?? status)));
+    const take = (all: http2.IncomingHttpHeaders): void => {
+      const message = decodeURIComponent(String(all['grpc-message'] ?? ''));
+      // What cannot be parsed is INTERNAL by the protocol itself, whoever is at fault.
+      if (all['grpc-status'] !== undefined)
+        status = message.startsWith(UNPARSED) ? 'unparsed' : String(all['grpc-status']);
+    };
+    stream.on('response', take);
+    stream.on('trailers', take);
     stream.on('data', () => undefined);
     stream.on('error', () => undefined);
     stream.on('close', finish);
@@ -205,8 +238,14 @@ export const fuzz: FaultCase = {
     bench.equal('gRPC statuses of a fault', two.bad.size, 0);
     bench.equal('hangs', one.hangs + two.hangs, 0);
     bench.equal('faults in the log', server.lines('the server failed').length, 0);
+    const logged = server.lines('the server failed')[0];
+    if (logged) bench.note(JSON.stringify(logged).slice(0, 600));
     for (const sample of [...one.bad, ...two.bad].slice(0, 3)) bench.note(JSON.stringify(sample));
     bench.note(`HTTP ${JSON.stringify(one.outcomes)}, gRPC ${JSON.stringify(two.outcomes)}`);
-    bench.equal('a good request afterwards', (await send({ port, path: inferPath('tiny'), body: TINY_BODY })).outcome, '200');
+    bench.equal(
+      'a good request afterwards',
+      (await send({ port, path: inferPath('tiny'), body: TINY_BODY })).outcome,
+      '200',
+    );
   },
 };

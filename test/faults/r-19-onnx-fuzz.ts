@@ -65,7 +65,10 @@ async function fuzzIn(bench: Bench, kind: 'bytes' | 'banned', from: number, to: 
   return { ...totals, deaths, hangs };
 }
 
-function add(totals: { inspected: number; accepted: number; ran: number; faults: string[]; falseAccepts: string[] }, more: FuzzResult): void {
+function add(
+  totals: { inspected: number; accepted: number; ran: number; faults: string[]; falseAccepts: string[] },
+  more: FuzzResult,
+): void {
   totals.inspected += more.inspected;
   totals.accepted += more.accepted;
   totals.ran += more.ran;
@@ -127,10 +130,21 @@ export const onnxFuzz: FaultCase = {
     const sum = (of: (each: Totals) => number): number => all.reduce((total, each) => total + of(each), 0);
     const deaths = all.flatMap((each) => each.deaths);
     bench.equal('inspected', sum((each) => each.inspected) + deaths.length, mutants + structured);
-    bench.equal('banned constructs taken', sum((each) => each.falseAccepts.length), 0);
-    bench.equal('faults of the inspector', sum((each) => each.faults.length), 0);
-    bench.note(`${sum((each) => each.accepted)} taken, ${sum((each) => each.ran)} ran, ${deaths.length} children died of a model, ${sum((each) => each.hangs)} hung`);
-    for (const fault of all.flatMap((each) => [...each.faults, ...each.falseAccepts, ...each.deaths]).slice(0, 3)) bench.note(fault);
+    bench.equal(
+      'banned constructs taken',
+      sum((each) => each.falseAccepts.length),
+      0,
+    );
+    bench.equal(
+      'faults of the inspector',
+      sum((each) => each.faults.length),
+      0,
+    );
+    bench.note(
+      `${sum((each) => each.accepted)} taken, ${sum((each) => each.ran)} ran, ${deaths.length} children died of a model, ${sum((each) => each.hangs)} hung`,
+    );
+    for (const fault of all.flatMap((each) => [...each.faults, ...each.falseAccepts, ...each.deaths]).slice(0, 3))
+      bench.note(fault);
     await publish(bench, served);
   },
 };

@@ -1,5 +1,8 @@
+import net from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ServiceDefinition } from '@grpc/grpc-js';
+import { capConnections } from '../../shared/connection-cap';
 import type { HealthState } from '../../shared/health';
 import { HTTP_LIMITS } from '../../shared/limits';
 import type { TlsMaterial } from '../../shared/tls';
@@ -27,6 +30,8 @@ export interface GrpcDeps extends Omit<HandlerDeps, 'gate'>, GateOptions {
   readonly health: HealthState;
   /** @default - none: the connection is not encrypted */
   readonly tls?: TlsMaterial | undefined;
+  /** Open connections from one address; 0 sets no limit. */
+  readonly connectionsPerAddress: number;
 }
 
 function credentialsOf(tls: TlsMaterial | undefined): ServerCredentials {
@@ -42,10 +47,11 @@ function refuseUnlisted(service: ServiceDefinition): void {
 /** The gRPC listener: the Open Inference Protocol and the standard health service over the same data plane as HTTP. */
 export class GrpcServer {
   private readonly server: Server;
-  private bound: string | undefined;
+  private readonly listener = net.createServer();
+  private readonly connections: ReturnType<Server['createConnectionInjector']>;
 
   /** @throws StartError LNMT8106 for a procedure that the operation table does not list */
-  constructor(private readonly deps: GrpcDeps) {
+  constructor(deps: GrpcDeps) {
     const gate = new Gate(deps);
     this.server = new Server({
       'grpc.max_receive_message_length': GRPC_LIMITS.messageBytes,
@@ -62,32 +68,36 @@ export class GrpcServer {
     [inference, health].forEach(refuseUnlisted);
     this.server.addService(inference, inferenceHandlers({ ...deps, gate }));
     this.server.addService(health, healthHandlers(gate, deps.health));
+    this.connections = this.server.createConnectionInjector(credentialsOf(deps.tls));
+    // The library has no limit of connections, so it is handed those that are within it.
+    capConnections(this.listener, deps.connectionsPerAddress);
+    this.listener.on('connection', (socket) => {
+      if (!socket.destroyed) this.connections.injectConnection(socket);
+    });
   }
 
   /** Listens, and answers the port. */
   async listen(host: string, port: number): Promise<number> {
-    const address = host.includes(':') ? `[${host}]` : host;
-    const bound = await new Promise<number>((resolve, reject) => {
-      this.server.bindAsync(`${address}:${port}`, credentialsOf(this.deps.tls), (error, actual) =>
-        error ? reject(error) : resolve(actual),
-      );
+    await new Promise<void>((resolve, reject) => {
+      this.listener.once('error', reject).listen({ host, port, noDelay: true }, resolve);
     });
-    this.bound = `${address}:${bound}`;
-    return bound;
+    return (this.listener.address() as AddressInfo).port;
   }
 
   /** Asks the clients to go elsewhere (GOAWAY); calls in flight go on, and new connections are still accepted. */
   drain(graceMs: number): void {
-    if (this.bound !== undefined) this.server.drain(this.bound, graceMs);
+    this.connections.drain(graceMs);
   }
 
   /** Stops listening and waits for the calls in flight. */
   close(): Promise<void> {
+    this.listener.close();
     return new Promise((resolve) => this.server.tryShutdown(() => resolve()));
   }
 
   /** Cuts every call. */
   cut(): void {
+    this.listener.close();
     this.server.forceShutdown();
   }
 }

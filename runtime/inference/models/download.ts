@@ -108,9 +108,12 @@ export async function download(store: ModelStore, from: string, file: ModelFile,
       if (/cannot resume/.test(failure.message)) await fs.rm(partial, { force: true });
     }
     if (attempt >= RETRIES) throw new ModelError('LNMT8303', `${file.path} comes damaged again and again`);
-    await delay(RETRY_MS * 2 ** attempt * (0.5 + Math.random()));
+    await pauseBefore(attempt);
   }
 }
+
+/** Pauses double, and differ by chance, so that servers which failed together do not come back together. */
+const pauseBefore = (attempt: number): Promise<void> => delay(RETRY_MS * 2 ** attempt * (0.5 + Math.random()));
 
 /** Brings a file of unknown digest to the disk. @throws ModelError when it is longer than `most` bytes */
 export async function copyIn(store: ModelStore, from: string, most: number, target: string): Promise<ModelFile> {
@@ -125,8 +128,19 @@ export async function copyIn(store: ModelStore, from: string, most: number, targ
   return { path: from, sha256: meter.hash.digest('hex'), bytes: meter.seen };
 }
 
-/** A small file as text. @throws ModelError */
+/** A small file as text, asked for again where only the way to it is at fault. @throws ModelError */
 export async function readText(store: ModelStore, from: string, most: number): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await readOnce(store, from, most);
+    } catch (error) {
+      if (!(error instanceof ModelError && error.retryable) || attempt >= RETRIES) throw error;
+      await pauseBefore(attempt);
+    }
+  }
+}
+
+async function readOnce(store: ModelStore, from: string, most: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {

@@ -1,11 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Backend } from '../backends/backend';
+import { internalError } from '../../shared/errors';
 import { Batcher } from '../batching/batcher';
 import type { BatchSettings } from '../batching/batcher';
 import { DataPlane } from '../data-plane';
 import type { ModelIdentity, OpenText } from '../data-plane';
-import { initialise, observeQueue, observeText } from '../observe';
+import { initialise, observeQueue, observeText, OTHER } from '../observe';
 import type { ServerMetrics } from '../observe';
 import type { PipelineSpec } from '../pipelines/spec';
 import { observedProcessing } from '../processing/observe';
@@ -91,6 +92,12 @@ function textOpener(backend: Backend, limits: TextLimits, metrics: ServerMetrics
     });
 }
 
+/** Code of a failure; what has none is a fault of ours. */
+function codeOf(error: unknown): string {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && code.startsWith('LNMT') ? code : internalError(error).code;
+}
+
 /** Builds the registry; nothing is fetched or loaded yet. */
 export function buildRegistry(
   config: ModelsConfig,
@@ -114,7 +121,9 @@ export function buildRegistry(
     metrics.modelLoadDuration.set({ model: name, version }, seconds);
   const loader = new Loader({ createEngine, residents, log: deps.log, now, loaded, watched: deps.watched });
   const changed = (model: ModelIdentity): void => initialise(metrics, model);
-  return new ModelRegistry({ ...deps, models: config.models, loader, residents, processing, now, changed });
+  const failed = (model = OTHER, error: unknown): void => metrics.modelLoadFailures.inc({ model, code: codeOf(error) });
+  const own = { loader, residents, processing, now, changed, failed };
+  return new ModelRegistry({ ...deps, ...own, models: config.models });
 }
 
 /** Brings the gauges that describe models up to date. */

@@ -1,6 +1,7 @@
 import type { Backend } from '../backends/backend';
 import type { DataPlane } from '../data-plane';
 import type { Resident } from './memory-budget';
+import type { Popularity } from './popularity';
 import { SampleRing } from './samples';
 
 /** What a loaded model is made of. */
@@ -15,14 +16,14 @@ export interface LoadedParts {
   readonly measure: () => number | undefined;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
+  /** Uses of the version, which outlive its being loaded. */
+  readonly popularity: Popularity;
 }
 
 /** A model in memory. Whoever uses it holds it: it ends when nobody does. */
 export class LoadedModel implements Resident {
   /** Requests to warm its successor up with. */
   readonly samples = new SampleRing();
-  /** When it was last used. */
-  lastUsed: number;
   /** Held at first for those who waited for it, who come in the same turn of the event loop. */
   private users = 1;
   private onIdle: (() => void) | undefined;
@@ -30,7 +31,6 @@ export class LoadedModel implements Resident {
   private closing = false;
 
   constructor(private readonly parts: LoadedParts) {
-    this.lastUsed = parts.now();
     setImmediate(() => this.leave());
   }
 
@@ -45,6 +45,10 @@ export class LoadedModel implements Resident {
 
   get pinned(): boolean {
     return this.parts.pinned;
+  }
+
+  get worth(): number {
+    return this.parts.popularity.worth;
   }
 
   get busy(): boolean {
@@ -64,7 +68,7 @@ export class LoadedModel implements Resident {
   /** Holds the model for one piece of work. */
   async use<T>(work: (plane: DataPlane) => Promise<T>): Promise<T> {
     this.users += 1;
-    this.lastUsed = this.parts.now();
+    this.parts.popularity.use(this.parts.now());
     try {
       return await work(this.parts.plane);
     } finally {

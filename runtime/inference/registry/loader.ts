@@ -6,6 +6,7 @@ import { readBaseline } from '../drift/baseline';
 import { readGolden } from './golden';
 import { LoadedModel } from './loaded-model';
 import { estimateBytes } from './memory-budget';
+import { Popularity } from './popularity';
 import type { Residents } from './residents';
 import type { RunSettings } from './spec';
 import type { VerifiedModel } from './source';
@@ -53,6 +54,8 @@ export interface LoadOrder {
 export class Loader {
   /** Bytes that a model was found to take, by digest. */
   private readonly measured = new Map<string, number>();
+  /** Uses of versions, by name and version: they count on while a version is not loaded. */
+  private readonly popularity = new Map<string, Popularity>();
   private readonly turns = new Turns(LOADS);
 
   constructor(private readonly deps: LoaderDeps) {}
@@ -85,7 +88,8 @@ export class Loader {
       const baseline = files.baseline === undefined ? undefined : await readBaseline(files.baseline, plane.describe());
       const samples = predecessor?.samples.list() ?? [];
       await warmUp(plane, samples, predecessor?.plane, now);
-      const model = new LoadedModel({ plane, backend, digest: files.digest, pinned, reserved, measure, now });
+      const parts = { plane, backend, digest: files.digest, pinned, reserved, measure, now };
+      const model = new LoadedModel({ ...parts, popularity: this.popularityOf(identity) });
       this.deps.watched?.(identity, files.digest, baseline);
       for (const sample of samples) model.samples.add(sample, Number.NEGATIVE_INFINITY);
       return model;
@@ -93,5 +97,12 @@ export class Loader {
       await plane.close();
       throw error;
     }
+  }
+
+  private popularityOf({ name, version }: ModelIdentity): Popularity {
+    const key = `${name}/${version}`;
+    const known = this.popularity.get(key) ?? new Popularity();
+    this.popularity.set(key, known);
+    return known;
   }
 }

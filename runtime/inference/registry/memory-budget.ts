@@ -2,15 +2,15 @@
 export interface Resident {
   /** Bytes that it holds. */
   readonly bytes: number;
-  /** When it was last used, in milliseconds of a monotonic clock. */
-  readonly lastUsed: number;
+  /** How much it was used lately; the least goes first. */
+  readonly worth: number;
   readonly pinned: boolean;
   /** True while it answers a request. */
   readonly busy: boolean;
 }
 
 /**
- * The models that must go so that `needed` bytes fit, least recently used first and idle ones before busy ones;
+ * The models that must go so that `needed` bytes fit, those of least use lately first and idle ones before busy ones;
  * undefined when that is not possible. A budget of 0 is none.
  */
 export function chooseVictims<R extends Resident>(
@@ -22,7 +22,7 @@ export function chooseVictims<R extends Resident>(
   let held = residents.reduce((sum, { bytes }) => sum + bytes, 0);
   const candidates = residents
     .filter(({ pinned }) => !pinned)
-    .sort((a, b) => Number(a.busy) - Number(b.busy) || a.lastUsed - b.lastUsed);
+    .sort((a, b) => Number(a.busy) - Number(b.busy) || a.worth - b.worth);
   const victims: R[] = [];
   for (const candidate of candidates) {
     if (held + needed <= budget) break;

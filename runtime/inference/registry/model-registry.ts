@@ -38,6 +38,11 @@ export interface RegistryDeps {
   readonly changed: (model: ModelIdentity) => void;
   /** Makes the steps around a version. @throws ModelError */
   readonly processing: Pick<Processing, 'open'>;
+  /**
+   * Told of each load that failed; without a name where the model is not one of those served.
+   * @default - nobody is told
+   */
+  readonly failed?: (name: string | undefined, error: unknown) => void;
 }
 
 /** An answer and the version that gave it. */
@@ -233,6 +238,7 @@ export class ModelRegistry {
       await this.refresher.refresh(model, true);
       this.models.set(name, model);
     } catch (error) {
+      this.deps.failed?.(this.models.has(name) ? name : undefined, error);
       this.deps.log.error({ err: error, name }, 'model not loaded');
       if (error instanceof RequestError) throw error;
       if (!this.models.has(name) && error instanceof ModelError && error.code === 'LNMT8301') throw unknownModel();

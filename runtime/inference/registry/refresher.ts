@@ -32,13 +32,18 @@ export class Refresher {
   constructor(
     private readonly deps: Pick<
       RegistryDeps,
-      'sourceOf' | 'loader' | 'residents' | 'log' | 'now' | 'changed' | 'processing'
+      'sourceOf' | 'loader' | 'residents' | 'log' | 'now' | 'changed' | 'failed' | 'processing'
     >,
   ) {}
 
   /** Refreshes a model, again and again while only the way to its repository is at fault. */
   persist(model: ServedModel): Promise<void> {
-    return this.patiently(model.spec.name, () => this.refresh(model, false));
+    const { name } = model.spec;
+    const tried = (error: unknown): never => {
+      this.deps.failed?.(name, error);
+      throw error;
+    };
+    return this.patiently(name, () => this.refresh(model, false).catch(tried));
   }
 
   /** Does something again and again while only the way to a repository is at fault. */
@@ -94,6 +99,7 @@ export class Refresher {
     } catch (error) {
       // Want of memory passes, and is no fault of the model.
       if (!(error instanceof RequestError)) entry.fail(reasonOf(error), this.deps.now());
+      this.deps.failed?.(name, error);
       this.deps.log.error({ err: error, ...entry.identity }, 'model not loaded on request');
       throw error;
     }

@@ -3,7 +3,9 @@ import { HEADERS } from '../../contract';
 import type { Admission } from '../../shared/admission';
 import { unsupportedMediaType } from '../../shared/errors';
 import { invalidRequest } from '../errors';
+import { DecodingThread, INLINE_BYTES } from '../tensors/decoding-thread';
 import { decodeRequest } from '../tensors/request';
+import type { HttpInferenceRequest } from '../tensors/request';
 import { writeAnswer } from '../tensors/response';
 import type { ModelIdentity } from '../data-plane';
 import type { InferenceService } from '../serving/service';
@@ -31,17 +33,30 @@ function timeoutOf(text: string | undefined, inBody: number | undefined): number
   return Math.min(Number(text), inBody ?? Number.POSITIVE_INFINITY);
 }
 
+/** Reads a body where it arrived when its JSON is short, and in a thread when it is long. */
+function decode(
+  request: InferRequest,
+  headerLength: string | undefined,
+  thread: DecodingThread,
+): HttpInferenceRequest | Promise<HttpInferenceRequest> {
+  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  const jsonBytes = headerLength === undefined ? body.length : Number(headerLength);
+  return jsonBytes > INLINE_BYTES ? thread.decode(body, headerLength) : decodeRequest(body, headerLength);
+}
+
 async function infer(
   models: InferDeps['models'],
+  thread: DecodingThread,
   request: InferRequest,
   reply: FastifyReply,
 ): Promise<string | Buffer> {
   const { name, version } = request.params;
   models.identify(name, version);
   const signal = departure(reply);
-  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const attribute = attributeOf(request);
-  const parsed = decodeRequest(body, attribute(HEADERS.inferenceHeaderLength));
+  const read = decode(request, attribute(HEADERS.inferenceHeaderLength), thread);
+  // Without a promise where none is needed: short requests are most, and each turn of the event loop counts.
+  const parsed = read instanceof Promise ? await read : read;
   const timeoutMs = timeoutOf(attribute(HEADERS.requestTimeout), parsed.timeoutMs);
   const asked = { ...parsed, timeoutMs, trace: request.trace ?? undefined };
   const caller = request.principal ?? undefined;
@@ -67,9 +82,11 @@ export function inferRoutes({ models, admission }: InferDeps): (app: FastifyInst
       else done(unsupportedMediaType('this media type'));
     });
     app.addHook('onRequest', admission.hook);
+    const thread = new DecodingThread();
+    app.addHook('onClose', () => thread.close());
     for (const pattern of MODEL_PATTERNS) {
       app.post(`${pattern}/infer`, { config: { access: 'infer' } }, (request: InferRequest, reply) =>
-        infer(models, request, reply),
+        infer(models, thread, request, reply),
       );
     }
   };

@@ -76,9 +76,11 @@ const STORES: { readonly [D in Exclude<Datatype, 'BYTES'>]: Store } = {
 // Matches exactly the halves of surrogate pairs that stand alone, which UTF-8 cannot express.
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-function isText(value: unknown): value is string {
-  if (typeof value === 'string' && !LONE_SURROGATE.test(value)) return true;
-  return reject(value, 'a string of Unicode text');
+/** True for a string that UTF-8 can express. */
+export const isText = (value: unknown): value is string => typeof value === 'string' && !LONE_SURROGATE.test(value);
+
+function acceptText(value: unknown): value is string {
+  return isText(value) || reject(value, 'a string of Unicode text');
 }
 
 /**
@@ -88,7 +90,7 @@ function isText(value: unknown): value is string {
  * @throws ElementError that names the first value that does not fit
  */
 export function packElements(datatype: Datatype, values: readonly unknown[]): Uint8Array {
-  if (datatype === 'BYTES') return packStrings(values.filter(isText));
+  if (datatype === 'BYTES') return packStrings(values.filter(acceptText));
   const size = DATATYPE_BYTES[datatype];
   const store = STORES[datatype];
   const data = new Uint8Array(values.length * size);

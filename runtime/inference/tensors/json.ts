@@ -41,6 +41,13 @@ export class NumberSpan {
     return this.body;
   }
 
+  /** How many there are, if they are numbers: one more than there are commas. */
+  get count(): number {
+    let count = 1;
+    for (let place = this.start; place < this.end; place++) if (this.body[place] === COMMA) count++;
+    return count;
+  }
+
   /** The numbers as values. */
   values(): readonly unknown[] {
     return new Reader(this.body, this.start - 1, this.end + 1).whole() as readonly unknown[];

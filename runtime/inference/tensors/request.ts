@@ -2,7 +2,7 @@ import type { Context } from '@opentelemetry/api';
 import { invalidRequest } from '../errors';
 import { checkBinary, splitBody, WIDENED, widenBfloat16 } from './binary';
 import type { BinarySection, WireDatatype } from './binary';
-import { ElementError, packElements } from './elements';
+import { ElementError, isText, packElements } from './elements';
 import { NumberSpan, parseJson } from './json';
 import { scanNumbers } from './numbers';
 import { elementCount, isDatatype, TENSOR_LIMITS } from './tensor';
@@ -125,6 +125,9 @@ function fromJson({ name, datatype, shape }: TensorHead, data: unknown, where: s
   const count = elementCount(shape);
   const scanned = data instanceof NumberSpan ? scanNumbers(data, datatype, count) : undefined;
   if (scanned !== undefined) return { name, datatype, shape, data: scanned };
+  if (data instanceof NumberSpan && data.count !== count) {
+    throw invalidRequest(`${where}: shape [${shape.join(',')}] has ${count} elements, data has ${data.count}`);
+  }
   const values = data instanceof NumberSpan ? data.values() : data;
   if (!Array.isArray(values)) throw invalidRequest(`${where}: neither data nor binary_data_size gives its elements`);
   const elements = flatten(values, shape, where);
@@ -216,7 +219,8 @@ function valuesOf(parameters: Fields): InferenceRequest['parameters'] {
 export function readRequest(document: unknown, binary?: BinarySection): HttpInferenceRequest {
   const object = fields(document, 'the body');
   const id = own(object, 'id');
-  if (id !== undefined && typeof id !== 'string') throw invalidRequest('id is not a string');
+  if (id !== undefined && (typeof id !== 'string' || !isText(id)))
+    throw invalidRequest('id is not a string of Unicode text');
   const parameters = parametersOf(object, 'the body');
   const inputs = list(own(object, 'inputs'), 'inputs').map((input, index) => tensorOf(input, index, binary));
   binary?.finish();

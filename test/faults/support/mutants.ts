@@ -54,16 +54,47 @@ const text = (name: string, value: string): readonly Field[] => [
 const BANNED: readonly ((random: () => number) => Parameters<typeof graph>[0])[] = [
   () => ({ nodes: [node('Run', ['x'], ['y'], [], [[7, 'evil.domain']])] }),
   () => ({ nodes: [node('PythonOp', ['x'], ['y'], [], [[7, 'com.microsoft']])] }),
-  () => ({ nodes: [node('EPContext', ['x'], ['y'], [text('ep_cache_context', '/etc/passwd')], [[7, 'com.microsoft']])] }),
+  () => ({
+    nodes: [node('EPContext', ['x'], ['y'], [text('ep_cache_context', '/etc/passwd')], [[7, 'com.microsoft']])],
+  }),
   (random) => ({
     constants: [
-      tensor('w', TYPE.float, [4], [
-        [13, [[1, 'location'], [2, `${'../'.repeat(1 + Math.floor(random() * 4))}etc/passwd`]]],
-        [14, 1],
-      ]),
+      tensor(
+        'w',
+        TYPE.float,
+        [4],
+        [
+          [
+            13,
+            [
+              [1, 'location'],
+              [2, `${'../'.repeat(1 + Math.floor(random() * 4))}etc/passwd`],
+            ],
+          ],
+          [14, 1],
+        ],
+      ),
     ],
   }),
-  () => ({ constants: [tensor('w', TYPE.float, [4], [[13, [[1, 'location'], [2, '/proc/self/environ']]], [14, 1]])] }),
+  () => ({
+    constants: [
+      tensor(
+        'w',
+        TYPE.float,
+        [4],
+        [
+          [
+            13,
+            [
+              [1, 'location'],
+              [2, '/proc/self/environ'],
+            ],
+          ],
+          [14, 1],
+        ],
+      ),
+    ],
+  }),
   (random) => ({
     constants: [int64s('s', [2n ** 40n + BigInt(Math.floor(random() * 1e6))])],
     nodes: [node('ConstantOfShape', ['s'], ['z']), node('Identity', ['x'], ['y'])],

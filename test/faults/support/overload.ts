@@ -37,7 +37,12 @@ export async function prepare(bench: Bench, seconds: number): Promise<Loaded> {
 export async function peakOf(shoot: () => Promise<Reply>, seconds: number): Promise<number> {
   const recorder = new Recorder();
   const end = performance.now() + seconds * 1000;
-  await closedLoop(4, () => shoot(), recorder, () => performance.now() > end);
+  await closedLoop(
+    4,
+    () => shoot(),
+    recorder,
+    () => performance.now() > end,
+  );
   return recorder.count('200') / seconds;
 }
 

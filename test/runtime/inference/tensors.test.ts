@@ -166,7 +166,8 @@ describe('requests that do not fit', () => {
       '400 inputs names "x" twice',
     ],
     ['a repeated output', '{"inputs":[],"outputs":[{"name":"y"},{"name":"y"}]}', '400 outputs names "y" twice'],
-    ['an id that is no string', '{"id":1,"inputs":[]}', '400 id is not a string'],
+    ['an id that is no string', '{"id":1,"inputs":[]}', '400 id is not a string of Unicode text'],
+    ['an id with half of a character', '{"id":"\\ud800","inputs":[]}', '400 id is not a string of Unicode text'],
   ])('refuses %s', (_title, body, message) => {
     expect(messageOf(body)).toContain(message);
   });

@@ -6,7 +6,7 @@ import { SAMPLE_LIMITS, SampleRing } from '../../../../runtime/inference/registr
 import { chooseVersions, compareVersions } from '../../../../runtime/inference/registry/spec';
 import { Turns } from '../../../../runtime/inference/registry/turns';
 
-const resident = fc.record({ bytes: fc.nat(100), lastUsed: fc.nat(100), pinned: fc.boolean(), busy: fc.boolean() });
+const resident = fc.record({ bytes: fc.nat(100), worth: fc.nat(100), pinned: fc.boolean(), busy: fc.boolean() });
 
 describe('the models that must go', () => {
   it('leave room for what is needed, are no more than necessary, never pinned, the idle and least used first', () => {
@@ -27,7 +27,7 @@ describe('the models that must go', () => {
           for (const victim of victims) {
             expect(victim.pinned).toBe(false);
             const stays = all.filter((each) => !each.pinned && !victims.includes(each) && each.busy === victim.busy);
-            for (const each of stays) expect(each.lastUsed).toBeGreaterThanOrEqual(victim.lastUsed);
+            for (const each of stays) expect(each.worth).toBeGreaterThanOrEqual(victim.worth);
           }
         },
       ),
@@ -35,7 +35,7 @@ describe('the models that must go', () => {
   });
 
   it('are none without a budget', () => {
-    expect(chooseVictims([{ bytes: 9, lastUsed: 0, pinned: false, busy: false }], 1e12, 0)).toEqual([]);
+    expect(chooseVictims([{ bytes: 9, worth: 0, pinned: false, busy: false }], 1e12, 0)).toEqual([]);
   });
 });
 
