@@ -73,6 +73,11 @@ export const badVersion: FaultCase = {
     bench.equal('events in the log', server.lines('model not loaded').length, bad);
     bench.timing(`slowest refusal (${slowest[1]}) ms`, slowest[0], 2_000);
     const { body } = await send({ port, path: modelPath('model') });
-    bench.must('versions served', String(JSON.parse(body).versions), '= 1', body.includes('"versions":["1"]'));
+    bench.must(
+      'versions served',
+      /"versions":(\[[^\]]*\])/.exec(body)?.[1] ?? body.slice(0, 80),
+      '= ["1"]',
+      body.includes('"versions":["1"]'),
+    );
   },
 };

@@ -5,9 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { inferPath, PATHS } from '../../runtime/contract';
 import { identityModel, pushModel } from '../runtime/support/models';
 import { TINY } from '../runtime/support/text-models';
-import { decoderFiles } from '../runtime/support/text-store';
+import { decoderFiles, TRAINED } from '../runtime/support/text-store';
 import type { Bench, FaultCase } from './support/case';
 import { ROOT } from './support/compile';
+import { Metrics } from './support/metrics';
 import { Store, TINY_BODY } from './support/models';
 import { openFiles, Peak, residentBytes, until } from './support/proc';
 import { Held } from './support/raw';
@@ -17,10 +18,12 @@ import { send } from './support/traffic';
 
 /** What may wait for one reader. */
 const CAP = 4 * MIB;
-const TOKENS = 9_000;
+const TOKENS = 4_500;
 /** Answers of this size are asked for and not read. */
 const ANSWER = 6 * MIB;
 const PATIENCE_MS = 75_000;
+/** After this the answers are made, and before the patience of the server ends. */
+const STEADY_MS = 10_000;
 
 const POST = (to: string, body: string): string =>
   `POST ${to} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
@@ -30,7 +33,17 @@ const rows = Math.floor(ANSWER / 8);
 /** Streams of tokens that nobody reads. */
 function streams(port: number, count: number): Held[] {
   const messages = [{ role: 'user', content: 'the' }];
-  const options = { max_tokens: TOKENS, logprobs: true, top_logprobs: 20, stream: true };
+  // Control tokens end an answer; without them it goes on until it has its length.
+  const ends = (TRAINED.document as { added_tokens: { id: number }[] }).added_tokens.map(
+    ({ id }) => [id, -100] as const,
+  );
+  const options = {
+    logit_bias: Object.fromEntries(ends),
+    max_tokens: TOKENS,
+    logprobs: true,
+    top_logprobs: 20,
+    stream: true,
+  };
   const body = JSON.stringify({ model: 'decoder', messages, ...options });
   return Array.from({ length: count }, () => {
     const held = new Held(port, (socket) => {
@@ -94,6 +107,17 @@ function calls(
   return { session, closed: () => closed };
 }
 
+/** Bytes that the front holds, garbage aside: the least of some looks. */
+async function held(metrics: number, looks: number): Promise<number> {
+  let least = Infinity;
+  for (let look = 0; look < looks; look += 1) {
+    const all = await Metrics.of(metrics);
+    least = Math.min(least, all.sum('nodejs_heap_size_used_bytes') + all.sum('nodejs_external_memory_bytes'));
+    await delay(1_000);
+  }
+  return least;
+}
+
 /** Clients that ask and never read: streams of tokens, whole answers, calls. */
 export const slowReaders: FaultCase = {
   id: 'R-13',
@@ -113,11 +137,11 @@ export const slowReaders: FaultCase = {
     );
     const pinned = ['big', 'tiny', 'decoder'].map((name) => ({ name, load: 'pinned' as const }));
     const server = await Server.ready({ ...store.serving(...pinned), grpcPort: '0', workers: '1', maxBatchSize: '1' });
-    const { http: port, grpc } = await server.ports();
+    const { http: port, grpc, metrics } = await server.ports();
     const warm = JSON.stringify({ model: 'decoder', prompt: 'the', max_tokens: 4 });
     await send({ port, path: `${PATHS.openai}/completions`, body: warm });
     for (let turn = 0; turn < 20; turn += 1) await send({ port, path: inferPath('tiny'), body: TINY_BODY });
-    const [memory, files] = [residentBytes(server.pid), openFiles(server.pid)];
+    const [memory, files] = [await held(metrics, 3), openFiles(server.pid)];
     const peak = new Peak(() => residentBytes(server.pid));
     const sse = streams(port, readers);
     const whole = answers(port, readers);
@@ -125,14 +149,16 @@ export const slowReaders: FaultCase = {
     bench.after(() => [...sse, ...whole].forEach((held) => held.end()));
     const came = await until(() => openFiles(server.pid) >= files + 2 * readers, 10_000);
     bench.must('readers came', came, '= true', came);
+    await delay(STEADY_MS);
+    const waiting = await held(metrics, 8);
     // A paused socket does not see its end: the server's descriptors tell.
     const gone = await until(() => openFiles(server.pid) <= files + 1, PATIENCE_MS);
     const closedRemotely = await until(() => remote.closed() === readers, 1_000);
-    bench.must('connections left', openFiles(server.pid) - files, '<= 1', gone);
+    bench.must('connections left above what there was', openFiles(server.pid) - files, '<= 1', gone);
     bench.must('gRPC calls closed', remote.closed(), `= ${readers}`, closedRemotely || remote.session.destroyed);
-    bench.note(`slow streams in the log ${server.lines('stream ended').length}`);
-    // What the kernel holds is not the memory of the server; each reader may have its cap there.
-    bench.atMost('growth of memory MiB', (peak.end() - memory) / MIB, (3 * readers * (CAP + 2 * ANSWER)) / MIB);
+    bench.note(`slow streams in the log ${server.lines('the stream ended early').length}`);
+    bench.atMost('memory held for each reader MiB', (waiting - memory) / (3 * readers) / MIB, CAP / MIB);
+    bench.note(`most of the process ${(peak.end() / MIB).toFixed(0)} MiB`);
     for (const held of [...sse, ...whole]) held.end();
     remote.session.destroy();
     await delay(500);

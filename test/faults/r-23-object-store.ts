@@ -1,6 +1,7 @@
 import { inferPath, PATHS } from '../../runtime/contract';
 import type { Bench, FaultCase } from './support/case';
-import { Store, TABLE_BODY, tableModel, TINY_BODY, tinyStore } from './support/models';
+import type { Store } from './support/models';
+import { TABLE_BODY, tableModel, TINY_BODY, tinyStore } from './support/models';
 import { ObjectStore } from './support/object-store';
 import type { Fault } from './support/object-store';
 import { Server } from './support/servers';

@@ -50,7 +50,7 @@ export const diskFull: FaultCase = {
     bench.must(
       'a model that does not fit',
       large.outcome,
-      '503, 507 or 422 with a code',
+      'an error with a code',
       large.outcome !== '200' && large.errorCode !== undefined,
     );
     bench.must('what the client learns', large.body.slice(0, 120), 'LNMT8308', large.body.includes('LNMT8308'));

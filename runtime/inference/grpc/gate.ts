@@ -17,6 +17,7 @@ import { endSpan, startRequestSpan, traceFields } from '../../shared/tracing';
 import { operationOfRpc, OPERATIONS } from '../operations/table';
 import type { Operation, OperationId } from '../operations/table';
 import type { ObservedCall } from '../observe';
+import type { StalledCalls } from './stalled-calls';
 import { asRequestError, httpStatusOf, statusOf } from './status';
 
 /** What a call has to pass. */
@@ -28,6 +29,8 @@ export interface GateOptions {
   readonly log: FastifyBaseLogger;
   /** Told of every inference call when it is over, of refused ones too. */
   readonly observed: (call: ObservedCall) => void;
+  /** Told of each answer until it is out. @default - nobody looks whether answers are read */
+  readonly stalled?: Pick<StalledCalls, 'begin'>;
 }
 
 /** A model that a call is about. */
@@ -160,6 +163,7 @@ export class Gate {
       close(answer.code ?? status.UNKNOWN);
       send(answer);
     };
+    let read: () => void = () => undefined;
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         const admitted = this.admit(definition.path, metadata, outer, closers);
@@ -170,7 +174,11 @@ export class Gate {
         };
         admitted.then(proceed).catch((error: unknown) => refuse(metadata, asRequestError(error)));
       })
-      .withOnCancel(() => close(status.CANCELLED))
+      // Of every call, when its stream is closed.
+      .withOnCancel(() => {
+        read();
+        close(status.CANCELLED);
+      })
       .build();
     const responder = new ResponderBuilder().withStart((next) => next(listener)).build();
     return new ServerInterceptingCall(outer, responder);

@@ -12,6 +12,7 @@ import type { GateOptions } from './gate';
 import { inferenceHandlers } from './handlers';
 import type { HandlerDeps } from './handlers';
 import { healthHandlers } from './health';
+import { StalledCalls } from './stalled-calls';
 
 /** What a call may cost. Sizes in bytes, times in milliseconds. */
 export const GRPC_LIMITS = {
@@ -52,7 +53,8 @@ export class GrpcServer {
 
   /** @throws StartError LNMT8106 for a procedure that the operation table does not list */
   constructor(deps: GrpcDeps) {
-    const gate = new Gate(deps);
+    const stalled = new StalledCalls();
+    const gate = new Gate({ ...deps, stalled });
     this.server = new Server({
       'grpc.max_receive_message_length': GRPC_LIMITS.messageBytes,
       'grpc.max_send_message_length': GRPC_LIMITS.messageBytes,
@@ -72,7 +74,9 @@ export class GrpcServer {
     // The library has no limit of connections, so it is handed those that are within it.
     capConnections(this.listener, deps.connectionsPerAddress);
     this.listener.on('connection', (socket) => {
-      if (!socket.destroyed) this.connections.injectConnection(socket);
+      if (socket.destroyed) return;
+      stalled.add(socket);
+      this.connections.injectConnection(socket);
     });
   }
 

@@ -6,7 +6,7 @@ import type { ModelFile, ModelManifest } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
 import { ModelError } from '../errors';
 import { DiskBudget } from './disk-budget';
-import { asModelError, copyIn, digestFile, download, readText } from './download';
+import { asModelError, copyIn, digestFile, download, PATIENT, readText } from './download';
 import { syncFolder, syncTree } from './durable';
 import { Notes } from './known';
 import type { KnownVersion } from './known';
@@ -111,7 +111,9 @@ export class ModelCache {
   private async ask(model: ModelIdentity, last: KnownVersion | undefined): Promise<KnownVersion> {
     const location = modelStorePath(model.name, model.version, MODEL_STORE.manifest);
     try {
-      return { manifest: await readText(this.store, location, MAX_MANIFEST_BYTES) };
+      // Where the last word is known, it is at once as good as a store that does not answer.
+      const tries = last === undefined ? PATIENT : 1;
+      return { manifest: await readText(this.store, location, MAX_MANIFEST_BYTES, tries) };
     } catch (error) {
       if (!(error instanceof ModelError) || error.code !== 'LNMT8301' || !this.options.bare) throw error;
       return this.take(model, last, error);

@@ -103,7 +103,9 @@ export async function download(store: ModelStore, from: string, file: ModelFile,
       if (await append(store, from, file, partial)) return;
     } catch (error) {
       const failure = asModelError(error);
-      if (failure.code === 'LNMT8303') await fs.rm(partial, { force: true });
+      // What is damaged is of no use, and what fills the disk keeps every other model from it.
+      if (['LNMT8303', 'LNMT8308'].includes(failure.code)) await fs.rm(partial, { force: true });
+      if (failure.code === 'LNMT8308') throw failure;
       if (!failure.retryable || attempt >= RETRIES) throw failure;
       if (/cannot resume/.test(failure.message)) await fs.rm(partial, { force: true });
     }
@@ -128,13 +130,16 @@ export async function copyIn(store: ModelStore, from: string, most: number, targ
   return { path: from, sha256: meter.hash.digest('hex'), bytes: meter.seen };
 }
 
-/** A small file as text, asked for again where only the way to it is at fault. @throws ModelError */
-export async function readText(store: ModelStore, from: string, most: number): Promise<string> {
+/** Tries for a file without which nothing goes on. */
+export const PATIENT = RETRIES;
+
+/** A small file as text, asked for again while only the way to it is at fault and tries are left. @throws ModelError */
+export async function readText(store: ModelStore, from: string, most: number, tries = 1): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await readOnce(store, from, most);
     } catch (error) {
-      if (!(error instanceof ModelError && error.retryable) || attempt >= RETRIES) throw error;
+      if (!(error instanceof ModelError && error.retryable) || attempt >= tries) throw error;
       await pauseBefore(attempt);
     }
   }

@@ -12,6 +12,12 @@ interface Target {
   readonly agent: http.Agent;
 }
 
+/** Headers without those that are meant for one connection only. */
+function withoutHop(headers: http.IncomingHttpHeaders): http.IncomingHttpHeaders {
+  const hop = ['connection', 'keep-alive'];
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !hop.includes(name)));
+}
+
 /**
  * A load balancer as there are many: it asks each server for readiness now and then, sends to those that said yes, keeps
  * connections, and repeats nothing.
@@ -74,11 +80,10 @@ export class Balancer {
     const ready = this.targets.filter((target) => target.ready);
     const target = ready[this.next++ % Math.max(1, ready.length)];
     if (target === undefined) return void response.writeHead(502).end('no server');
-    const { connection: _connection, ...headers } = request.headers;
+    const headers = withoutHop(request.headers);
     const options = { host: '127.0.0.1', port: target.port, path: request.url, method: request.method };
     const onward = http.request({ ...options, headers, agent: target.agent }, (answer) => {
-      const { connection: _hop, 'keep-alive': _alive, ...passed } = answer.headers;
-      response.writeHead(answer.statusCode ?? 502, passed);
+      response.writeHead(answer.statusCode ?? 502, withoutHop(answer.headers));
       answer.pipe(response);
       answer.on('error', () => response.destroy());
     });

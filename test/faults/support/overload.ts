@@ -1,6 +1,6 @@
 import { inferPath } from '../../../runtime/contract';
 import type { Bench } from './case';
-import { loopBody, Store, tinyStore, turnsFor, withLoop } from './models';
+import { loopBody, tinyStore, turnsFor, withLoop } from './models';
 import { Server } from './servers';
 import { closedLoop, keepAlive, openLoop, Recorder, send } from './traffic';
 import type { Reply } from './traffic';
@@ -21,7 +21,7 @@ export interface Loaded {
 
 /** Starts a server with a model that takes about {@link RUN_MS}, and measures what it can do. */
 export async function prepare(bench: Bench, seconds: number): Promise<Loaded> {
-  const store: Store = withLoop(tinyStore(bench.folder));
+  const store = withLoop(tinyStore(bench.folder));
   const models = store.serving({ name: 'loop', load: 'pinned' });
   const server = await Server.ready({ ...models, workers: '1', threads: '1', maxQueueSize: String(QUEUE) });
   const { http: port } = await server.ports();
