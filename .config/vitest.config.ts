@@ -14,7 +14,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/integration/**', 'test/bench/**'],
+    exclude: ['test/integration/**', 'test/bench/**', 'test/faults/**'],
     testTimeout: 30_000,
     // onnxruntime reports to its vendor unless it is told not to; the server says so itself, tests load it directly.
     env: { ORT_DISABLE_TELEMETRY: '1' },

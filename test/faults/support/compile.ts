@@ -10,10 +10,12 @@ const PARTS = ['contract', 'shared', 'inference'];
 
 function filesOf(part: string): string[] {
   const all = fs.readdirSync(path.join(ROOT, 'runtime', part), { recursive: true, encoding: 'utf8' });
-  const skipped = /(^|\/)(node_modules|dist)\//;
+  const skipped = /(^|\/)(node_modules|dist)(\/|$)|\.(md|json)$/;
+  const isFile = (file: string): boolean => fs.statSync(path.join(ROOT, file)).isFile();
   return all
-    .filter((file) => /\.(ts|proto)$/.test(file) && !skipped.test(file))
-    .map((file) => `runtime/${part}/${file}`);
+    .filter((file) => !skipped.test(file))
+    .map((file) => `runtime/${part}/${file}`)
+    .filter(isFile);
 }
 
 /**
@@ -22,7 +24,7 @@ function filesOf(part: string): string[] {
  */
 export function compileServer(): string {
   const files = PARTS.flatMap(filesOf).sort();
-  const texts = files.map((file) => fs.readFileSync(path.join(ROOT, file), 'utf8'));
+  const texts = files.map((file) => fs.readFileSync(path.join(ROOT, file), 'latin1'));
   const hash = createHash('sha256')
     .update(JSON.stringify([ts.version, files, texts]))
     .digest('hex')
@@ -33,15 +35,13 @@ export function compileServer(): string {
   const staging = `${target}.${process.pid}`;
   const compilerOptions = { module: ts.ModuleKind.Node16, target: ts.ScriptTarget.ES2022, esModuleInterop: true };
   for (const [index, file] of files.entries()) {
-    const text = texts[index] ?? '';
+    const bytes = Buffer.from(texts[index] ?? '', 'latin1');
     const out = path.join(staging, file.replace(/\.ts$/, '.js'));
     fs.mkdirSync(path.dirname(out), { recursive: true });
     // The name says that it is CommonJS, as the package does.
     const name = file.replace(/\.ts$/, '.cts');
-    fs.writeFileSync(
-      out,
-      file.endsWith('.ts') ? ts.transpileModule(text, { fileName: name, compilerOptions }).outputText : text,
-    );
+    const compile = (): string => ts.transpileModule(bytes.toString(), { fileName: name, compilerOptions }).outputText;
+    fs.writeFileSync(out, file.endsWith('.ts') ? compile() : bytes);
   }
   fs.writeFileSync(path.join(staging, 'package.json'), '{"type":"commonjs"}\n');
   fs.renameSync(staging, target);

@@ -44,6 +44,25 @@ describe('the audit log', () => {
     return fs.readFileSync(file, 'utf8');
   };
 
+  it.runIf(fs.existsSync('/dev/full'))('gathers nothing once the disk is full, and says so once', async () => {
+    const failures: unknown[] = [];
+    const log = new AuditLog({
+      file: '/dev/full',
+      now: () => 0,
+      anchor: () => undefined,
+      failed: (error) => failures.push(error),
+    });
+    expect(log.failed).toBe(false);
+    for (let index = 0; index < 20; index++) {
+      log.record(event(index));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(log.failed).toBe(true);
+    expect(failures).toHaveLength(1);
+    expect(Reflect.get(log, 'waiting')).toEqual([]);
+    await log.close();
+  });
+
   it('holds every entry in order, readable by its owner only', async () => {
     const text = await write(50);
     const entries = text

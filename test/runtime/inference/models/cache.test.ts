@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MODEL_STORE, modelStorePath, renderModelManifest } from '../../../../runtime/contract';
+import { ModelError } from '../../../../runtime/inference/errors';
 import { ModelCache } from '../../../../runtime/inference/models/cache';
 import { FileStore } from '../../../../runtime/inference/models/file-store';
 import { parseManifest } from '../../../../runtime/inference/models/manifest';
@@ -40,6 +41,44 @@ describe('the model cache', () => {
     expect(fs.readFileSync(first.file, 'utf8')).toBe('graph');
     expect(fs.readFileSync(path.join(path.dirname(first.file), 'weights/part_1.bin'))).toHaveLength(300_000);
     expect(await cache.obtain(MODEL)).toEqual({ ...first, fetched: false });
+  });
+
+  it('asks again for a manifest that cannot be had at once, where it knows none', async () => {
+    const files = new FileStore(store);
+    let tries = 0;
+    const flaky: ModelStore = {
+      list: (folder) => files.list(folder),
+      open: (file, start) => {
+        if (file.endsWith(MODEL_STORE.manifest) && ++tries % 3 !== 0)
+          throw new ModelError('LNMT8304', 'status 500', true);
+        return files.open(file, start);
+      },
+    };
+    const cache = new ModelCache(flaky, cacheDir);
+    expect(await cache.obtain(MODEL)).toMatchObject({ fetched: true, offline: false });
+    expect(tries).toBe(3);
+    // Now it does, and the last word is as good.
+    expect(await cache.obtain(MODEL)).toMatchObject({ fetched: false, offline: true });
+    expect(tries).toBe(4);
+  });
+
+  it('frees the disk again when it is full', async () => {
+    const files = new FileStore(store);
+    const filling: ModelStore = {
+      list: (folder) => files.list(folder),
+      open: async (file, start) => {
+        if (!file.endsWith('.bin')) return files.open(file, start);
+        const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+        return Readable.from(
+          (function* () {
+            yield Buffer.alloc(1_000, 7);
+            throw full;
+          })(),
+        );
+      },
+    };
+    await expect(new ModelCache(filling, cacheDir).obtain(MODEL)).rejects.toMatchObject({ code: 'LNMT8308' });
+    expect(fs.readdirSync(cacheDir)).toEqual([]);
   });
 
   it('fetches again what was damaged on the disk', async () => {

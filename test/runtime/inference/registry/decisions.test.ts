@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { chooseVictims } from '../../../../runtime/inference/registry/memory-budget';
+import { Popularity } from '../../../../runtime/inference/registry/popularity';
 import { SAMPLE_LIMITS, SampleRing } from '../../../../runtime/inference/registry/samples';
 import { chooseVersions, compareVersions } from '../../../../runtime/inference/registry/spec';
 import { Turns } from '../../../../runtime/inference/registry/turns';
@@ -83,6 +84,34 @@ describe('recorded requests', () => {
     ring.add(sent, 0);
     sent.inputs[0].data.fill(9);
     expect(ring.list()[0]?.inputs[0]?.data).toEqual(new Uint8Array(4));
+  });
+});
+
+describe('popularity', () => {
+  const used = (...moments: readonly number[]): number => {
+    const popularity = new Popularity();
+    for (const moment of moments) popularity.use(moment);
+    return popularity.worth;
+  };
+
+  it('is that of the latest use where each was used once', () => {
+    expect(used(2_000)).toBeGreaterThan(used(1_000));
+    expect(used(0)).toBeGreaterThan(new Popularity().worth);
+  });
+
+  it('lets many uses a while ago count for more than one just now, and less after long', () => {
+    const often = used(0, 1, 2, 3, 4, 5, 6, 7);
+    expect(often).toBeGreaterThan(used(60_000));
+    expect(often).toBeLessThan(used(60 * 60_000));
+  });
+
+  it('stays a number after any number of uses', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(10 ** 12), { minLength: 1, maxLength: 200 }), (moments) => {
+        expect(Number.isFinite(used(...moments.toSorted((a, b) => a - b)))).toBe(true);
+      }),
+      { seed: 7 },
+    );
   });
 });
 

@@ -1,0 +1,78 @@
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { DecodingThread } from '../../../runtime/inference/tensors/decoding-thread';
+import { decodeRequest } from '../../../runtime/inference/tensors/request';
+import type { HttpInferenceRequest } from '../../../runtime/inference/tensors/request';
+
+const thread = new DecodingThread();
+
+afterAll(() => thread.close());
+
+const bodyOf = (inputs: object): Buffer => Buffer.from(JSON.stringify({ id: 'a', inputs: [inputs] }));
+
+describe('a thread that reads long requests', () => {
+  it('gives what reading them in place gives', async () => {
+    const numbers = fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 1, maxLength: 200 });
+    const datatype = fc.constantFrom('FP32', 'INT64', 'INT8', 'BYTES', 'UINT16');
+    await fc.assert(
+      fc.asyncProperty(numbers, datatype, async (data, kind) => {
+        const values = kind === 'BYTES' ? data.map(String) : data;
+        const body = bodyOf({ name: 'x', datatype: kind, shape: [data.length], data: values });
+        const plain = (request: HttpInferenceRequest): unknown => ({
+          ...request,
+          inputs: request.inputs.map((tensor) => ({ ...tensor, data: [...tensor.data] })),
+        });
+        const read = (): unknown => {
+          try {
+            return plain(decodeRequest(Buffer.from(body)));
+          } catch (error) {
+            return (error as Error).message;
+          }
+        };
+        expect(await thread.decode(body, undefined).then(plain, (error: Error) => error.message)).toEqual(read());
+      }),
+      { numRuns: 60, seed: 7 },
+    );
+  });
+
+  it('moves binary tensors of one body, each in its place', async () => {
+    const head = (name: string): object => ({
+      name,
+      datatype: 'FP32',
+      shape: [2],
+      parameters: { binary_data_size: 8 },
+    });
+    const json = JSON.stringify({ inputs: [head('a'), head('b')] });
+    const floats = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
+    const body = Buffer.concat([Buffer.from(json), floats]);
+    const { inputs } = await thread.decode(Buffer.from(body), String(json.length));
+    expect(inputs.map(({ data }) => [...data])).toEqual([[...floats.subarray(0, 8)], [...floats.subarray(8)]]);
+  });
+
+  it('refuses with the status and code of the fault', async () => {
+    const body = bodyOf({ name: 'x', datatype: 'FP32', shape: [3], data: [1, 2] });
+    await expect(thread.decode(body, undefined)).rejects.toMatchObject({ status: 400, code: 'LNMT8201' });
+    await expect(thread.decode(Buffer.from('{'), undefined)).rejects.toMatchObject({ status: 400, code: 'LNMT8011' });
+  });
+
+  it('ends a body that takes too long, and reads the next', async () => {
+    const impatient = new DecodingThread({ deadlineMs: 1 });
+    const long = bodyOf({ name: 'x', datatype: 'BYTES', shape: [100_000], data: Array(100_000).fill('a') });
+    await expect(impatient.decode(long, undefined)).rejects.toMatchObject({ status: 400, code: 'LNMT8011' });
+    await impatient.close();
+    const patient = new DecodingThread();
+    const [first, second] = [bodyOf({ name: 'x' }), bodyOf({ name: 'x', datatype: 'INT8', shape: [1], data: [1] })];
+    const answers = await Promise.allSettled([patient.decode(first, undefined), patient.decode(second, undefined)]);
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    await patient.close();
+  });
+
+  it('refuses what waits when the server ends', async () => {
+    const ending = new DecodingThread();
+    const waiting = ending.decode(bodyOf({ name: 'x' }), undefined);
+    const closing = ending.close();
+    await expect(waiting).rejects.toMatchObject({ status: 503, code: 'LNMT8004' });
+    await closing;
+    await expect(ending.decode(Buffer.from('{}'), undefined)).rejects.toMatchObject({ status: 503 });
+  });
+});
