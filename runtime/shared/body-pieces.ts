@@ -3,7 +3,7 @@ import { badRequest } from './errors';
 import { leaveUnread } from './parting';
 
 /** Pieces that a body may come in whatever their size, and the bytes that each beyond those has to have in the mean. */
-export const PIECES = { most: 8_192, bytes: 32 } as const;
+export const PIECES = { most: 4_096, bytes: 32 } as const;
 
 /**
  * Refuses a body that comes in crumbs: each piece costs the same time and a hundred bytes of memory, however short it is.

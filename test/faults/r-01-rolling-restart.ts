@@ -62,7 +62,7 @@ export const rollingRestart: FaultCase = {
   what: 'rolling restart of 3 servers behind a load balancer, 40 clients that keep their connections',
   limit: { scaled: 90, full: 300 },
   run: async (bench) => {
-    const restarts = bench.count('restarts', 5, 20);
+    const restarts = bench.count('restarts', 4, 20);
     const least = bench.count('requests at least', 3_000, 20_000);
     const { recorder, codes } = await restart(bench, restarts);
     bench.equal('failed requests', recorder.failed('200'), 0);

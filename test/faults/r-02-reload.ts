@@ -19,7 +19,7 @@ export const reload: FaultCase = {
   what: 'reload of a 256 MiB model under an open loop of 100 requests a second',
   limit: { scaled: 90, full: 600 },
   run: async (bench) => {
-    const reloads = bench.count('reloads', 2, 10);
+    const reloads = bench.count('reloads', 1, 10);
     const store = tinyStore(bench.folder).push('table', '1', tableModel(BYTES));
     const models = store.serving({ name: 'tiny', load: 'pinned' }, { name: 'table', load: 'pinned' });
     const server = await Server.ready({ ...models, workers: '1' });

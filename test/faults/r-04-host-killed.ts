@@ -26,7 +26,7 @@ export const hostKilled: FaultCase = {
   what: 'model host killed in the middle of a batch',
   limit: { scaled: 60, full: 300 },
   run: async (bench) => {
-    const kills = bench.count('kills', 12, 50);
+    const kills = bench.count('kills', 10, 50);
     const store = withLoop(tinyStore(bench.folder));
     const models = store.serving({ name: 'loop', load: 'pinned' }, { name: 'tiny', load: 'lazy' });
     const server = await Server.ready({ ...models, workers: '1' });

@@ -70,9 +70,9 @@ export const density: FaultCase = {
   what: `models beyond the memory budget, Zipf ${ZIPF}, seed ${SEED}`,
   limit: { scaled: 150, full: 1_800 },
   run: async (bench) => {
-    const models = bench.count('models', 60, 200);
+    const models = bench.count('models', 40, 200);
     const room = bench.count('room for', 8, 20);
-    const requests = bench.count('requests', 250, 6_000);
+    const requests = bench.count('requests', 150, 6_000);
     const server = await serve(bench, models, room);
     const { http: port, metrics } = await server.ports();
     const agent = keepAlive();

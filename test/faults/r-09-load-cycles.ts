@@ -16,7 +16,7 @@ export const loadCycles: FaultCase = {
   what: 'load and unload, again and again',
   limit: { scaled: 60, full: 7_200 },
   run: async (bench) => {
-    const cycles = bench.count('cycles', 40, 10_000);
+    const cycles = bench.count('cycles', 24, 10_000);
     const store = new Store(bench.folder);
     const names = Array.from({ length: LANES }, (_, index) => `model-${index}`);
     for (const name of names) store.push(name, '1', identityModel('FP32'));

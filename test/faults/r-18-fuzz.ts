@@ -9,7 +9,7 @@ import { TINY_BODY, tinyStore } from './support/models';
 import { rawRequest } from './support/raw';
 import { KEY, Server } from './support/servers';
 import { seeded } from './support/stats';
-import { send } from './support/traffic';
+import { keepAlive, send } from './support/traffic';
 
 const SEED = 20_261_128;
 const AT_ONCE = 32;
@@ -83,6 +83,8 @@ export function mutate(random: Random, seed: Buffer, pieces: readonly (string | 
 interface Tally {
   readonly outcomes: Record<string, number>;
   hangs: number;
+  /** Answers that took longer than a second, whatever else the machine did. */
+  slow?: number;
   readonly bad: Set<string>;
 }
 
@@ -106,6 +108,51 @@ async function fuzzHttp(bench: Bench, port: number, total: number): Promise<Tall
     if (status !== undefined && ms > HANG_MS) tally.hangs += 1;
     if (status !== undefined && status >= 500 && !DOCUMENTED.includes(status))
       tally.bad.add(bytes.toString('latin1').slice(0, 300));
+  });
+  return tally;
+}
+
+const QUERIES: readonly string[] = [
+  '{ serverLive server { name version extensions } }',
+  'query Q($name: String!) { model(name: $name) { name versions inputs { name datatype shape } } }',
+  '{ a: repository(readyOnly: true) { name version state } ...F } fragment F on Query { modelStatistics }',
+  '{ infer(model: "tiny", inputs: [{name: "x", datatype: FP32, shape: [1, 2], data: [1, 2.5]}]) { modelName } }',
+  'mutation { loadModel(name: "tiny") }',
+];
+
+const GRAPHQL_PIECES: readonly string[] = [
+  ...['{', '}', '(', ')', '[', ']', '!', '$', '@', '...', ':', '"', '#', ',', '\n', '\u0000'],
+  ...[
+    'query',
+    'mutation',
+    'subscription',
+    'fragment F on Query',
+    'on',
+    'null',
+    'true',
+    '1e999',
+    '-0',
+    '__schema',
+    '__type',
+  ],
+  ...['@include(if: true)', '@skip(if: $x)', '...F', 'a: ', '{ __typename }', 'serverLive ', '99999999999999999999'],
+];
+
+/** Documents of GraphQL that were right once; the bodies around them always are. */
+async function fuzzGraphQl(bench: Bench, port: number, total: number): Promise<Tally> {
+  const random = seeded(SEED + 2);
+  const tally: Tally = { outcomes: {}, hangs: 0, bad: new Set() };
+  const agent = keepAlive(AT_ONCE);
+  bench.after(() => agent.destroy());
+  await inParallel(bench, total, async () => {
+    const query = mutate(random, Buffer.from(pick(random, QUERIES)), GRAPHQL_PIECES).toString('utf8');
+    const body = JSON.stringify({ query, variables: { name: pick(random, ['tiny', '', null, 1]) } });
+    const { outcome, serviceMs } = await send({ port, path: PATHS.graphql, body, agent, timeoutMs: 5_000 });
+    tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1;
+    if (outcome === 'TIMEOUT') tally.hangs += 1;
+    if (serviceMs > HANG_MS) tally.slow = (tally.slow ?? 0) + 1;
+    const isFault = !/^\d+$/.test(outcome) || (Number(outcome) >= 500 && !DOCUMENTED.includes(Number(outcome)));
+    if (isFault) tally.bad.add(`${outcome} ${query.slice(0, 200)}`);
   });
   return tally;
 }
@@ -220,11 +267,12 @@ async function fuzzGrpc(bench: Bench, port: number, total: number): Promise<Tall
 /** Requests that were right once, with bytes changed, lost and added. */
 export const fuzz: FaultCase = {
   id: 'R-18',
-  what: `HTTP grammar and protobuf fuzz, seed ${SEED}`,
+  what: `HTTP grammar, protobuf and GraphQL fuzz, seed ${SEED}`,
   limit: { scaled: 90, full: 3_600 },
   run: async (bench) => {
     const overHttp = bench.count('HTTP requests', 4_000, 100_000);
     const overGrpc = bench.count('gRPC messages', 4_000, 100_000);
+    const overGraphQl = bench.count('GraphQL documents', 1_500, 20_000);
     const store = tinyStore(bench.folder).push('other', '1', identityModel('BYTES'));
     const models = store.serving({ name: 'tiny', load: 'pinned' }, { name: 'other', load: 'pinned' });
     const server = await Server.ready({ ...models, grpcPort: '0', workers: '1' });
@@ -232,16 +280,21 @@ export const fuzz: FaultCase = {
     const hosts = server.hosts().join(' ');
     const one = await fuzzHttp(bench, port, overHttp);
     const two = await fuzzGrpc(bench, grpc, overGrpc);
+    const three = await fuzzGraphQl(bench, port, overGraphQl);
     bench.equal('front alive', String(server.alive), 'true');
     bench.equal('hosts that died', server.hosts().join(' ') === hosts ? 0 : 1, 0);
     bench.equal('HTTP 5xx that are not documented', one.bad.size, 0);
     bench.equal('gRPC statuses of a fault', two.bad.size, 0);
-    bench.equal('hangs', one.hangs + two.hangs, 0);
+    bench.equal('GraphQL 5xx and broken connections', three.bad.size, 0);
+    bench.equal('hangs', one.hangs + two.hangs + three.hangs, 0);
+    bench.timing('GraphQL answers after more than a second', three.slow ?? 0, 0);
     bench.equal('faults in the log', server.lines('the server failed').length, 0);
     const logged = server.lines('the server failed')[0];
     if (logged) bench.note(JSON.stringify(logged).slice(0, 600));
-    for (const sample of [...one.bad, ...two.bad].slice(0, 3)) bench.note(JSON.stringify(sample));
-    bench.note(`HTTP ${JSON.stringify(one.outcomes)}, gRPC ${JSON.stringify(two.outcomes)}`);
+    for (const sample of [...one.bad, ...two.bad, ...three.bad].slice(0, 3)) bench.note(JSON.stringify(sample));
+    bench.note(
+      `HTTP ${JSON.stringify(one.outcomes)}, gRPC ${JSON.stringify(two.outcomes)}, GraphQL ${JSON.stringify(three.outcomes)}`,
+    );
     bench.equal(
       'a good request afterwards',
       (await send({ port, path: inferPath('tiny'), body: TINY_BODY })).outcome,

@@ -81,7 +81,7 @@ export const bitRot: FaultCase = {
   what: `bits that turn over in stored files, seed ${SEED}`,
   limit: { scaled: 60, full: 240 },
   run: async (bench) => {
-    const flips = bench.count('flips', 300, 1_000);
+    const flips = bench.count('flips', 200, 1_000);
     const rounds = bench.count('flips under a server', 5, 50);
     const store = new Store(bench.folder);
     store.push('model', '1', scaleModel(2), { 'weights.bin': Buffer.alloc(50_000, 7) });

@@ -20,7 +20,7 @@ export const soak: FaultCase = {
   what: 'soak: JSON, binary, gRPC, bad requests, metadata, load and unload, metrics',
   limit: { scaled: 90, full: 4_500 },
   run: async (bench) => {
-    const seconds = bench.count('seconds', 30, 3_600);
+    const seconds = bench.count('seconds', 20, 3_600);
     const store = withLoop(tinyStore(bench.folder)).push('other', '1', identityModel('FP32'));
     const models = store.serving(
       { name: 'tiny', load: 'pinned' },

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ResponderBuilder, ServerInterceptingCall, ServerListenerBuilder, status } from '@grpc/grpc-js';
+import { ResponderBuilder, ServerListenerBuilder, status } from '@grpc/grpc-js';
 import type { Metadata, ServerInterceptingCallInterface, ServerInterceptor } from '@grpc/grpc-js';
 import type { Context } from '@opentelemetry/api';
 import type { FastifyBaseLogger } from 'fastify';
@@ -17,6 +17,7 @@ import { endSpan, startRequestSpan, traceFields } from '../../shared/tracing';
 import { operationOfRpc, OPERATIONS } from '../operations/table';
 import type { Operation, OperationId } from '../operations/table';
 import type { ObservedCall } from '../observe';
+import { Unread, WatchedCall } from './stalled-calls';
 import type { StalledCalls } from './stalled-calls';
 import { asRequestError, httpStatusOf, statusOf } from './status';
 
@@ -163,7 +164,7 @@ export class Gate {
       close(answer.code ?? status.UNKNOWN);
       send(answer);
     };
-    let read: () => void = () => undefined;
+    const unread = new Unread(outer, this.options.stalled);
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         const admitted = this.admit(definition.path, metadata, outer, closers);
@@ -176,12 +177,12 @@ export class Gate {
       })
       // Of every call, when its stream is closed.
       .withOnCancel(() => {
-        read();
+        unread.forget();
         close(status.CANCELLED);
       })
       .build();
     const responder = new ResponderBuilder().withStart((next) => next(listener)).build();
-    return new ServerInterceptingCall(outer, responder);
+    return new WatchedCall(outer, responder, unread);
   };
 
   private async admit(

@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { ServerInterceptingCall } from '@grpc/grpc-js';
+import type { Responder, ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { HTTP_LIMITS } from '../../shared/limits';
 
 /** Bytes that a connection sends in the same time although nobody reads: pings and settings. */
@@ -37,5 +39,52 @@ export class StalledCalls {
     }, this.patienceMs);
     timer.unref();
     return () => clearInterval(timer);
+  }
+}
+
+/** The answers of one call that its client has not taken yet. */
+export class Unread {
+  private readonly waiting = new Set<() => void>();
+
+  /** @param stalled told of each answer; without it nobody looks */
+  constructor(
+    private readonly call: Pick<ServerInterceptingCallInterface, 'getPeer'>,
+    private readonly stalled: Pick<StalledCalls, 'begin'> | undefined,
+  ) {}
+
+  /** An answer is on its way. Call what it returns when it is taken. */
+  begin(): () => void {
+    const end = this.stalled?.begin(this.call.getPeer());
+    if (end === undefined) return () => undefined;
+    this.waiting.add(end);
+    return () => {
+      this.waiting.delete(end);
+      end();
+    };
+  }
+
+  /** The call is over, and nothing waits any more. */
+  forget(): void {
+    for (const end of this.waiting) end();
+    this.waiting.clear();
+  }
+}
+
+/** A call that tells of its answers until they are taken, which the library reports here and nowhere else. */
+export class WatchedCall extends ServerInterceptingCall {
+  constructor(
+    outer: ServerInterceptingCallInterface,
+    responder: Responder,
+    private readonly unread: Unread,
+  ) {
+    super(outer, responder);
+  }
+
+  override sendMessage(message: unknown, taken: () => void): void {
+    const end = this.unread.begin();
+    super.sendMessage(message, () => {
+      end();
+      taken();
+    });
   }
 }
