@@ -66,7 +66,7 @@ export const metricsTruth: FaultCase = {
           (error: { readonly code: number }) => HTTP_OF[error.code] ?? `gRPC ${error.code}`,
         );
       // A call of nobody is refused before its message is read: it names no model.
-      if (code !== '401') note(log, model === 'tiny' ? model : 'other', code);
+      note(log, model === 'tiny' && code !== '401' ? model : 'other', code);
     };
     const index = (at: number): string => `{"inputs":[{"name":"index","datatype":"INT64","shape":[1],"data":[${at}]}]}`;
     /** The queue is full: some are answered, some refused; clients leave while they wait. */
