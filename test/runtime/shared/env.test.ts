@@ -19,7 +19,7 @@ const TABLE = {
 const text = fc.string({ minLength: 1, maxLength: 20 }).filter((value) => !value.includes(','));
 
 function valueOf(row: EnvVariable): fc.Arbitrary<unknown> {
-  const { min = 0, max = 1_000_000 } = row;
+  const { min = 0, max = Math.max(min, 1_000_000) + 1 } = row;
   switch (row.kind) {
     case 'integer':
     case 'bytes':
