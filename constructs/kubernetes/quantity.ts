@@ -43,7 +43,8 @@ export function times(property: string, value: string, factor: number): string {
   return `${Number(match?.[1]) * factor}${match?.[2] ?? ''}`;
 }
 
-function amount(property: string, value: string): number | undefined {
+/** A quantity as a number, e.g. bytes; undefined for one that is late-bound. @throws LNMT3003 */
+export function amount(property: string, value: string): number | undefined {
   if (isLateBound(value)) return undefined;
   const match = PATTERN.exec(value);
   const factor = SUFFIXES[match?.[2] ?? '?'];

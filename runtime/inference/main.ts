@@ -14,6 +14,7 @@ import { HostBackend } from './backends/host-backend';
 import { readConfig } from './config';
 import type { InferenceConfig } from './config';
 import { ModelError } from './errors';
+import { openGrpc } from './grpc/listener';
 import { hostCommand } from './host/command';
 import { openModels } from './models/open-models';
 import { PluginError } from './processing/errors';
@@ -85,6 +86,7 @@ async function serve(config: InferenceConfig, log: Logger): Promise<void> {
   const endTracing = await exportTraces(config, log);
   const steps = await openSteps(config, { node: process.execPath, searchPath: process.env['PATH'] ?? '', log });
   const server = await buildServer(config, {
+    openGrpc: config.grpcPort === undefined ? undefined : openGrpc,
     ...openModels(config),
     createBackend: (settings) => buildBackend(config, settings, log),
     memoryOf: (backend) => (backend instanceof HostBackend ? backend.memoryBytes || undefined : undefined),

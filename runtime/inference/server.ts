@@ -12,7 +12,9 @@ import { buildMetricsServer } from '../shared/metrics-server';
 import type { AccessParts } from './access';
 import type { InferenceConfig } from './config';
 import { graphQlRoutes } from './graphql/routes';
-import { GrpcServer } from './grpc/server';
+import { NO_GRPC } from './grpc/listener';
+import type { GrpcListener } from './grpc/listener';
+import type { GrpcDeps } from './grpc/server';
 import { DEFAULT_LIMITS, guard, listenerOptions } from './guard';
 import type { LimitSettings } from './guard';
 import type { AliasSet } from './metric-aliases/aliases';
@@ -36,6 +38,8 @@ import { buildServerMetrics, refreshMetrics } from './server-metrics';
 /** What the server is given from outside. */
 export interface ServerDeps extends AccessParts, Omit<ServingDeps, keyof AccessParts> {
   readonly registry: Registry;
+  /** Opens the gRPC listener. @default - gRPC is not spoken */
+  readonly openGrpc?: ((wire: GrpcDeps) => Promise<GrpcListener>) | undefined;
 }
 
 /** A server that does not listen yet. */
@@ -45,7 +49,7 @@ export interface InferenceServer {
   /** Prometheus exposition, for a port of its own. */
   readonly metricsApp: FastifyInstance;
   /** gRPC over the same models. */
-  readonly grpc: GrpcServer;
+  readonly grpc: GrpcListener;
   readonly health: HealthState;
   readonly admission: Admission;
   readonly models: ModelRegistry;
@@ -140,7 +144,8 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
   const observed = observeCalls(metrics, known);
   const { connectionsPerAddress = DEFAULT_LIMITS.connectionsPerAddress } = config;
   const shared = { models: service, health, admission, access, limiter };
-  const grpc = new GrpcServer({ ...deps, ...shared, observed, connectionsPerAddress });
+  const wire = { ...deps, ...shared, observed, connectionsPerAddress };
+  const grpc = (await deps.openGrpc?.(wire)) ?? NO_GRPC;
   const { maxConcurrency, batching } = config;
   const sources = { ...{ metrics, models, admission, maxConcurrency }, maxQueue: batching?.maxQueue ?? 1_000 };
   const also = (): void => {

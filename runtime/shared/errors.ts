@@ -239,6 +239,11 @@ export const expandsTooMuch = (ratio: number): RequestError =>
 /** 403: the policy says no. */
 export const policyDenied = (): RequestError => raise('LNMT8016', 'the policy does not allow this');
 
+/** What was thrown, as an answer that may leave the process. */
+export function asRequestError(thrown: unknown): RequestError {
+  return thrown instanceof RequestError ? thrown : internalError(thrown);
+}
+
 /** What keeps a server from starting. For operators: the message may name paths. */
 export class StartError extends Error {
   constructor(

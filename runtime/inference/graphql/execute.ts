@@ -1,7 +1,6 @@
 import type * as GraphQl from 'graphql';
-import { RequestError } from '../../shared/errors';
+import { asRequestError, RequestError } from '../../shared/errors';
 import { OPERATIONS } from '../operations/table';
-import { asRequestError } from '../grpc/status';
 import type { FieldContext, GraphQlDeps } from './context';
 import { beyondLimit, schemaMismatch, unreadableDocument } from './errors';
 import { checkLimits, GRAPHQL_LIMITS } from './limits';

@@ -1,9 +1,8 @@
 import type * as GraphQl from 'graphql';
 import { scopeOf } from '../../shared/access-control';
 import { auditedCaller } from '../../shared/audit-plugin';
-import { StartError } from '../../shared/errors';
+import { asRequestError, StartError } from '../../shared/errors';
 import { traceFields } from '../../shared/tracing';
-import { asRequestError } from '../grpc/status';
 import type { CallSubject } from '../grpc/gate';
 import { operationOfField, operations } from '../operations/table';
 import type { Operation, OperationId } from '../operations/table';

@@ -11,7 +11,7 @@ import { auditedCaller } from '../../shared/audit-plugin';
 import type { CallerLimiter } from '../../shared/caller-limits';
 import { presentedKey } from '../../shared/credentials';
 import type { Credentials } from '../../shared/credentials';
-import { badRequest, StartError } from '../../shared/errors';
+import { asRequestError, badRequest, StartError } from '../../shared/errors';
 import type { RequestError } from '../../shared/errors';
 import { endSpan, startRequestSpan, traceFields } from '../../shared/tracing';
 import { operationOfRpc, OPERATIONS } from '../operations/table';
@@ -19,7 +19,7 @@ import type { Operation, OperationId } from '../operations/table';
 import type { ObservedCall } from '../observe';
 import { Unread, WatchedCall } from './stalled-calls';
 import type { StalledCalls } from './stalled-calls';
-import { asRequestError, httpStatusOf, statusOf } from './status';
+import { httpStatusOf, statusOf } from './status';
 
 /** What a call has to pass. */
 export interface GateOptions {

@@ -2,6 +2,7 @@ import type { handleUnaryCall, ServerUnaryCall, UntypedServiceImplementation } f
 import type { FastifyBaseLogger } from 'fastify';
 import { MODEL_NAME_PATTERN } from '../../contract';
 import type { Admission } from '../../shared/admission';
+import { asRequestError } from '../../shared/errors';
 import type { HealthState } from '../../shared/health';
 import { unknownModel } from '../errors';
 import { metadataOfModel, metadataOfServer } from '../metadata';
@@ -12,7 +13,7 @@ import type { Call, CallSubject, Gate } from './gate';
 import { departure, infer, subjectOf } from './infer';
 import { inferStream } from './infer-stream';
 import type { ModelInferRequest, ModelInferResponse, ModelRequest, RepositoryModelRequest } from './messages';
-import { asRequestError, statusOf } from './status';
+import { statusOf } from './status';
 
 /** What the procedures need. */
 export interface HandlerDeps {

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
+import { asRequestError } from '../../shared/errors';
 import type { HandlerDeps } from './handlers';
 import { departure, infer, subjectOf } from './infer';
 import type { ModelInferRequest, ModelStreamInferResponse } from './messages';
-import { asRequestError } from './status';
 
 type StreamCall = ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>;
 

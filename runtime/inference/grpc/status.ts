@@ -1,7 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import type { StatusObject } from '@grpc/grpc-js';
 import { ERROR_CODE_HEADER } from '../../shared/error-plugin';
-import { internalError, RequestError } from '../../shared/errors';
+import type { RequestError } from '../../shared/errors';
 
 const BY_HTTP: Readonly<Record<number, status>> = {
   400: status.INVALID_ARGUMENT,
@@ -34,11 +34,6 @@ const TO_HTTP: Readonly<Partial<Record<status, number>>> = {
 /** The status of a call that ended without an error of ours, as HTTP has it. */
 export function httpStatusOf(code: status): number {
   return TO_HTTP[code] ?? 500;
-}
-
-/** What was thrown, as an answer that may leave the process. */
-export function asRequestError(thrown: unknown): RequestError {
-  return thrown instanceof RequestError ? thrown : internalError(thrown);
 }
 
 /** The status of a failed call: message, and code and time to repeat in the trailers. */

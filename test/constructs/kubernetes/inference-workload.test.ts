@@ -386,6 +386,17 @@ describe('what the server is told about its hardware', () => {
   const dataOf = (props: Partial<InferenceWorkloadProps>): unknown =>
     at(objectOf(workload(props), 'ConfigMap'), 'data');
 
+  test('what its model may take of the memory of the container, so that only the model fails', () => {
+    const limit = (memory: string): unknown =>
+      (dataOf({ resources: PodResources.of({ cpu: '1', memory }) }) as Record<string, unknown>)[
+        'LNMT_HOST_MEMORY_BYTES'
+      ];
+    expect(limit('2Gi')).toBe(String(2 * 2 ** 30 - 384 * 2 ** 20));
+    expect(limit('512Mi')).toBeUndefined();
+    expect(dataOf({ accelerator: GPU })).not.toHaveProperty('LNMT_HOST_MEMORY_BYTES');
+    expect(dataOf({ env: { LNMT_HOST_MEMORY_BYTES: '1' } })).toHaveProperty('LNMT_HOST_MEMORY_BYTES', '1');
+  });
+
   test('nothing about a fallback, unless the CPU may help a GPU out', () => {
     expect(dataOf({ accelerator: GPU })).not.toHaveProperty('LNMT_ALLOW_CPU_FALLBACK');
     expect(dataOf({ accelerator: GPU, allowCpuFallback: true })).toHaveProperty('LNMT_ALLOW_CPU_FALLBACK', 'true');

@@ -10,6 +10,7 @@ import { MemorySource } from '../../../runtime/inference/inspector/byte-source';
 import { inspectOnnx } from '../../../runtime/inference/inspector/inspect';
 import type { PipelineSpec } from '../../../runtime/inference/pipelines';
 import type { LoadMode, ModelSource, VerifiedModel } from '../../../runtime/inference/registry';
+import { GrpcServer } from '../../../runtime/inference/grpc/server';
 import { buildServer } from '../../../runtime/inference/server';
 import type { InferenceServer, ServerDeps } from '../../../runtime/inference/server';
 import { ApiKeySet } from '../../../runtime/shared/api-keys';
@@ -112,6 +113,7 @@ export async function onnxServer(options: OnnxServerOptions): Promise<OnnxServer
   const models = Object.keys(graphs).map((name) => ({ name, load }));
   const config = { models, pipelines, maxRequestBytes: 8_388_608, maxConcurrency: 100, modelMemoryBytes };
   const server = await buildServer(config, {
+    openGrpc: async (wire) => new GrpcServer(wire),
     createBackend: () => new OnnxBackend({ executionProvider: 'cpu', threads: 1 }),
     sourceOf: () => source,
     registry,

@@ -12,6 +12,7 @@ import { readConfig } from '../../../runtime/inference/config';
 import { openModels } from '../../../runtime/inference/models/open-models';
 import { openSteps } from '../../../runtime/inference/processing/open';
 import type { OpenSteps } from '../../../runtime/inference/processing/open';
+import { GrpcServer } from '../../../runtime/inference/grpc/server';
 import { buildServer } from '../../../runtime/inference/server';
 import type { InferenceServer } from '../../../runtime/inference/server';
 import { pushModel } from './models';
@@ -52,6 +53,7 @@ export class ProcessedServer {
     const { execPath: node, env } = process;
     this.steps = await openSteps(config, { node, searchPath: env['PATH'] ?? '', log });
     this.server = await buildServer(config, {
+      openGrpc: async (wire) => new GrpcServer(wire),
       ...openModels(config),
       createBackend: () => new OnnxBackend({ executionProvider: 'cpu', threads: 1 }),
       ...{ log, registry: new Registry(), keys: undefined, steps: this.steps, now: Date.now },

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { ApiKeySet } from '../../../runtime/shared/api-keys';
 import type { AccessParts } from '../../../runtime/inference/access';
 import type { LimitSettings } from '../../../runtime/inference/guard';
+import { GrpcServer } from '../../../runtime/inference/grpc/server';
 import { buildServer } from '../../../runtime/inference/server';
 import type { InferenceServer, ServerDeps } from '../../../runtime/inference/server';
 import { FakeBackend } from './fake-backend';
@@ -55,6 +56,7 @@ export async function testServer(options: ServerOptions = {}): Promise<TestServe
   const models = [{ name: 'demo', versions: { kind: 'all' }, load: 'pinned' }] as const;
   const config = { models, maxRequestBytes, maxConcurrency, graphql, ...limits };
   const server = await buildServer(config, {
+    openGrpc: async (wire) => new GrpcServer(wire),
     createBackend: () => backend,
     sourceOf: () => source,
     registry,

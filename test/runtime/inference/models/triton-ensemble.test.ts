@@ -9,6 +9,7 @@ import { readConfig } from '../../../../runtime/inference/config';
 import { openModels } from '../../../../runtime/inference/models/open-models';
 import { parseTritonConfig } from '../../../../runtime/inference/models/triton-config';
 import { parseTritonEnsemble } from '../../../../runtime/inference/models/triton-ensemble';
+import { GrpcServer } from '../../../../runtime/inference/grpc/server';
 import { buildServer } from '../../../../runtime/inference/server';
 import type { InferenceServer } from '../../../../runtime/inference/server';
 import { operationModel, timesModel } from '../../support/onnx-server';
@@ -130,6 +131,7 @@ describe('a repository in the form of Triton', () => {
     };
     const config = readConfig(env);
     server = await buildServer(config, {
+      openGrpc: async (wire) => new GrpcServer(wire),
       ...openModels(config),
       createBackend: () => new OnnxBackend({ executionProvider: 'cpu', threads: 1 }),
       registry: new Registry(),

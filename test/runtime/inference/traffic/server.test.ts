@@ -8,6 +8,7 @@ import { ModelError, modelRefused } from '../../../../runtime/inference/errors';
 import type { ModelSettings } from '../../../../runtime/inference/registry';
 import type { ResponseCacheSettings } from '../../../../runtime/inference/response-cache/build-cache';
 import { settingsOf } from '../../../../runtime/inference/models/model-config';
+import { GrpcServer } from '../../../../runtime/inference/grpc/server';
 import { buildServer } from '../../../../runtime/inference/server';
 import type { InferenceServer } from '../../../../runtime/inference/server';
 import type { Tensor } from '../../../../runtime/inference/tensors/tensor';
@@ -57,6 +58,7 @@ class Bench {
       ...{ maxRequestBytes: 1_000_000, maxConcurrency: 100, callerConcurrency: 100 },
     };
     bench.server = await buildServer(config, {
+      openGrpc: async (wire) => new GrpcServer(wire),
       createBackend: () => {
         const backend = new VersionBackend();
         bench.backends.push(backend);
