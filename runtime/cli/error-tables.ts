@@ -7,6 +7,7 @@ import type { ErrorDefinition } from '../../constructs/errors';
 import { KUBERNETES_ERRORS } from '../../constructs/kubernetes/errors';
 import { ONPREM_ERRORS } from '../../constructs/onprem/errors';
 import { INFERENCE_ERRORS, MODEL_ERRORS } from '../inference/errors';
+import { EDGE_ERRORS } from '../inference/edge/errors';
 import { GRAPHQL_ERRORS } from '../inference/graphql/errors';
 import { INSPECTOR_ERRORS } from '../inference/inspector/errors';
 import { PIPELINE_ERRORS } from '../inference/pipelines/errors';
@@ -36,6 +37,7 @@ const TABLES: readonly (readonly [origin: string, table: Readonly<Record<string,
   ['servers', START_ERRORS],
   ['the inference server', INFERENCE_ERRORS],
   ['the inference server', GRAPHQL_ERRORS],
+  ['the inference server', EDGE_ERRORS],
   ['the inference server', TEXT_ERRORS],
   ['the inference server', MODEL_ERRORS],
   ['the inference server', INSPECTOR_ERRORS],

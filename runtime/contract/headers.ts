@@ -9,4 +9,10 @@ export const HEADERS = {
   requestTimeout: 'x-request-timeout-ms',
   /** `no-store` passes the response cache by, `no-cache` has it filled again. */
   cacheControl: 'cache-control',
+  /** Who answered, on a server that has an upstream: `local` or `upstream`. */
+  servedBy: 'x-lnmt-served-by',
+  /** Servers that a request was passed on by, so that two that name each other do not play ball with it. */
+  via: 'x-lnmt-via',
+  /** Stays the same however often the same telemetry is sent. */
+  idempotencyKey: 'idempotency-key',
 } as const;

@@ -103,7 +103,7 @@ export const METRICS = {
   modelOffline: {
     name: 'lnmt_model_offline',
     type: 'gauge',
-    help: '1 while the files of the model are the last known ones because its repository could not be reached, else 0',
+    help: '1 while the files of the model are the last good ones, as its repository was out of reach or its newest unfit, else 0',
     labels: MODEL_LABELS,
   },
   modelCacheBytes: {
@@ -380,6 +380,55 @@ export const METRICS = {
     name: 'lnmt_audit_log_broken',
     type: 'gauge',
     help: '1 once the audit log can no longer be written, else 0',
+    labels: [],
+  },
+  upstreamAnswers: {
+    name: 'lnmt_upstream_answers_total',
+    type: 'counter',
+    help: 'Answers of a server that has an upstream, by who gave them and what had kept the other from it',
+    labels: ['served_by', 'reason'],
+  },
+  upstreamRequests: {
+    name: 'lnmt_upstream_requests_total',
+    type: 'counter',
+    help: 'Inference requests that were sent to the upstream server, by outcome',
+    labels: ['outcome'],
+  },
+  upstreamDuration: {
+    name: 'lnmt_upstream_duration_seconds',
+    type: 'histogram',
+    help: 'Time from a request to the upstream server until its answer or failure',
+    labels: [],
+    buckets: LATENCY_BUCKETS,
+  },
+  upstreamBreakerOpen: {
+    name: 'lnmt_upstream_breaker_open',
+    type: 'gauge',
+    help: '1 while the upstream server is left alone because it failed, else 0',
+    labels: [],
+  },
+  telemetryDropped: {
+    name: 'lnmt_telemetry_dropped_total',
+    type: 'counter',
+    help: 'Records of telemetry that were given up, by reason',
+    labels: ['reason'],
+  },
+  telemetrySent: {
+    name: 'lnmt_telemetry_sent_total',
+    type: 'counter',
+    help: 'Records of telemetry that the collector took',
+    labels: [],
+  },
+  telemetryFailures: {
+    name: 'lnmt_telemetry_failures_total',
+    type: 'counter',
+    help: 'Times that telemetry could not be recorded, written to the disk or sent to the collector',
+    labels: ['operation'],
+  },
+  telemetryPendingBytes: {
+    name: 'lnmt_telemetry_pending_bytes',
+    type: 'gauge',
+    help: 'Bytes of telemetry on the disk that the collector has not taken',
     labels: [],
   },
   authFailures: {

@@ -2,6 +2,7 @@ import { INFERENCE_ENV } from '../contract';
 import { EnvError, readEnv } from '../shared/env';
 import type { EnvValues } from '../shared/env';
 import { accessProblems } from './access-config';
+import { edgeProblems } from './edge/config';
 import type { BatchSettings } from './batching/batcher';
 import { signatureProblems } from './signing/open';
 import type { TextLimits } from './text/model';
@@ -47,6 +48,7 @@ function problemsOf(values: EnvValues<typeof INFERENCE_ENV>): string[] {
   }
   const features = [...signatureProblems(values), ...payloadProblems(values), ...cacheProblems(values)];
   problems.push(...accessProblems(values), ...features);
+  problems.push(...edgeProblems(values));
   return problems;
 }
 

@@ -13,6 +13,9 @@ import { openAccess } from './access';
 import { HostBackend } from './backends/host-backend';
 import { readConfig } from './config';
 import type { InferenceConfig } from './config';
+import { openUpstream } from './edge/open';
+import { openTelemetry } from './edge/telemetry/open';
+import type { Telemetry } from './edge/telemetry/telemetry';
 import { ModelError } from './errors';
 import { openGrpc } from './grpc/listener';
 import { hostCommand } from './host/command';
@@ -84,19 +87,24 @@ async function exportTraces(config: InferenceConfig, log: Logger): Promise<(() =
 async function serve(config: InferenceConfig, log: Logger): Promise<void> {
   const access = await openAccess(config, log);
   const endTracing = await exportTraces(config, log);
+  const registry = new Registry();
+  const late: { telemetry?: Telemetry | undefined } = {};
+  const payloads = config.telemetryPayloads ? (lines: string) => late.telemetry?.putLines('payload', lines) : undefined;
   const steps = await openSteps(config, { node: process.execPath, searchPath: process.env['PATH'] ?? '', log });
   const server = await buildServer(config, {
     openGrpc: config.grpcPort === undefined ? undefined : openGrpc,
     ...openModels(config),
     createBackend: (settings) => buildBackend(config, settings, log),
     memoryOf: (backend) => (backend instanceof HostBackend ? backend.memoryBytes || undefined : undefined),
-    ...{ log, registry: new Registry(), ...access, steps, now: Date.now },
-    openPayloadLog: (counted) => openPayloadLog(config, log, counted),
+    ...{ log, registry, ...access, steps, now: Date.now, upstream: openUpstream(config) },
+    openPayloadLog: (counted) => openPayloadLog(config, log, counted, payloads),
   });
+  late.telemetry = await openTelemetry(config, { registry, metrics: server.metrics, log });
   endOnSignals(config, server, log, async () => {
     server.grpc.cut();
-    await server.release();
-    const ends = [server.models.close(), server.metricsApp.close(), access.close(), server.payloadLog?.close()];
+    await Promise.all([server.release(), server.payloadLog?.close()]);
+    await late.telemetry?.close();
+    const ends = [server.models.close(), server.metricsApp.close(), access.close()];
     await Promise.all([...ends, endTracing?.(), steps.close()]);
   });
   await listen(config, server, log);

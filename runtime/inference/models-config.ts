@@ -26,7 +26,7 @@ const MAX_FILE_BYTES = 1 << 20;
 const MAX_MODELS = 1_000;
 const LOADING: readonly LoadMode[] = ['pinned', 'eager', 'lazy'];
 
-const { modelName, modelVersion, modelUri, modelsFile, modelRepository } = INFERENCE_ENV;
+const { modelName, modelVersion, modelUri, modelsFile, modelRepository, upstreamUrl } = INFERENCE_ENV;
 
 const badUri = (name: string): string => `${name} is not ${URI_FORMS}, without credentials`;
 
@@ -34,7 +34,7 @@ const SINGLE = [modelName, modelVersion, modelUri] as const;
 
 /** What is missing of the one model of a server that is told no others; asked before the values can be read. */
 export function missingModel(env: Readonly<Record<string, string | undefined>>): readonly string[] {
-  const others = [modelsFile, modelRepository].some(({ name }) => Boolean(env[name]));
+  const others = [modelsFile, modelRepository, upstreamUrl].some(({ name }) => Boolean(env[name]));
   const missing = SINGLE.filter(({ name }) => !env[name]);
   if (others && missing.length === SINGLE.length) return [];
   return missing.map(({ name, doc }) => `${name} is not set; ${doc}`);

@@ -53,6 +53,7 @@ export interface InferenceServer {
   readonly health: HealthState;
   readonly admission: Admission;
   readonly models: ModelRegistry;
+  readonly metrics: ServerMetrics;
   /** To be closed when the last request is answered. */
   readonly payloadLog: PayloadLog | undefined;
   /** Brings up the required models; the server is ready afterwards. */
@@ -157,8 +158,11 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
   );
   app.addHook('onClose', async () => lag.close());
   const start = async (): Promise<void> => {
+    // An upstream server answers while the models come.
+    if (deps.upstream !== undefined) health.markStarted();
     await serving.start();
     health.markStarted();
   };
-  return { app, metricsApp, grpc, health, admission, models, payloadLog, start, release: () => serving.release() };
+  const ends = { payloadLog, release: () => serving.release() };
+  return { app, metricsApp, grpc, health, admission, models, metrics, start, ...ends };
 }

@@ -153,6 +153,20 @@ export const START_ERRORS = {
     explanation:
       'LNMT_PAYLOAD_LOG_FILE is a file in a folder that is there and that the server may write. Later faults of the disk drop records and keep the server.',
   },
+  LNMT8113: {
+    title: 'a credential for another server cannot be used',
+    explanation:
+      'LNMT_UPSTREAM_KEY_FILE and LNMT_TELEMETRY_TOKEN_FILE are files that the server may read, with one line of 1 to 4096 printable characters without blanks.',
+  },
+  LNMT8114: {
+    title: 'the TLS files for another server cannot be used',
+    explanation:
+      'Authorities, certificate chain and private key for the upstream server or the collector are PEM files that the server may read.',
+  },
+  LNMT8115: {
+    title: 'the folder for telemetry cannot be used',
+    explanation: 'LNMT_TELEMETRY_DIR is a folder, or can be made one, that this server alone reads and writes.',
+  },
 } as const;
 
 /** What a refused request may learn beyond its message. */

@@ -118,7 +118,7 @@ export function fieldsOf(deps: GraphQlDeps): Readonly<Record<string, Field>> {
     'Query.serverReady': { answer: () => health.ready },
     'Query.serverStarted': { answer: () => health.started },
     'Query.server': { answer: metadataOfServer },
-    'Query.model': model((name, version) => metadataOfModel(models.describe(name, version))),
+    'Query.model': model(async (name, version) => metadataOfModel(await models.describe(name, version))),
     'Query.modelReady': model((name, version) => models.isReady(name, version)),
     'Query.modelConfig': model((name, version) => configurationOf(models.details(name, version))),
     'Query.modelStatistics': {

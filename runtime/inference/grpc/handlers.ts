@@ -88,11 +88,11 @@ export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementati
     ServerMetadata: unary(deps, { subject: nothing, answer: metadataOfServer }),
     ModelReady: unary<ModelRequest, object>(deps, {
       subject: named,
-      answer: ({ name, version }) => ({ ready: models.isReady(name, version || undefined) }),
+      answer: async ({ name, version }) => ({ ready: await models.isReady(name, version || undefined) }),
     }),
     ModelMetadata: unary<ModelRequest, object>(deps, {
       subject: named,
-      answer: ({ name, version }) => metadataOfModel(models.describe(name, version || undefined)),
+      answer: async ({ name, version }) => metadataOfModel(await models.describe(name, version || undefined)),
     }),
     ModelConfig: unary<ModelRequest, object>(deps, {
       subject: named,

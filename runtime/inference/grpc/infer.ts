@@ -1,4 +1,6 @@
+import { Metadata } from '@grpc/grpc-js';
 import type { ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
+import { HEADERS } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
 import { invalidRequest } from '../errors';
 import { readInferRequest, writeInferResponse } from './codec';
@@ -42,6 +44,12 @@ function refuseUnsupported({ parameters }: ModelInferRequest): void {
   }
 }
 
+function servedByMetadata(servedBy: string): Metadata {
+  const metadata = new Metadata();
+  metadata.set(HEADERS.servedBy, servedBy);
+  return metadata;
+}
+
 /** Answers one request. @throws RequestError */
 export async function infer(
   { models, admission }: HandlerDeps,
@@ -60,7 +68,9 @@ export async function infer(
       passed.answering = { model, version: chosen };
     };
     const asked = { name, version, request: parsed, signal, caller, attribute, answering };
-    const { model, outputs } = await models.infer(asked);
+    const { model, outputs, servedBy } = await models.infer(asked);
+    // A stream has one head for all its answers.
+    if (servedBy !== undefined && !('write' in call)) call.sendMetadata(servedByMetadata(servedBy));
     return writeInferResponse(model, parsed.id, outputs, request.raw_input_contents.length > 0);
   } finally {
     leave();

@@ -17,8 +17,10 @@ const BY_HTTP: Readonly<Record<number, status>> = {
   499: status.CANCELLED,
   500: status.INTERNAL,
   501: status.UNIMPLEMENTED,
+  502: status.UNAVAILABLE,
   503: status.UNAVAILABLE,
   504: status.DEADLINE_EXCEEDED,
+  508: status.FAILED_PRECONDITION,
 };
 
 const TO_HTTP: Readonly<Partial<Record<status, number>>> = {

@@ -71,18 +71,20 @@ export class ModelCache {
 
   /**
    * The model on the local disk, fetched when it is absent or damaged there. It appears as a whole or not at all, and
-   * stays until it is released. A store that cannot be reached is taken at its last word.
+   * stays until it is released. Of a store that cannot be reached it is what was last found good, else its last word.
    *
+   * @param lastGood asks no store
    * @throws ModelError
    */
-  async obtain(model: ModelIdentity): Promise<CachedModel> {
+  async obtain(model: ModelIdentity, lastGood = false): Promise<CachedModel> {
     const last = await this.notes.version(model);
     let now: KnownVersion;
     try {
+      if (lastGood) throw new ModelError('LNMT8301', `no version ${model.version} was found good before`, true);
       now = await this.ask(model, last);
     } catch (error) {
       const failure = asModelError(error);
-      const held = last && failure.retryable ? await this.held(last.manifest) : undefined;
+      const held = failure.retryable ? await this.recall(model, last) : undefined;
       if (held === undefined) throw failure;
       this.budget.hold(held.digest);
       return { ...held, offline: true };
@@ -95,6 +97,34 @@ export class ModelCache {
     if (isNews) await this.notes.write(`${model.name}/${model.version}`, now);
     // Without a manifest the files were copied to learn their digests.
     return { ...cached, fetched: cached.fetched || (isNews && now.listing !== undefined) };
+  }
+
+  /** True for content that is known to be good. */
+  async isGood(model: ModelIdentity, digest: string): Promise<boolean> {
+    const good = await this.notes.version(model, '#good');
+    return good !== undefined && sha256(good.manifest) === digest;
+  }
+
+  /** This content serves: without the store it is what the version is. */
+  async accept(model: ModelIdentity, digest: string): Promise<void> {
+    const last = await this.notes.version(model);
+    if (last === undefined || sha256(last.manifest) !== digest || (await this.isGood(model, digest))) return;
+    await this.notes.write(`${model.name}/${model.version}#good`, last);
+  }
+
+  /** This content must not serve: without the store it is not what the version is. */
+  async reject(model: ModelIdentity, digest: string): Promise<void> {
+    await this.notes.write(`${model.name}/${model.version}#bad`, digest);
+  }
+
+  /** What a version is without its store. */
+  private async recall(model: ModelIdentity, last: KnownVersion | undefined): Promise<CachedModel | undefined> {
+    const bad = await this.notes.read(`${model.name}/${model.version}#bad`);
+    for (const known of [await this.notes.version(model, '#good'), last]) {
+      const held = known && (await this.held(known.manifest));
+      if (held !== undefined && held.digest !== bad) return held;
+    }
+    return undefined;
   }
 
   /** True when the files of a model are still what they were. */

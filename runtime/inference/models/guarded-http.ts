@@ -45,7 +45,7 @@ export function isForbidden(address: string, { privateAllowed }: Reach): boolean
 }
 
 /** Looks a name up and gives only addresses that may be connected to; the one that is checked is the one that is used. */
-function guardedLookup(reach: Reach): LookupFunction {
+export function guardedLookup(reach: Reach): LookupFunction {
   return (hostname, options, callback) => {
     dns.lookup(hostname, { ...options, all: true }, (error, addresses) => {
       const bad = error === null && addresses.some(({ address }) => isForbidden(address, reach));

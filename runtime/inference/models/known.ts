@@ -12,6 +12,18 @@ export interface KnownVersion {
   readonly listing?: string;
 }
 
+/** A file that says how a model is served. */
+export interface ConfigFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** What served of a model when all of it was good. */
+export interface GoodModel {
+  readonly versions: readonly string[];
+  readonly config?: ConfigFile;
+}
+
 /** Small notes beside the cached models, by key: what a server that starts without its repositories goes by. */
 export class Notes {
   constructor(
@@ -37,13 +49,24 @@ export class Notes {
       .catch(() => undefined);
   }
 
-  /** What was last known of a version. */
-  async version({ name, version }: ModelIdentity): Promise<KnownVersion | undefined> {
-    const value = await this.read(`${name}/${version}`);
+  /** What was last known of a version, or last known to be good. */
+  async version({ name, version }: ModelIdentity, kind: '' | '#good' = ''): Promise<KnownVersion | undefined> {
+    const value = await this.read(`${name}/${version}${kind}`);
     if (typeof value !== 'object' || value === null) return undefined;
     const { manifest, listing } = value as Partial<Record<keyof KnownVersion, unknown>>;
     if (typeof manifest !== 'string') return undefined;
     return typeof listing === 'string' ? { manifest, listing } : { manifest };
+  }
+
+  /** What served of a model when it was last found good. */
+  async good(name: string): Promise<GoodModel | undefined> {
+    const value = await this.read(`${name}#good`);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { versions, config } = value as Partial<Record<keyof GoodModel, unknown>>;
+    if (!Array.isArray(versions) || !versions.every((each) => typeof each === 'string')) return undefined;
+    if (typeof config !== 'object' || config === null) return { versions };
+    const { file, text } = config as Partial<Record<keyof ConfigFile, unknown>>;
+    return typeof file === 'string' && typeof text === 'string' ? { versions, config: { file, text } } : { versions };
   }
 
   private file(key: string): string {

@@ -3,10 +3,10 @@ import path from 'node:path';
 import { DRIFT_BASELINE, MODEL_NAME_PATTERN, MODEL_STORE } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
 import { ModelError } from '../errors';
-import { checkExternalFiles, inspectFile } from '../inspector';
+import { checkExternalFiles, InspectionError, inspectFile } from '../inspector';
 import type { ModelReport } from '../inspector';
 import type { PipelineSpec } from '../pipelines';
-import type { ModelSettings, ModelSource, VerifiedModel } from '../registry';
+import type { AcceptedVersion, Ask, ModelSettings, ModelSource, VerifiedModel } from '../registry';
 import { compareVersions } from '../registry/spec';
 import { Turns } from '../registry/turns';
 import { signatureRefused } from '../signing/errors';
@@ -14,6 +14,7 @@ import type { SignatureVerifier } from '../signing/verifier';
 import type { ModelCache } from './cache';
 import type { CachedModel } from './cache';
 import { readText } from './download';
+import type { ConfigFile } from './known';
 import { ConfigMemberError, membersOf, SETTINGS_MEMBERS, settingsOf } from './model-config';
 import type { ModelStore } from './store';
 import { parseTritonConfig } from './triton-config';
@@ -35,11 +36,18 @@ const isAbsent = (error: unknown): boolean => error instanceof ModelError && err
 const isForbidden = (error: unknown): boolean =>
   error instanceof ModelError && error.cause instanceof Error && error.cause.name === 'AccessDenied';
 
-/** A file that says how a model is served. */
-interface ConfigFile {
-  readonly file: string;
-  readonly text: string;
+/** A list of names that a store says. */
+interface Listed {
+  /** Of the note. */
+  readonly key: string;
+  /** Those that were last found good, which go before those that were last seen. @default - nobody knows */
+  readonly good?: () => Promise<readonly string[] | undefined>;
+  readonly whom?: Ask | undefined;
 }
+
+/** True when the content itself is at fault, whoever looks at it. */
+const isUnfit = (error: unknown): boolean =>
+  error instanceof InspectionError || (error instanceof ModelError && error.code === 'LNMT8312');
 
 /** Models in a store, in either layout, through the cache on disk. */
 export class Repository implements ModelSource {
@@ -47,6 +55,8 @@ export class Repository implements ModelSource {
   private readonly inspections = new Turns(2);
   private readonly reports = new Map<string, ModelReport>();
   private readonly cached = new Map<VerifiedModel, CachedModel>();
+  /** What says how each model is served, as it was last read. */
+  private readonly said = new Map<string, ConfigFile | undefined>();
 
   constructor(
     private readonly store: ModelStore,
@@ -57,15 +67,16 @@ export class Repository implements ModelSource {
 
   /** Names of all models that it holds. @throws ModelError */
   async names(): Promise<readonly string[]> {
-    return this.listed('', async () => {
+    return this.listed({ key: '' }, async () => {
       const entries = await this.store.list('');
       const names = entries.filter(({ bytes, name }) => bytes === undefined && MODEL_NAME_PATTERN.test(name));
       return names.map(({ name }) => name).sort();
     });
   }
 
-  async settings(name: string): Promise<ModelSettings> {
-    const config = await this.configOf(name);
+  async settings(name: string, whom?: Ask): Promise<ModelSettings> {
+    const config = await this.configOf(name, whom);
+    this.said.set(name, config);
     if (config === undefined) return {};
     return config.file === CONFIG.own ? this.ownSettings(config.text) : parseTritonConfig(config.text, name);
   }
@@ -85,7 +96,7 @@ export class Repository implements ModelSource {
   private async ensemble(name: string, required: boolean): Promise<PipelineSpec | undefined> {
     const config = await this.configOf(name);
     if (config?.file !== CONFIG.triton || !config.text.includes(ENSEMBLE_FIELD)) return undefined;
-    const versions = await this.listed(`${name}#folders`, () => this.folders(name));
+    const versions = await this.listed({ key: `${name}#folders` }, () => this.folders(name));
     try {
       return parseTritonEnsemble(config.text, { name, version: versions.at(-1) ?? '1', required });
     } catch (error) {
@@ -94,9 +105,10 @@ export class Repository implements ModelSource {
     }
   }
 
-  private async configOf(name: string): Promise<ConfigFile | undefined> {
+  private async configOf(name: string, whom?: Ask): Promise<ConfigFile | undefined> {
     const key = `${name}#settings`;
     const { config } = await this.orLast<{ readonly config?: ConfigFile }>(
+      whom,
       async () => {
         const found = (await this.config(name, CONFIG.own)) ?? (await this.config(name, CONFIG.triton));
         const news = found === undefined ? {} : { config: found };
@@ -104,19 +116,21 @@ export class Repository implements ModelSource {
         return news;
       },
       async () => {
-        const note = await this.cache.notes.read(key);
+        const note = (await this.cache.notes.good(name)) ?? (await this.cache.notes.read(key));
         return typeof note === 'object' && note !== null ? note : undefined;
       },
     );
     return config;
   }
 
-  async versions(name: string): Promise<readonly string[]> {
-    return this.listed(`${name}#versions`, () => this.listVersions(name));
+  async versions(name: string, whom?: Ask): Promise<readonly string[]> {
+    const { notes } = this.cache;
+    const good = async (): Promise<readonly string[] | undefined> => (await notes.good(name))?.versions;
+    return this.listed({ key: `${name}#versions`, good, whom }, () => this.listVersions(name));
   }
 
-  async obtain(model: ModelIdentity): Promise<VerifiedModel> {
-    const cached = await this.cache.obtain(model);
+  async obtain(model: ModelIdentity, whom?: Ask): Promise<VerifiedModel> {
+    const cached = await this.cache.obtain(model, whom === 'last-good');
     try {
       await this.checkSignature(cached);
       const report = this.reports.get(cached.digest) ?? (await this.inspections.run(() => inspectFile(cached.file)));
@@ -132,8 +146,26 @@ export class Repository implements ModelSource {
       return verified;
     } catch (error) {
       this.cache.release(cached.digest);
+      if (isUnfit(error)) await this.rejected(model, cached);
       throw error;
     }
+  }
+
+  async accepted(name: string, served: readonly AcceptedVersion[]): Promise<void> {
+    const versions: string[] = [];
+    for (const { version, files, proven } of served) {
+      if (proven) await this.cache.accept({ name, version }, files.digest);
+      if (proven || (await this.cache.isGood({ name, version }, files.digest))) versions.push(version);
+    }
+    if (versions.length === 0) return;
+    const config = this.said.get(name);
+    const good = JSON.stringify({ versions, config });
+    if (JSON.stringify(await this.cache.notes.good(name)) === good) return;
+    await this.cache.notes.write(`${name}#good`, config === undefined ? { versions } : { versions, config });
+  }
+
+  async rejected(model: ModelIdentity, { digest }: Pick<VerifiedModel, 'digest'>): Promise<void> {
+    await this.cache.reject(model, digest);
   }
 
   async recheck(model: VerifiedModel): Promise<boolean> {
@@ -197,8 +229,13 @@ export class Repository implements ModelSource {
   }
 
   /** What the store says; where it cannot be reached, what it said last. */
-  private async orLast<T>(ask: () => Promise<T>, recall: () => Promise<T | undefined>): Promise<T> {
+  private async orLast<T>(
+    whom: Ask = 'repository',
+    ask: () => Promise<T>,
+    recall: () => Promise<T | undefined>,
+  ): Promise<T> {
     try {
+      if (whom === 'last-good') throw new ModelError('LNMT8301', 'nothing was found good before', true);
       return await ask();
     } catch (error) {
       const last = error instanceof ModelError && error.retryable ? await recall() : undefined;
@@ -208,15 +245,16 @@ export class Repository implements ModelSource {
   }
 
   /** A list of names that the store says, or said last. */
-  private listed(key: string, ask: () => Promise<readonly string[]>): Promise<readonly string[]> {
+  private listed({ key, good, whom }: Listed, ask: () => Promise<readonly string[]>): Promise<readonly string[]> {
     return this.orLast(
+      whom,
       async () => {
         const names = await ask();
         if (names.length > 0) await this.cache.notes.write(key, names);
         return names;
       },
       async () => {
-        const note = await this.cache.notes.read(key);
+        const note = (await good?.()) ?? (await this.cache.notes.read(key));
         return Array.isArray(note) && note.every((name) => typeof name === 'string') ? note : undefined;
       },
     );

@@ -60,15 +60,23 @@ function probe(file: string): void {
   }
 }
 
+/** A file whose lines go elsewhere, too, once they are written. */
+function teed(file: RotatingFile, also: ((lines: string) => void) | undefined): PayloadLogOptions['file'] {
+  if (also === undefined) return file;
+  return { append: (lines) => file.append(lines).then(() => also(lines)), close: () => file.close() };
+}
+
 /**
  * Opens the payload log; undefined where the settings name no file.
  *
+ * @param also told of lines that were written
  * @throws StartError LNMT8461 for the key, LNMT8462 for the file
  */
 export function openPayloadLog(
   settings: PayloadSettings,
   log: Pick<FastifyBaseLogger, 'error'>,
   counted: PayloadLogOptions['counted'],
+  also?: (lines: string) => void,
 ): PayloadLog | undefined {
   const { payloadLogFile: path, payloadLogKeyFile: keyFile } = settings;
   if (path === undefined || keyFile === undefined) return undefined;
@@ -77,7 +85,7 @@ export function openPayloadLog(
   const limits = { bytes: settings.payloadLogFileBytes, files: settings.payloadLogFiles };
   return new PayloadLog({
     ...{ key, counted, rules: readRules(listsOf(settings)), maxBytes: settings.payloadLogRecordBytes },
-    file: new RotatingFile(path, limits),
+    file: teed(new RotatingFile(path, limits), also),
     failed: (error) => log.error({ err: error }, 'the payload log cannot be written; its records are dropped'),
     now: () => performance.now(),
   });

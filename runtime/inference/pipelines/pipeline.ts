@@ -1,7 +1,7 @@
 import { RequestError } from '../../shared/errors';
 import type { ModelSignature } from '../backends/backend';
 import type { Answer } from '../registry';
-import type { InferenceService } from '../serving/service';
+import type { LocalService } from '../serving/service';
 import { checkInputs, chooseOutputs } from '../signature';
 import type { Tensor } from '../tensors/tensor';
 import { checkPipeline } from './check';
@@ -18,7 +18,7 @@ import { modelsOf } from './spec';
 import type { PipelineSpec } from './spec';
 
 /** What pipelines ask of the models. */
-export type ModelView = Pick<InferenceService, 'describe' | 'isReady'>;
+export type ModelView = Pick<LocalService, 'describe' | 'isReady'>;
 
 const WITHDRAWN = 'unloaded';
 /** What is not known yet, in the words of a model that is not served and of one that is not loaded. */

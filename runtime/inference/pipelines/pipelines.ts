@@ -5,7 +5,7 @@ import { unknownModel } from '../errors';
 import type { Answer, IndexEntry, ModelMetadata } from '../registry';
 import { loadFailed } from '../registry/errors';
 import type { InferenceCall, Layer } from '../serving/layer';
-import type { InferenceService } from '../serving/service';
+import type { LocalService } from '../serving/service';
 import type { Statistics } from '../serving/statistics';
 import type { CheckResult } from './check';
 import type { PipelineObserver } from './frame';
@@ -49,7 +49,7 @@ const PLATFORM = 'ensemble';
 /** The pipelines of a server: a layer that answers for them, and a view of the service that shows them among the models. */
 export class Pipelines {
   private readonly entries = new Map<string, Entry>();
-  private inner: InferenceService | undefined;
+  private inner: LocalService | undefined;
 
   constructor(private readonly deps: PipelinesDeps) {}
 
@@ -64,7 +64,7 @@ export class Pipelines {
    *
    * @param inner has {@link layer} among its layers
    */
-  over(inner: InferenceService, statistics: Pick<Statistics, 'of'>): InferenceService {
+  over(inner: LocalService, statistics: Pick<Statistics, 'of'>): LocalService {
     this.inner = inner;
     for (const spec of this.deps.specs) this.add(spec);
     return {

@@ -54,6 +54,8 @@ export interface Answer {
   readonly digest?: string;
   /** True where the model was not asked, as the answer was there already. @default false */
   readonly cached?: boolean;
+  /** Who gave it, where that may be another server. @default - this one */
+  readonly servedBy?: 'local' | 'upstream';
 }
 
 /** A version that is served, and how it stands. */
@@ -92,7 +94,7 @@ export class ModelRegistry {
   private readonly refresher: Refresher;
 
   constructor(private readonly deps: RegistryDeps) {
-    this.refresher = new Refresher(deps);
+    this.refresher = new Refresher({ ...deps, modelOf: (name) => this.models.get(name) });
     for (const spec of deps.models) this.models.set(spec.name, new ServedModel(spec));
   }
 

@@ -8,12 +8,14 @@ import type { LoadedModel } from './loaded-model';
 import type { RegistryDeps } from './model-registry';
 import type { ModelVersion } from './model-version';
 import type { ServedModel } from './served-model';
-import type { ModelSettings, ModelSource } from './source';
+import type { Ask, ModelSettings, ModelSource } from './source';
 import { chooseVersions } from './spec';
 import { refuseStrangers } from '../traffic/errors';
 import type { VersionPolicy } from './spec';
 
 const RETRY_MS = { first: 500, most: 15_000 } as const;
+/** Between two questions to a repository that was out of reach at start. */
+const CATCH_UP_MS = { first: 1_000, most: 300_000 } as const;
 /** Whoever still waits when the server ends waits for nothing. */
 const NEVER = new Promise<never>(() => undefined);
 const LATEST: VersionPolicy = { kind: 'latest', count: 1 };
@@ -25,6 +27,20 @@ export function reasonOf(error: unknown): string {
   return error instanceof RequestError ? error.message : 'an internal error';
 }
 
+/** True when what arrived is at fault, and would be on any other day. */
+function isUnfit(error: unknown): boolean {
+  if (error instanceof InspectionError) return true;
+  return error instanceof ModelError && (error.code === 'LNMT8307' || error.code === 'LNMT8312');
+}
+
+/** What versions are brought to. */
+interface Order {
+  readonly settings: ModelSettings;
+  /** Also loads a lazy model into memory. */
+  readonly demanded: boolean;
+  readonly ask: Ask;
+}
+
 /** Brings models to what their repository says: files, new versions, switch, old versions. */
 export class Refresher {
   private readonly ended = new AbortController();
@@ -33,17 +49,46 @@ export class Refresher {
     private readonly deps: Pick<
       RegistryDeps,
       'sourceOf' | 'loader' | 'residents' | 'log' | 'now' | 'changed' | 'failed' | 'processing'
-    >,
+    > & {
+      /** A model that is served. */
+      readonly modelOf: (name: string) => ServedModel | undefined;
+    },
   ) {}
 
-  /** Refreshes a model, again and again while only the way to its repository is at fault. */
-  persist(model: ServedModel): Promise<void> {
+  /**
+   * Refreshes a model, again and again while only the way to its repository is at fault. What the repository has may be
+   * unfit: then the last good one serves, where there is one. Either way the repository is asked again later.
+   */
+  async persist(model: ServedModel): Promise<void> {
     const { name } = model.spec;
     const tried = (error: unknown): never => {
       this.deps.failed?.(name, error);
       throw error;
     };
-    return this.patiently(name, () => this.refresh(model, false).catch(tried));
+    try {
+      await this.patiently(name, () => this.refresh(model, false).catch(tried));
+    } catch (error) {
+      if (!isUnfit(error)) throw error;
+      await this.refresh(model, false, 'last-good').catch(() => {
+        throw error;
+      });
+      this.deps.log.error({ err: error, name }, 'the newest is unfit, the last good one serves');
+    }
+    void this.catchUp(model, tried);
+  }
+
+  /** Asks the repository again and again until what serves is what it says. */
+  private async catchUp(model: ServedModel, tried: (error: unknown) => never): Promise<void> {
+    const { name } = model.spec;
+    for (let pause: number = CATCH_UP_MS.first; ; pause = Math.min(2 * pause, CATCH_UP_MS.most)) {
+      if (!model.served.some(({ files }) => files?.offline)) return;
+      await delay(pause, undefined, { signal: this.ended.signal, ref: false }).catch(() => NEVER);
+      try {
+        await this.refresh(model, false).catch(tried);
+      } catch (error) {
+        this.deps.log.warn({ err: error, name, pauseMs: pause }, 'model not refreshed, trying again');
+      }
+    }
   }
 
   /** Does something again and again while only the way to a repository is at fault. */
@@ -63,25 +108,27 @@ export class Refresher {
    * Brings a model to what its repository says now. Versions are switched when all new ones are ready, or not at all.
    *
    * @param demanded also loads a lazy model into memory
+   * @param ask whom it is brought to the word of
    */
-  refresh(model: ServedModel, demanded: boolean): Promise<void> {
+  refresh(model: ServedModel, demanded: boolean, ask: Ask = 'repository'): Promise<void> {
     return model.inTurn(async () => {
       const { spec } = model;
       const source = this.sourceOf(spec.name);
-      const said: ModelSettings = spec.closed ? {} : await source.settings(spec.name);
+      const said: ModelSettings = spec.closed ? {} : await source.settings(spec.name, ask);
       // What is not about running it must not make it load again.
       const { versions, aliases, traffic, cache, ...settings }: ModelSettings = { ...said, ...spec.settings };
       const policy = spec.versions ?? versions ?? LATEST;
-      const available = policy.kind === 'specific' ? policy.versions : await source.versions(spec.name);
+      const available = policy.kind === 'specific' ? policy.versions : await source.versions(spec.name, ask);
       const wanted = chooseVersions(policy, available);
       if (wanted.length === 0) throw new ModelError('LNMT8301', `no version of ${spec.name}`);
       const names = spec.aliases ?? aliases ?? {};
       refuseStrangers(traffic, [...wanted, ...Object.keys(names)]);
-      await this.prepareAll(model, wanted, settings, demanded);
+      await this.prepareAll(model, wanted, { settings, demanded, ask });
       const leaving = model.publish(wanted, names);
       model.rules = { traffic, cache };
       for (const version of wanted) this.deps.changed({ name: spec.name, version });
       void this.retire(leaving, 'replaced');
+      await this.remember(model);
     });
   }
 
@@ -95,8 +142,11 @@ export class Refresher {
       const loaded = await this.load(entry, false, undefined);
       entry.loaded = loaded;
       entry.succeed();
+      const model = this.deps.modelOf(name);
+      if (model?.versions.get(entry.identity.version) === entry) await this.remember(model);
       return loaded;
     } catch (error) {
+      if (entry.files && isUnfit(error)) await source.rejected?.(entry.identity, entry.files);
       // Want of memory passes, and is no fault of the model.
       if (!(error instanceof RequestError)) entry.fail(reasonOf(error), this.deps.now());
       this.deps.failed?.(name, error);
@@ -129,21 +179,25 @@ export class Refresher {
     this.ended.abort();
   }
 
+  /** Lets the source know what serves, for a start without its repository. */
+  private async remember(model: ServedModel): Promise<void> {
+    const { name } = model.spec;
+    const served = model.served.flatMap(({ identity: { version }, files, loaded }) =>
+      files === undefined ? [] : [{ version, files, proven: loaded !== undefined }],
+    );
+    await this.sourceOf(name).accepted?.(name, served);
+  }
+
   private sourceOf(name: string): ModelSource {
     const source = this.deps.sourceOf(name);
     if (source === undefined) throw new ModelError('LNMT8301', `no repository for ${name}`);
     return source;
   }
 
-  private async prepareAll(
-    model: ServedModel,
-    wanted: readonly string[],
-    settings: ModelSettings,
-    demanded: boolean,
-  ): Promise<void> {
+  private async prepareAll(model: ServedModel, wanted: readonly string[], order: Order): Promise<void> {
     const known = new Set(model.versions.keys());
     try {
-      for (const version of wanted) await this.prepare(model, model.version(version), settings, demanded);
+      for (const version of wanted) await this.prepare(model, model.version(version), order);
     } catch (error) {
       const strangers = [...model.versions.values()].filter(({ identity }) => !known.has(identity.version));
       for (const entry of strangers) {
@@ -158,20 +212,17 @@ export class Refresher {
     }
   }
 
-  private async prepare(
-    model: ServedModel,
-    entry: ModelVersion,
-    settings: ModelSettings,
-    demanded: boolean,
-  ): Promise<void> {
+  private async prepare(model: ServedModel, entry: ModelVersion, { settings, demanded, ask }: Order): Promise<void> {
     const before = entry.files;
     const source = this.sourceOf(model.spec.name);
-    const files = await source.obtain(entry.identity);
+    const files = await source.obtain(entry.identity, ask);
     const same = before?.digest === files.digest && JSON.stringify(entry.settings) === JSON.stringify(settings);
     const inMemory = entry.loaded !== undefined;
     const wanted = demanded || !entry.lazy || inMemory;
     if (same && (inMemory || !wanted)) {
-      source.release(files);
+      // The newer of the two knows whether the repository was reached.
+      entry.files = files;
+      if (before) source.release(before);
       return entry.succeed();
     }
     const [oldFiles, oldSettings] = [entry.files, entry.settings];
@@ -188,6 +239,7 @@ export class Refresher {
       }
     } catch (error) {
       [entry.files, entry.settings] = [oldFiles, oldSettings];
+      if (isUnfit(error)) await source.rejected?.(entry.identity, files);
       source.release(files);
       await processor?.retire();
       throw error;

@@ -25,22 +25,37 @@ export interface VerifiedModel {
   readonly baseline?: string;
 }
 
+/** A version that is served. */
+export interface AcceptedVersion {
+  readonly version: string;
+  readonly files: VerifiedModel;
+  /** True when it is in memory: it passed everything that a version is held to. */
+  readonly proven: boolean;
+}
+
+/** Whom an answer is from: `last-good` asks nobody and takes what was last found good on this machine. */
+export type Ask = 'repository' | 'last-good';
+
 /** Where the registry has its models from. */
 export interface ModelSource {
   /** What the repository says of a model. */
-  settings(name: string): Promise<ModelSettings>;
+  settings(name: string, ask?: Ask): Promise<ModelSettings>;
   /**
    * The versions that the repository holds.
    *
    * @throws ModelError `LNMT8301` when there is no such model
    */
-  versions(name: string): Promise<readonly string[]>;
+  versions(name: string, ask?: Ask): Promise<readonly string[]>;
   /**
    * A version, verified and inspected. It stays on the disk until it is released.
    *
    * @throws ModelError, InspectionError
    */
-  obtain(model: ModelIdentity): Promise<VerifiedModel>;
+  obtain(model: ModelIdentity, ask?: Ask): Promise<VerifiedModel>;
+  /** These are all versions of a model that serve: what a start without the repository goes by. */
+  accepted?(name: string, served: readonly AcceptedVersion[]): Promise<void>;
+  /** A version arrived, and what is in it is not fit to serve. */
+  rejected?(model: ModelIdentity, files: Pick<VerifiedModel, 'digest'>): Promise<void>;
   /** True when the files on the disk are still what they were. */
   recheck(model: VerifiedModel): Promise<boolean>;
   /** A version is not needed on the disk any more. */

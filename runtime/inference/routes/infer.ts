@@ -62,7 +62,8 @@ async function infer(
   const caller = request.principal ?? undefined;
   const answering = (model: ModelIdentity): void => void (request.servedModel = model);
   const call = { name, version, request: asked, signal, caller, attribute, answering };
-  const { model, outputs } = await models.infer(call);
+  const { model, outputs, servedBy } = await models.infer(call);
+  if (servedBy !== undefined) void reply.header(HEADERS.servedBy, servedBy);
   const head = { modelName: model.name, modelVersion: model.version, id: parsed.id };
   const answer = writeAnswer(head, outputs, parsed.form);
   if (answer.headerBytes !== undefined) void reply.header(HEADERS.inferenceHeaderLength, answer.headerBytes);

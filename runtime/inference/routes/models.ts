@@ -1,5 +1,5 @@
-import type { FastifyInstance } from 'fastify';
-import { PATHS } from '../../contract';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { HEADERS, PATHS } from '../../contract';
 import type { InferenceService } from '../serving/service';
 import { metadataOfModel, metadataOfServer } from '../metadata';
 import { configurationOf } from '../model-configuration';
@@ -13,6 +13,12 @@ export interface ModelParams {
 /** Patterns of a model and of one version of it. */
 export const MODEL_PATTERNS = [`${PATHS.models}/:name`, `${PATHS.models}/:name/versions/:version`] as const;
 
+/** Servers that a question came through. */
+function viaOf(headers: FastifyRequest['headers']): string | undefined {
+  const list = headers[HEADERS.via];
+  return Array.isArray(list) ? list.join(',') : list;
+}
+
 /** Server metadata, model metadata and model readiness. */
 export function modelRoutes(models: InferenceService): (app: FastifyInstance) => Promise<void> {
   const config = { access: 'read' } as const;
@@ -20,8 +26,8 @@ export function modelRoutes(models: InferenceService): (app: FastifyInstance) =>
     app.get(PATHS.server, { config }, metadataOfServer);
     app.get(`${PATHS.models}/stats`, { config }, async () => ({ model_stats: await models.statistics() }));
     for (const pattern of MODEL_PATTERNS) {
-      app.get<{ Params: ModelParams }>(pattern, { config }, ({ params }) =>
-        metadataOfModel(models.describe(params.name, params.version)),
+      app.get<{ Params: ModelParams }>(pattern, { config }, async ({ params, headers }) =>
+        metadataOfModel(await models.describe(params.name, params.version, viaOf(headers))),
       );
       app.get<{ Params: ModelParams }>(`${pattern}/config`, { config }, ({ params }) =>
         configurationOf(models.details(params.name, params.version)),
@@ -29,8 +35,8 @@ export function modelRoutes(models: InferenceService): (app: FastifyInstance) =>
       app.get<{ Params: ModelParams }>(`${pattern}/stats`, { config }, async ({ params }) => ({
         model_stats: await models.statistics(params.name, params.version),
       }));
-      app.get<{ Params: ModelParams }>(`${pattern}/ready`, { config }, ({ params }, reply) => {
-        const ready = models.isReady(params.name, params.version);
+      app.get<{ Params: ModelParams }>(`${pattern}/ready`, { config }, async ({ params, headers }, reply) => {
+        const ready = await models.isReady(params.name, params.version, viaOf(headers));
         return reply.code(ready ? 200 : 503).send({ name: params.name, ready });
       });
     }

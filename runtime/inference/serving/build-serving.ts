@@ -3,6 +3,8 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { AccessControl, Policy } from '../../shared/access-control';
 import type { AuditLog } from '../../shared/audit';
 import { DriftMonitors } from '../drift/monitors';
+import { buildProxy } from '../edge/open';
+import type { ServerProxy, UpstreamSettings } from '../edge/open';
 import type { KnownModels, ServerMetrics } from '../observe';
 import { payloadLogLayer } from '../payload-log/layer';
 import type { PayloadLog, PayloadLogOptions } from '../payload-log/payload-log';
@@ -47,6 +49,8 @@ export interface ServingDeps extends ModelDeps {
   readonly openPayloadLog?: (counted: PayloadLogOptions['counted']) => PayloadLog | undefined;
   /** What the steps around models work with. @default - steps that run in this process */
   readonly steps?: StepResources;
+  /** Server that answers what this one cannot. @default - none */
+  readonly upstream?: UpstreamSettings | undefined;
 }
 
 /** The models, and everything that a call passes on its way to them. */
@@ -72,6 +76,7 @@ interface Layers {
   readonly payloadLog: PayloadLog | undefined;
   readonly drift: DriftMonitors;
   readonly traffic: ServerTraffic;
+  readonly proxy: ServerProxy | undefined;
   readonly pipelines: Pipelines | undefined;
   readonly processing: Layer;
   readonly cache: ServerCache | undefined;
@@ -81,11 +86,12 @@ interface Layers {
  * What a call passes on its way to a model, outermost first. Copies to a shadow are noted by none of the first two; what
  * pipelines ask comes in from the outside again; what the cache keeps is what the model itself takes and gives.
  */
-function layersOf({ payloadLog, drift, traffic, pipelines, processing, cache }: Layers): readonly Layer[] {
+function layersOf({ payloadLog, drift, traffic, proxy, pipelines, processing, cache }: Layers): readonly Layer[] {
   return [
     ...(payloadLog ? [payloadLogLayer(payloadLog)] : []),
     drift.layer,
     traffic.layer,
+    ...(proxy ? [proxy.layer] : []),
     ...(pipelines ? [pipelines.layer] : []),
     processing,
     ...(cache ? [cache.layer] : []),
@@ -114,12 +120,15 @@ export async function buildServing(
   const known = knownWith(models, pipelines);
   const statistics = new Statistics(known, metrics, deps.now);
   const processing = processingLayer(models, steps);
-  const layers = layersOf({ payloadLog, drift, traffic, pipelines, processing, cache });
+  const ready = (): boolean => models.ready && pipelines?.proved !== false;
+  const proxy = deps.upstream && buildProxy(deps.upstream, { models, known, ready }, metrics, deps.log);
+  const layers = layersOf({ payloadLog, drift, traffic, proxy, pipelines, processing, cache });
   const layered = serve(models, layers, statistics);
+  const piped = pipelines?.over(layered, statistics) ?? layered;
   return {
-    ...{ models, service: pipelines?.over(layered, statistics) ?? layered, known, payloadLog },
+    ...{ models, service: proxy?.over(piped) ?? piped, known, payloadLog },
     traffic: traffic.traffic,
-    ready: () => models.ready && pipelines?.proved !== false,
+    ready: proxy?.ready ?? ready,
     start: async () => {
       await models.start();
       pipelines?.start();
@@ -129,10 +138,12 @@ export async function buildServing(
       refreshPipelineMetrics(pipelines, metrics);
       traffic.traffic.refresh();
       cache?.refresh();
+      proxy?.refresh();
     },
     release: async () => {
       await traffic.close();
       cache?.close();
+      proxy?.close();
     },
   };
 }

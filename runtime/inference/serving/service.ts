@@ -1,10 +1,10 @@
-import type { ModelRegistry } from '../registry';
+import type { ModelMetadata, ModelRegistry } from '../registry';
 import { layered } from './layer';
 import type { Infer, Layer } from './layer';
 import type { ModelStatistics, Statistics } from './statistics';
 
-/** What transports ask of the models. */
-export interface InferenceService extends Pick<
+/** The models of this server. */
+export interface LocalService extends Pick<
   ModelRegistry,
   'identify' | 'describe' | 'details' | 'isReady' | 'index' | 'load' | 'unload'
 > {
@@ -14,8 +14,25 @@ export interface InferenceService extends Pick<
   readonly infer: Infer;
 }
 
+/** What transports ask of the models, wherever they are. */
+export interface InferenceService extends Omit<LocalService, 'describe' | 'isReady'> {
+  /**
+   * What the protocol says of a model.
+   *
+   * @param via servers that the question came through, where it came through some
+   * @throws RequestError
+   */
+  readonly describe: (
+    name: string,
+    version: string | undefined,
+    via?: string,
+  ) => ModelMetadata | Promise<ModelMetadata>;
+  /** True when the model would answer now. @throws RequestError */
+  readonly isReady: (name: string, version: string | undefined, via?: string) => boolean | Promise<boolean>;
+}
+
 /** The models of a registry, behind layers; the first is the outermost. */
-export function serve(models: ModelRegistry, layers: readonly Layer[], statistics: Statistics): InferenceService {
+export function serve(models: ModelRegistry, layers: readonly Layer[], statistics: Statistics): LocalService {
   return {
     infer: layered(
       ({ name, version, request, signal }) => models.infer(name, version, request, signal),

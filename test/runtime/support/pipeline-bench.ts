@@ -11,7 +11,7 @@ import { notLoaded } from '../../../runtime/inference/registry/errors';
 import type { Answer } from '../../../runtime/inference/registry';
 import type { InferenceCall, Layer } from '../../../runtime/inference/serving/layer';
 import { layered } from '../../../runtime/inference/serving/layer';
-import type { InferenceService } from '../../../runtime/inference/serving/service';
+import type { LocalService } from '../../../runtime/inference/serving/service';
 import { checkInputs, chooseOutputs } from '../../../runtime/inference/signature';
 import { packElements } from '../../../runtime/inference/tensors/elements';
 import type { Datatype, Tensor, TensorSpec } from '../../../runtime/inference/tensors/tensor';
@@ -71,7 +71,7 @@ export class PipelineBench {
   before: readonly Layer[] = [];
   random = 0.5;
   pipelines!: Pipelines;
-  service!: InferenceService;
+  service!: LocalService;
 
   /** A model that adds a number to its input `x` and gives `y`, both FP32 `[-1]`. */
   adder(name: string, amount: number, more: Partial<BenchModel> = {}): BenchModel {
@@ -129,7 +129,7 @@ export class PipelineBench {
     return model;
   }
 
-  private inner(layers: readonly Layer[]): InferenceService {
+  private inner(layers: readonly Layer[]): LocalService {
     const core = async (call: InferenceCall): Promise<Answer> => {
       const model = this.find(call.name, call.version);
       model.calls.push(call);

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { ApiKeySet } from '../../../runtime/shared/api-keys';
 import type { AccessParts } from '../../../runtime/inference/access';
+import type { UpstreamSettings } from '../../../runtime/inference/edge/open';
 import type { LimitSettings } from '../../../runtime/inference/guard';
 import { GrpcServer } from '../../../runtime/inference/grpc/server';
 import { buildServer } from '../../../runtime/inference/server';
@@ -21,6 +22,10 @@ export interface ServerOptions {
   /** Ways to prove oneself besides the keys, audit log and TLS. */
   readonly access?: AccessParts;
   readonly limits?: LimitSettings;
+  /** Server that answers what this one cannot. */
+  readonly upstream?: UpstreamSettings;
+  /** Name of the model. @default demo */
+  readonly name?: string;
   /** With GraphQL. */
   readonly graphql?: boolean;
   readonly openPayloadLog?: ServerDeps['openPayloadLog'];
@@ -51,9 +56,18 @@ export interface TestServer extends InferenceServer {
 export async function testServer(options: ServerOptions = {}): Promise<TestServer> {
   const backend = new FakeBackend();
   const registry = new Registry();
-  const { maxRequestBytes = 8_388_608, maxConcurrency = 10, open, log, access, limits, graphql = false } = options;
-  const source = new FakeSource({ demo: ['1'] });
-  const models = [{ name: 'demo', versions: { kind: 'all' }, load: 'pinned' }] as const;
+  const {
+    maxRequestBytes = 8_388_608,
+    maxConcurrency = 10,
+    open,
+    log,
+    access,
+    limits,
+    graphql = false,
+    name = 'demo',
+  } = options;
+  const source = new FakeSource({ [name]: ['1'] });
+  const models = [{ name, versions: { kind: 'all' }, load: 'pinned' }] as const;
   const config = { models, maxRequestBytes, maxConcurrency, graphql, ...limits };
   const server = await buildServer(config, {
     openGrpc: async (wire) => new GrpcServer(wire),
@@ -64,6 +78,7 @@ export async function testServer(options: ServerOptions = {}): Promise<TestServe
     keys: open ? undefined : ApiKeySet.parse(keyFile(KEYS)),
     ...access,
     ...(options.openPayloadLog ? { openPayloadLog: options.openPayloadLog } : {}),
+    upstream: options.upstream,
     now: Date.now,
   });
   const load = (file: string): Promise<void> => {

@@ -1,0 +1,131 @@
+import fs from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
+import type { FastifyBaseLogger } from 'fastify';
+import { PATHS } from '../../contract';
+import { StartError } from '../../shared/errors';
+import type { InferenceConfig } from '../config';
+import type { KnownModels, ServerMetrics } from '../observe';
+import type { ModelRegistry } from '../registry';
+import type { Layer } from '../serving/layer';
+import type { InferenceService, LocalService } from '../serving/service';
+import { Destination } from './destination';
+import { proxyLayer } from './layer';
+import { SecretFile } from './secret-file';
+import { withUpstream } from './service';
+import { Upstream } from './upstream';
+import { UpstreamModels } from './upstream-models';
+import { Via } from './via';
+import { UpstreamWatch } from './watch';
+
+const MIN_ANSWER_BYTES = 64 * 2 ** 20;
+
+/** PEM files by which servers know one another. */
+interface TlsPaths {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** Reads PEM files. @throws StartError LNMT8114 */
+export function readTlsFiles({ ca, cert, key }: TlsPaths): SecureContextOptions | undefined {
+  const files = [ca, cert, key].filter((file) => file !== undefined);
+  if (files.length === 0) return undefined;
+  const read = (file: string | undefined): Buffer | undefined =>
+    file === undefined ? undefined : fs.readFileSync(file);
+  try {
+    const material = { ca: read(ca), cert: read(cert), key: read(key) };
+    createSecureContext(material);
+    return material;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StartError('LNMT8114', `${files.join(', ')}: ${why}`, error);
+  }
+}
+
+/** Settings of the upstream server. */
+export interface UpstreamSettings {
+  readonly destination: Destination;
+  readonly mode: InferenceConfig['upstreamMode'];
+  readonly connections: number;
+  readonly maxBytes: number;
+  readonly timeoutMs: number;
+  readonly patienceMs: number;
+}
+
+const now = (): number => performance.now();
+
+/** Opens what the settings say of the upstream server; undefined where there is none. @throws StartError */
+export function openUpstream(config: InferenceConfig): UpstreamSettings | undefined {
+  const { upstreamUrl, upstreamKeyFile: file, upstreamConnections: connections } = config;
+  if (upstreamUrl === undefined) return undefined;
+  const { upstreamCaFile: ca, upstreamCertFile: cert, upstreamCertKeyFile: key } = config;
+  const destination = new Destination({
+    ...{ url: new URL(upstreamUrl), connections, tls: readTlsFiles({ ca, cert, key }) },
+    secret: file === undefined ? undefined : new SecretFile(file, now),
+  });
+  return {
+    ...{ destination, connections, mode: config.upstreamMode },
+    maxBytes: Math.max(MIN_ANSWER_BYTES, config.maxRequestBytes),
+    timeoutMs: config.upstreamTimeout * 1000,
+    patienceMs: config.upstreamPatience * 1000,
+  };
+}
+
+/** What a server needs to have an upstream. */
+export interface ServerProxy {
+  readonly layer: Layer;
+  /** The models with those of the upstream server. */
+  readonly over: (service: LocalService) => InferenceService;
+  /** True when the local models would answer, or else the upstream server. */
+  readonly ready: () => boolean;
+  /** Brings its gauges up to date. */
+  readonly refresh: () => void;
+  readonly close: () => void;
+}
+
+/** What is here. */
+export interface LocalModels {
+  readonly models: Pick<ModelRegistry, 'known' | 'isReady' | 'versions'>;
+  /** The models, and what else has a name. */
+  readonly known: Pick<KnownModels, 'known'>;
+  /** True when everything required would answer. */
+  readonly ready: () => boolean;
+}
+
+/** Puts the upstream server behind the models. */
+export function buildProxy(
+  settings: UpstreamSettings,
+  { models, known, ready }: LocalModels,
+  metrics: ServerMetrics,
+  log: FastifyBaseLogger,
+): ServerProxy {
+  const via = new Via();
+  const upstream = new Upstream({
+    ...{ ...settings, now, log },
+    observed: (outcome, seconds) => {
+      metrics.upstreamRequests.inc({ outcome });
+      metrics.upstreamDuration.observe(seconds);
+    },
+  });
+  const remote = new UpstreamModels(upstream);
+  const localReady = (): boolean => models.versions().length > 0 && ready();
+  const watch = new UpstreamWatch(localReady, () => remote.succeeds(PATHS.ready, via.next(undefined) ?? ''));
+  return {
+    layer: proxyLayer({
+      ...{ ...settings, upstream, via, now },
+      canAnswer: (name, version) =>
+        models.known(name, version) === undefined
+          ? known.known(name, version) !== undefined
+          : models.isReady(name, version),
+      answered: (served_by, reason) => metrics.upstreamAnswers.inc({ served_by, reason }),
+    }),
+    over: (service) => withUpstream(service, remote, via),
+    ready: () => localReady() || watch.reachable,
+    refresh: () => metrics.upstreamBreakerOpen.set(upstream.breaker.open ? 1 : 0),
+    close: () => {
+      watch.close();
+      settings.destination.close();
+    },
+  };
+}

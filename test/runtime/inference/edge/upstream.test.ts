@@ -1,0 +1,369 @@
+import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HEADERS, inferPath, METRICS, modelPath, PATHS } from '../../../../runtime/contract';
+import { Destination } from '../../../../runtime/inference/edge/destination';
+import type { UpstreamSettings } from '../../../../runtime/inference/edge/open';
+import { readTlsFiles } from '../../../../runtime/inference/edge/open';
+import { SecretFile } from '../../../../runtime/inference/edge/secret-file';
+import { TestAuthority } from '../../support/certificates';
+import { portOf } from '../../support/listening';
+import { DEMO_REQUEST, FULL_KEY, testServer } from '../../support/server';
+import type { ServerOptions, TestServer } from '../../support/server';
+import { temporaryFolder } from '../../support/temporary';
+
+const now = (): number => performance.now();
+const cleanup: (() => unknown)[] = [];
+let dir: string;
+
+beforeEach(() => {
+  dir = temporaryFolder();
+  fs.writeFileSync(path.join(dir, 'key'), `${FULL_KEY}\n`);
+});
+
+afterEach(async () => {
+  for (const end of cleanup.splice(0).reverse()) await end();
+  fs.rmSync(dir, { recursive: true });
+});
+
+function settings(url: string, more: Partial<UpstreamSettings> = {}, tls = {}): UpstreamSettings {
+  const secret = new SecretFile(path.join(dir, 'key'), now);
+  const connections = more.connections ?? 8;
+  const destination = new Destination({ url: new URL(url), connections, secret, tls });
+  const base = { mode: 'local-first', maxBytes: 1 << 20, timeoutMs: 10_000, patienceMs: 300 } as const;
+  return { ...base, ...more, connections, destination };
+}
+
+interface Running extends TestServer {
+  readonly url: string;
+}
+
+async function run(options: ServerOptions, load = true): Promise<Running> {
+  const server = await testServer(options);
+  if (load) await server.load('model.onnx');
+  const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
+  cleanup.push(async () => {
+    await server.release();
+    server.app.server.closeAllConnections();
+    await server.app.close();
+    await server.models.close();
+  });
+  return { ...server, url };
+}
+
+/** Something that listens and answers as a test says. */
+async function listen(
+  answer: (request: http.IncomingMessage, response: http.ServerResponse) => unknown,
+): Promise<{ readonly url: string; readonly server: http.Server }> {
+  const server = http.createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanup.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${portOf(server)}`, server };
+}
+
+const ask = (
+  url: string,
+  name: string,
+  headers: Record<string, string> = {},
+  signal?: AbortSignal,
+): Promise<Response> =>
+  fetch(url + inferPath(name), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${FULL_KEY}`, 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(DEMO_REQUEST),
+    ...(signal ? { signal } : {}),
+  });
+const get = (url: string, path: string): Promise<Response> =>
+  fetch(url + path, { headers: { authorization: `Bearer ${FULL_KEY}` } });
+const by = (response: Response): string | null => response.headers.get(HEADERS.servedBy);
+const told = async (response: Response): Promise<unknown[]> => [
+  response.status,
+  response.headers.get('x-error-code'),
+  by(response),
+];
+const DEAD = 'http://127.0.0.1:9';
+type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => unknown;
+const hows: Readonly<Record<string, Handler>> = {
+  fails: (_, response) => response.writeHead(500).end('/secret/path'),
+  'does not know this server': (_, response) => response.writeHead(401).end(),
+  'answers garbage': (_, response) => response.end('{"outputs":7}'),
+  'points elsewhere': (_, response) => response.writeHead(302, { location: DEAD }).end(),
+  'refuses the request': (_, response) => response.writeHead(422).end('no'),
+  'hangs in its answer': (_, response) => response.write('{"out'),
+  'breaks off': (_, response) => response.write('{"out', () => response.destroy()),
+  'answers too much': (_, response) => response.end(Buffer.alloc(2 << 20)),
+};
+
+describe('a server that asks its own models first', () => {
+  it('answers for its model itself, and has the upstream server answer for the others', async () => {
+    const upstream = await run({ name: 'far' });
+    const edge = await run({ upstream: settings(upstream.url) });
+    const [here, there] = [await ask(edge.url, 'demo'), await ask(edge.url, 'far')];
+    expect([here.status, by(here), there.status, by(there)]).toEqual([200, 'local', 200, 'upstream']);
+    expect(await there.json()).toMatchObject({ model_name: 'far', model_version: '1', outputs: [{ data: [1, 2.5] }] });
+    const text = await edge.registry.metrics();
+    expect(text).toContain(`${METRICS.upstreamAnswers.name}{served_by="upstream",reason="absent"} 1`);
+    expect(text).toContain(`${METRICS.upstreamAnswers.name}{served_by="local",reason="first"} 1`);
+    expect(text).toContain(`${METRICS.upstreamRequests.name}{outcome="answered"} 1`);
+  });
+
+  it('describes models that only the upstream server has, and says whether they are ready', async () => {
+    const upstream = await run({ name: 'far' });
+    const edge = await run({ upstream: settings(upstream.url) });
+    const described = await get(edge.url, modelPath('far'));
+    expect(await described.json()).toMatchObject({
+      name: 'far',
+      versions: ['1'],
+      inputs: [{ name: 'x', shape: [-1, 2] }],
+    });
+    expect((await get(edge.url, `${modelPath('far')}/ready`)).status).toBe(200);
+    await upstream.app.close();
+    expect((await get(edge.url, modelPath('far'))).status).toBe(200);
+    expect((await get(edge.url, modelPath('nowhere'))).status).toBe(503);
+  });
+
+  it('says 404 for what neither has', async () => {
+    const edge = await run({ upstream: settings((await run({ name: 'far' })).url) });
+    expect(await told(await ask(edge.url, 'nobody'))).toEqual([404, 'LNMT8495', null]);
+    expect((await get(edge.url, modelPath('nobody'))).status).toBe(404);
+  });
+
+  it('answers from upstream while its own model comes, and is ready then', async () => {
+    const upstream = await run({});
+    const edge = await run({ upstream: settings(upstream.url) }, false);
+    edge.source.failure = Object.assign(new Error('slow'), {});
+    const coming = edge.start().catch(() => undefined);
+    await expect.poll(async () => (await get(edge.url, PATHS.ready)).status, { timeout: 10_000 }).toBe(200);
+    const answer = await ask(edge.url, 'demo');
+    expect([answer.status, by(answer)]).toEqual([200, 'upstream']);
+    await coming;
+  });
+
+  it('sends its own key, what is left of the deadline and the priority, and tensors as bytes', async () => {
+    const seen: { headers: http.IncomingHttpHeaders; body: string }[] = [];
+    const { url } = await listen((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString('latin1')));
+      request.on('end', () => {
+        seen.push({ headers: request.headers, body });
+        response.end('{"outputs":[{"name":"y","datatype":"FP32","shape":[1,2],"data":[4,5]}]}');
+      });
+    });
+    const edge = await run({ upstream: settings(`${url}/prefix/`), open: true });
+    const answer = await ask(edge.url, 'far', {
+      authorization: 'Bearer of-the-caller',
+      [HEADERS.requestTimeout]: '5000',
+    });
+    expect(await answer.json()).toMatchObject({ outputs: [{ data: [4, 5] }] });
+    const [first] = seen;
+    expect(first?.headers.authorization).toBe(`Bearer ${FULL_KEY}`);
+    expect(Number(first?.headers[HEADERS.requestTimeout])).toBeLessThanOrEqual(5000);
+    expect(Number(first?.headers[HEADERS.requestTimeout])).toBeGreaterThan(0);
+    expect(first?.body).toContain('"binary_data_size":8');
+    expect(JSON.stringify(first)).not.toContain('of-the-caller');
+  });
+
+  it.each([
+    ['is not there', 503, 'LNMT8491'],
+    ['fails', 503, 'LNMT8491'],
+    ['does not know this server', 502, 'LNMT8496'],
+    ['answers garbage', 502, 'LNMT8493'],
+    ['points elsewhere', 502, 'LNMT8493'],
+    ['refuses the request', 422, 'LNMT8495'],
+    ['hangs in its answer', 504, 'LNMT8492'],
+    ['breaks off', 503, 'LNMT8491'],
+    ['answers too much', 502, 'LNMT8493'],
+  ])('says so when the upstream server %s, and nothing of what it said', async (how, status, code) => {
+    const handler = hows[how];
+    const { url } = handler === undefined ? { url: DEAD } : await listen(handler);
+    const edge = await run({ upstream: settings(url, { timeoutMs: 400 }) });
+    const answer = await ask(edge.url, 'far');
+    expect(await told(answer)).toEqual([status, code, null]);
+    expect(await answer.text()).not.toMatch(/secret|127\.0\.0\.1/);
+    expect((await ask(edge.url, 'demo')).status).toBe(200);
+  });
+
+  it('leaves an upstream server alone that says it has too much to do, and tries it again after that', async () => {
+    let busy = true;
+    let asked = 0;
+    const { url } = await listen((_request, response) => {
+      asked += 1;
+      if (busy) response.writeHead(503, { 'retry-after': '2' }).end();
+      else response.end('{"outputs":[]}');
+    });
+    const edge = await run({ upstream: settings(url) });
+    const first = await ask(edge.url, 'far');
+    expect([...(await told(first)), first.headers.get('retry-after')]).toEqual([503, 'LNMT8497', null, '2']);
+    busy = false;
+    expect([(await ask(edge.url, 'far')).status, asked]).toEqual([503, 1]);
+    await edge.metricsApp.inject(PATHS.metrics);
+    expect(await edge.registry.metrics()).toContain(`${METRICS.upstreamBreakerOpen.name} 1`);
+    await delay(2_100);
+    expect([(await ask(edge.url, 'far')).status, asked]).toEqual([200, 2]);
+  });
+
+  it('asks an upstream server on for others when one of its models is not loaded', async () => {
+    const { url } = await listen((request, response) => {
+      if (request.url?.includes('far') === true) response.end('{"outputs":[]}');
+      else response.writeHead(503, { 'retry-after': '5', 'x-error-code': 'LNMT8211' }).end();
+    });
+    const edge = await run({ upstream: settings(url) });
+    for (let turn = 0; turn < 7; turn += 1) expect((await ask(edge.url, 'cold')).status).toBe(503);
+    expect((await ask(edge.url, 'far')).status).toBe(200);
+  });
+
+  it('ends its work upstream when the client leaves', async () => {
+    let closed = false;
+    let began: () => void = () => undefined;
+    const started = new Promise<void>((resolve) => (began = resolve));
+    const { url } = await listen((request) => {
+      request.socket.on('close', () => (closed = true));
+      began();
+    });
+    const edge = await run({ upstream: settings(url) });
+    const client = new AbortController();
+    const asked = ask(edge.url, 'far', {}, client.signal).catch(() => undefined);
+    await started;
+    client.abort();
+    await asked;
+    await expect.poll(() => closed).toBe(true);
+  });
+
+  it('refuses more requests upstream than its bound', async () => {
+    const { url } = await listen(() => undefined);
+    const edge = await run({ upstream: settings(url, { connections: 1, timeoutMs: 1_500 }) });
+    const slow = ask(edge.url, 'far');
+    await delay(300);
+    expect(await told(await ask(edge.url, 'far'))).toEqual([503, 'LNMT8497', null]);
+    expect((await slow).status).toBe(504);
+  });
+
+  it('ends at once where two servers name each other', async () => {
+    const [one, two] = [http.createServer(), http.createServer()];
+    for (const server of [one, two]) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const ports = [portOf(one), portOf(two)];
+    for (const server of [one, two]) await new Promise((resolve) => server.close(resolve));
+    const start = async (port: number, other: number): Promise<TestServer> => {
+      const server = await testServer({ upstream: settings(`http://127.0.0.1:${other}`) });
+      await server.load('model.onnx');
+      await server.app.listen({ host: '127.0.0.1', port });
+      cleanup.push(async () => {
+        await server.release();
+        await server.app.close();
+      });
+      return server;
+    };
+    const a = await start(ports[0] ?? 0, ports[1] ?? 0);
+    await start(ports[1] ?? 0, ports[0] ?? 0);
+    const answer = await ask(`http://127.0.0.1:${ports[0]}`, 'nobody');
+    expect((await told(answer)).slice(0, 1)).toEqual([404]);
+    expect(await a.registry.metrics()).toContain(`${METRICS.upstreamRequests.name}{outcome="absent"} 1`);
+    expect((await get(`http://127.0.0.1:${ports[0]}`, modelPath('nobody'))).status).toBe(404);
+    const through = await ask(`http://127.0.0.1:${ports[0]}`, 'nobody', { [HEADERS.via]: 'a,b,c,d' });
+    expect(await told(through)).toEqual([508, 'LNMT8494', null]);
+  });
+});
+
+describe('a server that asks the upstream server first', () => {
+  const first = { mode: 'upstream-first' } as const;
+
+  it('has it answer, and answers itself when it is gone, too slow or failing', async () => {
+    const upstream = await run({});
+    const edge = await run({ upstream: settings(upstream.url, first) });
+    expect(by(await ask(edge.url, 'demo'))).toBe('upstream');
+    let open: () => void = () => undefined;
+    upstream.backend.gate = new Promise((resolve) => (open = resolve));
+    const slow = await ask(edge.url, 'demo');
+    expect([slow.status, by(slow)]).toEqual([200, 'local']);
+    open();
+    await upstream.release();
+    upstream.app.server.closeAllConnections();
+    await upstream.app.close();
+    const gone = await ask(edge.url, 'demo');
+    expect([gone.status, by(gone)]).toEqual([200, 'local']);
+    const text = await edge.registry.metrics();
+    expect(text).toContain('{served_by="local",reason="timeout"} 1');
+    expect(text).toContain('{served_by="local",reason="unreachable"} 1');
+    expect((await get(edge.url, PATHS.ready)).status).toBe(200);
+  });
+
+  it('gives it all the time where it alone has the model', async () => {
+    const { url } = await listen((_request, response) => {
+      setTimeout(() => response.end('{"outputs":[]}'), 900);
+    });
+    const edge = await run({ upstream: settings(url, first) });
+    expect(by(await ask(edge.url, 'far'))).toBe('upstream');
+  });
+
+  it('does not answer itself what the upstream server refuses for good', async () => {
+    const { url } = await listen((_request, response) => response.writeHead(400).end());
+    const edge = await run({ upstream: settings(url, first) });
+    expect(await told(await ask(edge.url, 'demo'))).toEqual([400, 'LNMT8495', null]);
+  });
+
+  it('answers itself what has come through too many servers', async () => {
+    const edge = await run({ upstream: settings(DEAD, first) });
+    expect(by(await ask(edge.url, 'demo', { [HEADERS.via]: 'a,b,c,d' }))).toBe('local');
+  });
+});
+
+describe('the way to another server', () => {
+  it('is tried twice only where there was no connection', async () => {
+    let asked = 0;
+    const { url, server } = await listen((request) => {
+      asked += 1;
+      request.socket.destroy();
+    });
+    const edge = await run({ upstream: settings(url) });
+    expect([(await ask(edge.url, 'far')).status, asked]).toEqual([503, 1]);
+    const port = portOf(server);
+    await new Promise((resolve) => server.close(resolve));
+    const late = http.createServer((_request, response) => response.end('{"outputs":[]}'));
+    const answer = ask(edge.url, 'far');
+    late.listen(port, '127.0.0.1');
+    cleanup.push(() => void late.close());
+    expect([200, 503]).toContain((await answer).status);
+  });
+
+  it('is TLS by the authorities that are named, with a certificate of its own', async () => {
+    const authority = new TestAuthority('ca');
+    const [server, client] = [authority.issue('up', ['IP:127.0.0.1'], 'serverAuth'), authority.issue('edge', [])];
+    const files = { ca: authority.cert, cert: client.cert, key: client.key };
+    for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(dir, `${name}.pem`), text);
+    const options = { ...server, ca: authority.cert, requestCert: true, rejectUnauthorized: true };
+    const listener = https.createServer(options, (_request, response) => response.end('{"outputs":[]}'));
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    cleanup.push(() => {
+      listener.closeAllConnections();
+      listener.close();
+    });
+    const url = `https://127.0.0.1:${portOf(listener)}`;
+    const file = (name: string): string => path.join(dir, `${name}.pem`);
+    const tls = readTlsFiles({ ca: file('ca'), cert: file('cert'), key: file('key') });
+    expect(by(await ask((await run({ upstream: settings(url, {}, tls) })).url, 'far'))).toBe('upstream');
+    expect((await ask((await run({ upstream: settings(url) })).url, 'far')).status).toBe(503);
+    expect(() => readTlsFiles({ ca: file('key'), cert: file('ca'), key: file('cert') })).toThrow('LNMT8114');
+    expect(() => readTlsFiles({ ca: file('absent') })).toThrow('LNMT8114');
+  });
+
+  it('takes a new key while it runs, and keeps the last good one', () => {
+    let time = 0;
+    const file = path.join(dir, 'key');
+    const secret = new SecretFile(file, () => time);
+    fs.writeFileSync(file, 'new-key');
+    expect(secret.value).toBe(FULL_KEY);
+    time = 6_000;
+    expect(secret.value).toBe('new-key');
+    fs.writeFileSync(file, 'two words');
+    time = 12_000;
+    expect(secret.value).toBe('new-key');
+    expect(() => new SecretFile(file, () => time)).toThrow('LNMT8113');
+    expect(() => new SecretFile(path.join(dir, 'absent'), () => time)).toThrow('LNMT8113');
+  });
+});
