@@ -1,4 +1,6 @@
 import { RequestError } from '../../shared/errors';
+import type { ModelIdentity } from '../data-plane';
+import type { ModelMetadata } from '../registry';
 import type { InferenceService, LocalService } from '../serving/service';
 import { UpstreamError } from './errors';
 import { isNameable } from './upstream';
@@ -9,19 +11,22 @@ import type { Via } from './via';
 const isAway = (error: unknown): boolean =>
   error instanceof RequestError && (error.status === 404 || error.status === 503);
 
+interface Question {
+  readonly name: string;
+  readonly version: string | undefined;
+  /** Servers that it came through. */
+  readonly list: string | undefined;
+}
+
 /** What is here, and where it is not, what the upstream server has. */
 export function withUpstream(service: LocalService, models: UpstreamModels, via: Via): InferenceService {
   const orUpstream = async <T>(
-    {
-      name,
-      version,
-      list,
-    }: { readonly name: string; readonly version?: string | undefined; readonly list?: string | undefined },
-    local: () => T | Promise<T>,
+    { name, version, list }: Question,
+    local: () => T,
     remote: (via: string) => Promise<T>,
   ): Promise<T> => {
     try {
-      return await local();
+      return local();
     } catch (error) {
       const next = isAway(error) && isNameable(name, version) ? via.next(list) : undefined;
       if (next === undefined) throw error;
@@ -32,25 +37,24 @@ export function withUpstream(service: LocalService, models: UpstreamModels, via:
   };
   return {
     ...service,
-    identify: (name, version) => {
-      try {
-        return service.identify(name, version);
-      } catch (error) {
-        if (!isAway(error) || !isNameable(name, version)) throw error;
-        return { name, version: version ?? '' };
-      }
+    identify: (name, version) => identity(service, name, version),
+    describe: (name, version, list) => {
+      const local = (): ModelMetadata => service.describe(name, version);
+      return orUpstream({ name, version, list }, local, (next) => models.describe(name, version, next));
     },
-    describe: (name, version, list) =>
-      orUpstream(
-        { name, version, list },
-        () => service.describe(name, version),
-        (next) => models.describe(name, version, next),
-      ),
-    isReady: (name, version, list) =>
-      orUpstream(
-        { name, version, list },
-        () => service.isReady(name, version),
-        (next) => models.isReady(name, version, next),
-      ),
+    isReady: (name, version, list) => {
+      const local = (): boolean => service.isReady(name, version);
+      return orUpstream({ name, version, list }, local, (next) => models.isReady(name, version, next));
+    },
   };
+}
+
+/** What is not here may be upstream: that shows when it is asked. */
+function identity(service: LocalService, name: string, version: string | undefined): ModelIdentity {
+  try {
+    return service.identify(name, version);
+  } catch (error) {
+    if (!isAway(error) || !isNameable(name, version)) throw error;
+    return { name, version: version ?? '' };
+  }
 }

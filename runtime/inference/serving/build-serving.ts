@@ -119,11 +119,10 @@ export async function buildServing(
   const pipelines = buildPipelines(config.pipelines, { ...deps, models, metrics, access });
   const known = knownWith(models, pipelines);
   const statistics = new Statistics(known, metrics, deps.now);
-  const processing = processingLayer(models, steps);
   const ready = (): boolean => models.ready && pipelines?.proved !== false;
   const proxy = deps.upstream && buildProxy(deps.upstream, { models, known, ready }, metrics, deps.log);
-  const layers = layersOf({ payloadLog, drift, traffic, proxy, pipelines, processing, cache });
-  const layered = serve(models, layers, statistics);
+  const parts = { payloadLog, drift, traffic, proxy, pipelines, cache, processing: processingLayer(models, steps) };
+  const layered = serve(models, layersOf(parts), statistics);
   const piped = pipelines?.over(layered, statistics) ?? layered;
   return {
     ...{ models, service: proxy?.over(piped) ?? piped, known, payloadLog },
@@ -136,14 +135,11 @@ export async function buildServing(
     refresh: () => {
       drift.refresh(({ name, version }) => models.known(name, version)?.version === version);
       refreshPipelineMetrics(pipelines, metrics);
-      traffic.traffic.refresh();
-      cache?.refresh();
-      proxy?.refresh();
+      for (const part of [traffic.traffic, cache, proxy]) part?.refresh();
     },
     release: async () => {
       await traffic.close();
-      cache?.close();
-      proxy?.close();
+      for (const part of [cache, proxy]) part?.close();
     },
   };
 }
