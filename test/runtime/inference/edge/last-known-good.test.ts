@@ -81,7 +81,7 @@ describe('a server whose repository comes and goes', () => {
 
     const second = await restart();
     await second.ready();
-    expect(second.output).toContain('the newest is unfit, the last good one serves');
+    await second.line('the newest is unfit, the last good one serves');
     expect(second.output).toContain('LNMT8307');
     expect([(await second.line('model ready'))['digest'], await answers()]).toEqual([digest, 200]);
 
