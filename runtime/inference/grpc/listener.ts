@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { INFERENCE_ENV } from '../../contract';
 import { loadOptional } from '../../shared/optional-package';
-import type { GrpcDeps } from './server';
+import type * as Server from './server';
 
 /** A gRPC listener, as the process that owns it sees it. */
 export interface GrpcListener {
@@ -28,10 +28,9 @@ export const NO_GRPC: GrpcListener = {
  *
  * @throws StartError LNMT8103 when its packages are not installed
  */
-export async function openGrpc(deps: GrpcDeps): Promise<GrpcListener> {
+export async function openGrpc(deps: Server.GrpcDeps): Promise<GrpcListener> {
   // Required late, and by the loader that this file came with: an import would be left to another one.
-  const load = async (): Promise<typeof import('./server')> =>
-    createRequire(__filename)('./server') as typeof import('./server');
+  const load = async (): Promise<typeof Server> => createRequire(__filename)('./server') as typeof Server;
   const { GrpcServer } = await loadOptional(load, '@grpc/grpc-js', INFERENCE_ENV.grpcPort.name);
   return new GrpcServer(deps);
 }
