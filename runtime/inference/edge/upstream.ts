@@ -1,15 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { HEADERS, inferPath, MODEL_NAME_PATTERN } from '../../contract';
+import { Breaker } from '../../shared/breaker';
 import { ERROR_CODE_HEADER } from '../../shared/error-plugin';
 import { clientGone, unknownModel } from '../errors';
 import type { Answer } from '../registry';
 import type { InferenceCall } from '../serving/layer';
-import { Breaker } from './breaker';
 import { SendError } from './destination';
 import type { Destination, Reply, Sending } from './destination';
 import * as errors from './errors';
 import { UpstreamError } from './errors';
 import { checkOutputs, readWireAnswer, writeWireRequest } from './wire';
+
+/** Failures in a row that open the breaker of an upstream, and how long it stays open. */
+export const UPSTREAM_BREAKER = { failures: 5, pauseMs: 1_000, mostPauseMs: 30_000 } as const;
 
 const VERSION = /^[A-Za-z0-9][\w.-]{0,63}$/;
 const RETRY_MS = 50;
@@ -96,7 +99,7 @@ export class Upstream {
   private inFlight = 0;
 
   constructor(private readonly options: UpstreamOptions) {
-    this.breaker = new Breaker(options.now);
+    this.breaker = new Breaker(UPSTREAM_BREAKER, options.now);
   }
 
   /** Passes a call on. @throws RequestError; an UpstreamError where the upstream server gave no answer */

@@ -1,5 +1,5 @@
-import { Breaker } from './breaker';
-import type { Attempt, BreakerState } from './breaker';
+import { Breaker } from '../../shared/breaker';
+import type { Attempt, BreakerState } from '../../shared/breaker';
 import { decodeEntry, encodeEntry } from './entry';
 import type { Outputs } from './entry';
 
@@ -56,7 +56,7 @@ export class SecondLevel {
   private commands = 0;
 
   constructor(private readonly parts: SecondLevelParts) {
-    this.breaker = new Breaker(BREAKER, () => parts.store.renew(), parts.now);
+    this.breaker = new Breaker(BREAKER, parts.now, () => parts.store.renew());
   }
 
   get state(): BreakerState {

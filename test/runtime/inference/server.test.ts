@@ -251,7 +251,7 @@ describe('admission and readiness', () => {
     await expect.poll(() => server.admission.inFlight).toBe(2);
     const refused = await post();
     expect([refused.statusCode, refused.headers['retry-after']]).toEqual([429, '1']);
-    expect(server.backend.runs).toBe(1);
+    await expect.poll(() => server.backend.runs).toBe(1);
     open();
     expect((await Promise.all(held)).map(({ statusCode }) => statusCode)).toEqual([200, 200]);
     expect((await post()).statusCode).toBe(200);

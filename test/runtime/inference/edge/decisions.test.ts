@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Breaker, BREAKER } from '../../../../runtime/inference/edge/breaker';
+import { UPSTREAM_BREAKER as BREAKER } from '../../../../runtime/inference/edge/upstream';
+import { Breaker } from '../../../../runtime/shared/breaker';
 import { reasonOf } from '../../../../runtime/inference/edge/layer';
 import { MAX_HOPS, Via } from '../../../../runtime/inference/edge/via';
 import {
@@ -22,7 +23,7 @@ import { readConfig } from '../../../../runtime/inference/config';
 describe('a breaker', () => {
   const opened = (): { breaker: Breaker; clock: { time: number } } => {
     const clock = { time: 0 };
-    const breaker = new Breaker(() => clock.time);
+    const breaker = new Breaker(BREAKER, () => clock.time);
     for (let turn = 0; turn < BREAKER.failures; turn += 1) breaker.enter()?.failed();
     return { breaker, clock };
   };
@@ -30,7 +31,7 @@ describe('a breaker', () => {
   it('opens after failures in a row, lets one try, and closes when that succeeds', () => {
     const { breaker, clock } = opened();
     expect([breaker.open, breaker.enter(), breaker.retryAfter]).toEqual([true, undefined, 1]);
-    clock.time = BREAKER.firstMs;
+    clock.time = BREAKER.pauseMs;
     const probe = breaker.enter();
     expect([probe === undefined, breaker.enter()]).toEqual([false, undefined]);
     probe?.succeeded();
@@ -39,35 +40,35 @@ describe('a breaker', () => {
 
   it('waits longer after each try that fails, and has a bound', () => {
     const { breaker, clock } = opened();
-    let until: number = BREAKER.firstMs;
-    let pause: number = BREAKER.firstMs;
+    let until: number = BREAKER.pauseMs;
+    let pause: number = BREAKER.pauseMs;
     for (let turn = 0; turn < 10; turn += 1) {
       clock.time = until;
       const probe = breaker.enter();
       expect(probe).toBeDefined();
       probe?.failed();
-      pause = Math.min(2 * pause, BREAKER.mostMs);
+      pause = Math.min(2 * pause, BREAKER.mostPauseMs);
       until = clock.time + pause;
       clock.time = until - 1;
       expect(breaker.enter()).toBeUndefined();
     }
-    expect(pause).toBe(BREAKER.mostMs);
+    expect(pause).toBe(BREAKER.mostPauseMs);
   });
 
   it('lets another try where the one who tried says nothing', () => {
     const { breaker, clock } = opened();
-    clock.time = BREAKER.firstMs;
+    clock.time = BREAKER.pauseMs;
     breaker.enter()?.abandoned();
     expect(breaker.enter()).toBeDefined();
   });
 
   it('opens at once for a neighbour that asks for rest, not longer than its bound', () => {
     const clock = { time: 0 };
-    const breaker = new Breaker(() => clock.time);
+    const breaker = new Breaker(BREAKER, () => clock.time);
     breaker.enter()?.failed(1e9);
-    clock.time = BREAKER.mostMs - 1;
+    clock.time = BREAKER.mostPauseMs - 1;
     expect(breaker.enter()).toBeUndefined();
-    clock.time = BREAKER.mostMs;
+    clock.time = BREAKER.mostPauseMs;
     expect(breaker.enter()).toBeDefined();
   });
 });

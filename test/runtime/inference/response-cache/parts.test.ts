@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { deadlinePassed, queueFull } from '../../../../runtime/inference/errors';
-import { Breaker } from '../../../../runtime/inference/response-cache/breaker';
+import { Breaker } from '../../../../runtime/shared/breaker';
 import { decodeEntry, encodeEntry, sizeOf } from '../../../../runtime/inference/response-cache/entry';
 import { Flights } from '../../../../runtime/inference/response-cache/flights';
 import { keyOf } from '../../../../runtime/inference/response-cache/key';
@@ -151,7 +151,7 @@ describe('a breaker', () => {
     const clock = { now: 0 };
     const opened = vi.fn();
     const settings = { failures: 3, pauseMs: 100, mostPauseMs: 300 };
-    return { breaker: new Breaker(settings, opened, () => clock.now), clock, opened };
+    return { breaker: new Breaker(settings, () => clock.now, opened), clock, opened };
   }
   const fail = (breaker: Breaker): void => breaker.enter()?.failed();
 
