@@ -1,35 +1,133 @@
 import { METRICS } from '../runtime/contract';
+import type { MetricDefinition } from '../runtime/contract';
+
+/** Service that the metrics of an endpoint are scraped through: Prometheus puts its name on every series as `service`. */
+export function metricsServiceName(endpoint: string): string {
+  return `${endpoint}-metrics`;
+}
 
 /** PromQL of one endpoint, for dashboards and alerts. Names come from the same table that the server registers. */
 export class EndpointMetrics {
+  /**
+   * @param namespace namespace of its pods
+   * @param model name of the model that it serves
+   * @param endpoint name of the endpoint, which tells two of one model apart. Default: all endpoints of the model
+   */
   constructor(
     private readonly namespace: string,
     private readonly model: string,
+    private readonly endpoint?: string,
   ) {}
 
   /** Inference requests a second over all replicas. @param window PromQL duration */
   requestRate(window = '1m'): string {
-    return `sum(rate(${METRICS.inferenceRequests.name}{${this.selector()}}[${window}]))`;
+    return this.rate(METRICS.inferenceRequests, window);
+  }
+
+  /** The same for every status of an answer. @param window PromQL duration */
+  requestRateByCode(window = '1m'): string {
+    return this.rate(METRICS.inferenceRequests, window, 'code');
   }
 
   /** Share of inference requests that failed through no fault of the caller, 0 to 1. @param window PromQL duration */
   errorRatio(window = '5m'): string {
-    const failed = `sum(rate(${METRICS.inferenceRequests.name}{${this.selector('code=~"5.."')}}[${window}]))`;
-    return `${failed} / ${this.requestRate(window)}`;
+    const series = this.series(METRICS.inferenceRequests.name, 'code=~"5.."');
+    return `sum(rate(${series}[${window}])) / ${this.requestRate(window)}`;
   }
 
   /** Latency quantile in seconds. @param quantile 0 to 1 @param window PromQL duration */
   latency(quantile: number, window = '5m'): string {
-    const buckets = `sum by (le) (rate(${METRICS.inferenceDuration.name}_bucket{${this.selector()}}[${window}]))`;
-    return `histogram_quantile(${quantile}, ${buckets})`;
+    return this.quantile(METRICS.inferenceDuration, quantile, window);
+  }
+
+  /** Quantile of the seconds that requests wait for a batch. @param quantile 0 to 1 @param window PromQL duration */
+  waiting(quantile: number, window = '5m'): string {
+    return this.quantile(METRICS.queueDuration, quantile, window);
+  }
+
+  /** Quantile of the seconds that the model runs for a batch. @param quantile 0 to 1 @param window PromQL duration */
+  computing(quantile: number, window = '5m'): string {
+    return this.quantile(METRICS.computeDuration, quantile, window);
+  }
+
+  /** Mean number of requests in a batch. @param window PromQL duration */
+  batchSize(window = '5m'): string {
+    const of = (suffix: string): string => `sum(rate(${this.series(METRICS.batchSize.name + suffix)}[${window}]))`;
+    return `${of('_sum')} / ${of('_count')}`;
   }
 
   /** Requests that wait or run, over all replicas. */
   queueDepth(): string {
-    return `sum(${METRICS.queueDepth.name}{${this.selector()}})`;
+    return `sum(${this.series(METRICS.queueDepth.name)})`;
   }
 
-  private selector(more?: string): string {
-    return [`namespace="${this.namespace}"`, `model="${this.model}"`, ...(more === undefined ? [] : [more])].join(',');
+  /** How near the replicas are to refusing requests on average, 0 to 1. */
+  saturation(): string {
+    return `avg(${this.ofServer(METRICS.saturation)})`;
+  }
+
+  /** The same for each replica. */
+  saturationByPod(): string {
+    return `max by (pod) (${this.ofServer(METRICS.saturation)})`;
+  }
+
+  /** Replicas that can serve the model. */
+  readyReplicas(): string {
+    return this.replicas(METRICS.modelReady);
+  }
+
+  /** Replicas that serve the last files they know, because the repository of the model cannot be reached. */
+  offlineReplicas(): string {
+    return this.replicas(METRICS.modelOffline);
+  }
+
+  /** Replicas that see inputs or outputs that differ from the baseline of the model. */
+  driftingReplicas(): string {
+    return this.replicas(METRICS.driftDetected);
+  }
+
+  /** Population stability index of every feature, of the replica that sees most of it. */
+  driftByFeature(): string {
+    return `max by (feature) (${this.series(METRICS.driftPsi.name)})`;
+  }
+
+  /** Resident bytes of the processes that run the model, for each replica. */
+  memoryByPod(): string {
+    return `sum by (pod) (${this.series(METRICS.hostMemory.name)})`;
+  }
+
+  /** Share of time that each GPU is busy, 0 to 1; nothing without GPUs. */
+  gpuUtilization(): string {
+    return `max by (pod, gpu) (${this.ofServer(METRICS.gpuUtilization)})`;
+  }
+
+  // A replica may hold several versions.
+  private replicas({ name }: MetricDefinition): string {
+    return `sum(max by (pod) (${this.series(name)}))`;
+  }
+
+  private rate(metric: MetricDefinition, window: string, by?: string): string {
+    return `sum${by === undefined ? '' : ` by (${by}) `}(rate(${this.series(metric.name)}[${window}]))`;
+  }
+
+  private quantile(histogram: MetricDefinition, quantile: number, window: string): string {
+    const buckets = `sum by (le) (rate(${this.series(`${histogram.name}_bucket`)}[${window}]))`;
+    return `histogram_quantile(${quantile}, ${buckets})`;
+  }
+
+  private series(name: string, more?: string): string {
+    const labels = [...this.selectors(), `model=${JSON.stringify(this.model)}`, ...(more === undefined ? [] : [more])];
+    return `${name}{${labels.join(',')}}`;
+  }
+
+  // Servers say these of themselves, not of a model.
+  private ofServer({ name }: MetricDefinition): string {
+    return `${name}{${this.selectors().join(',')}}`;
+  }
+
+  private selectors(): readonly string[] {
+    const { namespace, endpoint } = this;
+    const service = endpoint === undefined ? [] : [`service=${JSON.stringify(metricsServiceName(endpoint))}`];
+    return [`namespace=${JSON.stringify(namespace)}`, ...service];
   }
 }

@@ -21,8 +21,9 @@ export * from './stateful';
 export * from './units';
 export * from './versions';
 export type { Addon, ChartReference, HelmValue, HelmValues, PodSecurityLevel } from './addons/addon';
-export { Auth, PodResources, Rollout, Scaling, SecretReference } from './kubernetes';
+export { Alerts, Auth, PodResources, Rollout, Scaling, SecretReference } from './kubernetes';
 export type {
+  AlertThresholds,
   AuthMethod,
   ExecutionProvider,
   IngressRule,

@@ -10,6 +10,7 @@ import { EndpointMetrics } from './endpoint-metrics';
 import type { Images } from './images';
 import { INFERENCE_RESOURCES, InferenceWorkload, Scaling } from './kubernetes';
 import type {
+  Alerts,
   Auth,
   ExecutionProvider,
   IngressRule,
@@ -80,12 +81,16 @@ export interface InferenceEndpointProps {
   readonly probes?: ProbeIntervals;
   /** PriorityClass of the pods. @default - the cluster's default */
   readonly priorityClassName?: string;
+  /** When somebody is told, on a platform with monitoring. @default Alerts.at() */
+  readonly alerts?: Alerts;
+  /** A dashboard in Grafana, on a platform with monitoring. @default true */
+  readonly dashboard?: boolean;
 }
 
 /**
  * A model behind an Open Inference Protocol server: Deployment, Service, HorizontalPodAutoscaler (with the adapter rule that
  * makes its metric exist), PodDisruptionBudget, NetworkPolicy, ServiceAccount with read-only access to its model,
- * ServiceMonitor, probes and drain.
+ * ServiceMonitor, alerts, a dashboard, probes and drain.
  *
  * @example
  * new InferenceEndpoint(workloads, 'digits', {
@@ -138,7 +143,7 @@ export class InferenceEndpoint extends Construct {
       naming: [platform.platformName, this.endpointName],
     });
     this.warnAboutOpenEndpoint(props.auth);
-    this.metrics = new EndpointMetrics(this.namespace, props.model.name);
+    this.metrics = new EndpointMetrics(this.namespace, props.model.name, this.endpointName);
     this.defineWorkload(props);
   }
 
@@ -250,10 +255,10 @@ export class InferenceEndpoint extends Construct {
 /** What an endpoint says of its workload in the same words. */
 function passedOn(props: InferenceEndpointProps): Pick<InferenceWorkloadProps, PassedOn> {
   const { allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB } = props;
-  const { grpc, probes, priorityClassName } = props;
+  const { grpc, probes, priorityClassName, alerts, dashboard } = props;
   return {
     ...{ allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB },
-    ...{ grpc, probes, priorityClassName },
+    ...{ grpc, probes, priorityClassName, alerts, dashboard },
   };
 }
 
@@ -268,7 +273,9 @@ type PassedOn =
   | 'modelCacheGiB'
   | 'grpc'
   | 'probes'
-  | 'priorityClassName';
+  | 'priorityClassName'
+  | 'alerts'
+  | 'dashboard';
 
 function providerOf(props: InferenceEndpointProps): ExecutionProvider {
   return props.executionProvider ?? (props.accelerator === undefined ? 'cpu' : 'cuda');

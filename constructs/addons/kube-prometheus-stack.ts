@@ -1,3 +1,4 @@
+import { DASHBOARD_MARK, LABELS } from '../../runtime/contract';
 import type { Addon, HelmValues } from './addon';
 import { CATALOGUE } from './catalogue';
 import { addonOptionOutOfRange } from './errors';
@@ -9,6 +10,9 @@ export const PROMETHEUS = {
   namespace: 'monitoring',
   url: `http://${RELEASE}-prometheus.monitoring.svc:9090`,
 } as const;
+
+// Dashboards come with what they show, in its own namespace.
+const DASHBOARDS = { enabled: true, label: LABELS.dashboard, labelValue: DASHBOARD_MARK, searchNamespace: 'ALL' };
 
 /** Options of {@link kubePrometheusStack}. */
 export interface KubePrometheusStackOptions {
@@ -79,6 +83,7 @@ function valuesOf(retentionDays: number, storageGiB: number, storageClassName: s
         scrapeConfigSelectorNilUsesHelmValues: false,
       },
     },
+    grafana: { sidecar: { dashboards: DASHBOARDS } },
     alertmanager: { alertmanagerSpec: { storage: claim(2) } },
     // Managed control planes do not let anyone scrape these, and an absent target is an alert that never clears.
     kubeEtcd: offUnlessReachable,

@@ -92,6 +92,11 @@ export const KUBERNETES_ERRORS = {
     explanation:
       'A runtime of KServe is used from every namespace, and its pods mount the Secret of their own. A secret of the store would have to be copied to namespaces that nobody knows yet.',
   },
+  LNMT3019: {
+    title: 'nothing could cross a threshold of an alert',
+    explanation:
+      'Shares end at 1, and a quantile is never reported above the largest bucket of its histogram: an alert beyond would stay silent for ever, one at 0 would never clear.',
+  },
 } as const satisfies ErrorTable;
 
 /** The name is not a DNS label or too long. */
@@ -283,5 +288,15 @@ export function keysOfRuntime(scope: IConstruct | undefined, name: string): Lnmt
     got: `SecretReference.fromStore(${JSON.stringify(name)})`,
     allowed: 'SecretReference.fromKubernetes',
     remedy: 'make a Secret of one name in each namespace with InferenceServices, and name it',
+  });
+}
+
+/** The alert would never fire, or always. */
+export function thresholdOutOfRange(property: string, value: number, below: number): LnmtError {
+  return new LnmtError('LNMT3019', undefined, {
+    what: `Alerts.at ${property} is out of range`,
+    got: String(value),
+    allowed: `numbers above 0 and below ${below}`,
+    remedy: `set ${property} inside that range, or Alerts.off() for no alerts`,
   });
 }

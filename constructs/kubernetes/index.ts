@@ -1,3 +1,4 @@
+export * from './alerts';
 export * from './auth';
 export * from './inference-workload';
 export * from './inference-workload-props';

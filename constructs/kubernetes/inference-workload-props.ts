@@ -1,6 +1,7 @@
 import type { EgressRule } from '../cloud/egress';
 import type { Placement } from '../scheduling';
 import type { ImageFlavour } from '../../runtime/contract';
+import type { Alerts } from './alerts';
 import type { Auth } from './auth';
 import type { IngressRule } from './network-policy';
 import type { PodResources } from './resources';
@@ -75,6 +76,10 @@ export interface InferenceWorkloadProps {
   readonly ingressFrom?: readonly IngressRule[];
   /** Namespace of the Prometheus that scrapes the metrics port. @default - no ServiceMonitor, metrics closed */
   readonly scraperNamespace?: string;
+  /** When somebody is told, where `scraperNamespace` is set. @default Alerts.at() */
+  readonly alerts?: Alerts;
+  /** A dashboard for the Grafana of kube-prometheus-stack, where `scraperNamespace` is set. @default true */
+  readonly dashboard?: boolean;
   /**
    * Seconds that a start with an empty model cache is expected to take; twice as long is allowed.
    *

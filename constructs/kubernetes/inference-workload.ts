@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import {
   API_KEYS_FILE,
   COMPONENTS,
+  DASHBOARD_MARK,
   LABELS,
   MANAGED_BY,
   METRICS,
@@ -10,8 +11,12 @@ import {
   PORTS,
   PORT_NAMES,
 } from '../../runtime/contract';
+import { EndpointMetrics, metricsServiceName } from '../endpoint-metrics';
 import { numberOutOfRange } from '../errors';
+import { Alerts } from './alerts';
 import { autoscaler } from './autoscaler';
+import { alertRules } from './endpoint-alerts';
+import { dashboardJson } from './endpoint-dashboard';
 import { metricWithoutScraper, reservedLabel } from './errors';
 import { configAnnotations, inferenceConfig } from './inference-config';
 import { inferencePod, startupBudget } from './inference-pod';
@@ -25,8 +30,8 @@ import { materializeSecret } from './secret-reference';
 const APPLICATION = 'lnmt-inference';
 
 /**
- * A model behind HTTP: Deployment, Service, autoscaler, disruption budget, network policy, service account, settings and
- * scraping, from plain values.
+ * A model behind HTTP: Deployment, Service, autoscaler, disruption budget, network policy, service account, settings,
+ * scraping, alerts and a dashboard, from plain values.
  *
  * @throws LNMT1002 for a number out of range, LNMT3000 to LNMT3011 as their explanations say
  */
@@ -75,7 +80,7 @@ export class InferenceWorkload extends Construct {
     }
     this.disruptionBudget();
     this.networkPolicy(props);
-    if (props.scraperNamespace !== undefined) this.scraping();
+    if (props.scraperNamespace !== undefined) this.scraping(props);
   }
 
   private labels(props: InferenceWorkloadProps): Record<string, string> {
@@ -215,16 +220,34 @@ export class InferenceWorkload extends Construct {
   }
 
   // Metrics have a Service of their own, so that whatever routes to the endpoint cannot reach them.
-  private scraping(): void {
+  private scraping(props: InferenceWorkloadProps): void {
     const ports = [{ name: PORT_NAMES.metrics, port: PORTS.metrics, targetPort: PORT_NAMES.metrics, protocol: 'TCP' }];
     const spec = { clusterIP: 'None', selector: this.podSelector, ports };
-    this.object('MetricsService', 'v1', 'Service', 'metrics', { spec });
+    const metadata = { ...this.metadata, name: metricsServiceName(this.metadata.name) };
+    this.object('MetricsService', 'v1', 'Service', '', { metadata, spec });
     this.object('ServiceMonitor', 'monitoring.coreos.com/v1', 'ServiceMonitor', '', {
       spec: {
         selector: { matchLabels: this.podSelector },
         // At least two samples in every rate window of the contract's metrics.
         endpoints: [{ port: PORT_NAMES.metrics, path: PATHS.metrics, interval: '15s', scrapeTimeout: '10s' }],
       },
+    });
+    this.watching(props);
+  }
+
+  private watching({ name, namespace, model, alerts, dashboard }: InferenceWorkloadProps): void {
+    const endpoint = { name, namespace, metrics: new EndpointMetrics(namespace, model.name, name) };
+    const { thresholds } = alerts ?? Alerts.at();
+    if (thresholds !== undefined) {
+      const groups = [{ name: `${name}.${namespace}`, rules: alertRules(endpoint, thresholds) }];
+      this.object('Alerts', 'monitoring.coreos.com/v1', 'PrometheusRule', '', { spec: { groups } });
+    }
+    if (dashboard === false) return;
+    const labels = { ...this.metadata.labels, [LABELS.dashboard]: DASHBOARD_MARK };
+    this.object('Dashboard', 'v1', 'ConfigMap', 'dashboard', {
+      metadata: { ...this.metadata, name: `${name}-dashboard`, labels },
+      // Grafana keeps the dashboards of all namespaces in one folder, so the name of the file is theirs alone.
+      data: { [`${namespace}.${name}.json`]: dashboardJson(endpoint) },
     });
   }
 }

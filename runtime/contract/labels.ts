@@ -28,7 +28,12 @@ export const LABELS = {
   configHash: 'lnmt.dev/config-hash',
   /** Annotation of a pod: the settings that are known only at deployment, for the same purpose. */
   lateBoundConfig: 'lnmt.dev/late-bound-config',
+  /** Marks a ConfigMap that the Grafana of kube-prometheus-stack shows as a dashboard. */
+  dashboard: 'grafana_dashboard',
 } as const;
+
+/** Value of {@link LABELS.dashboard}. */
+export const DASHBOARD_MARK = '1';
 
 /** Value of {@link LABELS.managedBy}. */
 export const MANAGED_BY = 'lnmt';

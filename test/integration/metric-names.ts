@@ -1,13 +1,12 @@
-import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { METRICS, PATHS, TRITON_METRICS, VLLM_METRICS, inferPath } from '../../runtime/contract';
 import type { MetricDefinition } from '../../runtime/contract';
 import { KEY, ServerProcess } from '../runtime/support/process';
 import { run } from './processes';
-import { noFaults, Skip } from './suite';
+import { noFaults } from './suite';
 import type { Checks, Suite } from './suite';
-import { root } from './tools';
+import { programOnPath, root } from './tools';
 
 /** What promtool dislikes of names that are not ours to choose, by what it says of them. */
 const FOREIGN: readonly RegExp[] = [
@@ -28,17 +27,8 @@ export const metricNames: Suite = {
   },
 };
 
-function promtool(): string {
-  const found = (process.env['PATH'] ?? '')
-    .split(path.delimiter)
-    .map((folder) => path.join(folder, 'promtool'))
-    .find((file) => fs.existsSync(file));
-  if (found === undefined) throw new Skip('promtool is not installed');
-  return found;
-}
-
 async function judge(checks: Checks): Promise<void> {
-  const program = promtool();
+  const program = programOnPath('promtool');
   const models = pathToFileURL(path.join(root, 'examples/quickstart/models')).href;
   const server = ServerProcess.start({ modelName: 'digits', modelVersion: '3', modelUri: models });
   checks.after(() => server.dispose());

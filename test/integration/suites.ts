@@ -1,3 +1,4 @@
+import { alerts } from './alerts';
 import { autoscaling } from './autoscaling';
 import { cdktfCli } from './cdktf-cli';
 import { checkov } from './checkov';
@@ -23,6 +24,7 @@ export const suites: readonly Suite[] = [
   helm,
   packaged,
   metricNames,
+  alerts,
   cdktfCli,
   checkov,
   modelSigning,

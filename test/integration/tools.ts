@@ -19,6 +19,16 @@ export function toolFolder(name: string): string {
   return folder;
 }
 
+/** Where a program of the system is; throws `Skip` when it is not on the path. */
+export function programOnPath(name: string): string {
+  const found = (process.env['PATH'] ?? '')
+    .split(path.delimiter)
+    .map((folder) => path.join(folder, name))
+    .find((file) => fs.existsSync(file));
+  if (found === undefined) throw new Skip(`${name} is not installed`);
+  return found;
+}
+
 /** A folder that an environment variable names; throws `Skip` when it does not. */
 export function folderFrom(variable: string): string {
   const folder = process.env[variable];

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import * as addons from '../../../constructs/addons';
 import type { Addon, ChartReference, HelmValues } from '../../../constructs/addons';
 import type { GpuPartOwner, GpuStack } from '../../../constructs/gpu-stack';
-import { REQUESTS_PER_SECOND_METRIC } from '../../../runtime/contract';
+import { DASHBOARD_MARK, LABELS, REQUESTS_PER_SECOND_METRIC } from '../../../runtime/contract';
 import type { Json } from '../../support/terraform-json';
 
 const stack = (driver: GpuPartOwner, toolkit: GpuPartOwner, devicePlugin: GpuPartOwner): GpuStack => ({
@@ -147,6 +147,15 @@ describe('monitoring', () => {
     const selectors = Object.keys(spec).filter((key) => key.endsWith('SelectorNilUsesHelmValues'));
     expect(selectors).toHaveLength(5);
     expect(selectors.map((key) => spec[key])).toEqual([false, false, false, false, false]);
+  });
+
+  test('shows dashboards of every namespace, by the label that ours carry', () => {
+    expect(value(addons.kubePrometheusStack()[1], 'grafana.sidecar.dashboards')).toEqual({
+      enabled: true,
+      label: LABELS.dashboard,
+      labelValue: DASHBOARD_MARK,
+      searchNamespace: 'ALL',
+    });
   });
 
   test('keeps metrics for as long and in as much room as asked, and deletes before the volume is full', () => {

@@ -1,7 +1,9 @@
 import { METRICS, REQUESTS_PER_SECOND_METRIC } from '../../../runtime/contract';
 import {
   Accelerator,
+  Alerts,
   Auth,
+  Block,
   Images,
   InferenceEndpoint,
   Model,
@@ -131,6 +133,7 @@ describe.each(clouds)('an endpoint on %s', (target, make) => {
         'HorizontalPodAutoscaler',
         'NetworkPolicy',
         'PodDisruptionBudget',
+        'PrometheusRule',
         'Service',
         'ServiceAccount',
         'ServiceMonitor',
@@ -243,5 +246,28 @@ it('an endpoint gives its callers a URL and its dashboards queries', () => {
     const digits = new InferenceEndpoint(workloads, 'digits', { platform, model: Model.fromStore('digits', 3), auth });
     expect(digits.url).toBe('http://digits.ml-inference.svc:8080');
     expect(digits.metrics.requestRate()).toContain(METRICS.inferenceRequests.name);
+  });
+});
+
+describe('what watches an endpoint', () => {
+  const watching = (app: SynthesizedApp): string[] =>
+    manifestsOf(app, 'ml-workloads')
+      .filter(({ kind, name }) => kind === 'PrometheusRule' || name === 'digits-dashboard')
+      .map(({ kind }) => kind)
+      .sort();
+
+  it('fires at the thresholds of the endpoint, and is left out where it is not wanted', () => {
+    const app = endpoint({ alerts: Alerts.at({ latencySeconds: 7.5 }) });
+    expect(JSON.stringify(manifest(app, 'ml-workloads', 'PrometheusRule', 'digits'))).toContain('> 7.5');
+    expect(watching(app)).toEqual(['ConfigMap', 'PrometheusRule']);
+    expect(watching(endpoint({ alerts: Alerts.off(), dashboard: false }))).toEqual([]);
+  });
+
+  it('is not there on a platform without monitoring', () => {
+    const app = synthApp((scope) => {
+      const { workloads, platform } = twoStacks(scope, new FakeCloud(), { monitoring: Block.off() });
+      new InferenceEndpoint(workloads, 'digits', { platform, model, auth });
+    });
+    expect(watching(app)).toEqual([]);
   });
 });

@@ -64,6 +64,18 @@ describe('the autoscaler of the architecture', () => {
   });
 });
 
+describe('what watches an endpoint', () => {
+  test('alerts are the golden file', () => {
+    expectGolden('prometheus-rule.yaml', objectOf(manifests, 'PrometheusRule'));
+  });
+
+  test('the dashboard is the golden file', () => {
+    const map = objectOf(manifests, 'ConfigMap', 'lnmt-inference-dashboard');
+    const [text = ''] = Object.values(map['data'] as Record<string, string>);
+    expectGolden('dashboard.yaml', JSON.parse(text) as Json);
+  });
+});
+
 describe('the highly available Deployment of the architecture', () => {
   const deployment = objectOf(highlyAvailable, 'Deployment');
   const container = at(deployment, 'spec.template.spec.containers.0');

@@ -371,7 +371,7 @@ describe('late-bound values', () => {
   test('stand where they were given, unread', () => {
     const manifests = workload({ ...EVERYTHING, image: `registry/${TOKEN}`, storeUri: TOKEN });
     expect(at(containerOf(manifests), 'image')).toBe(`registry/${TOKEN}`);
-    expect(at(objectOf(manifests, 'ConfigMap'), 'data.LNMT_MODEL_URI')).toBe(TOKEN);
+    expect(at(objectOf(manifests, 'ConfigMap', 'digits-config'), 'data.LNMT_MODEL_URI')).toBe(TOKEN);
     expect(at(objectOf(manifests, 'ServiceAccount'), 'metadata.annotations')).toEqual({
       'eks.amazonaws.com/role-arn': TOKEN,
     });
