@@ -4,7 +4,8 @@ import { CATALOGUE } from './catalogue';
 const NAMESPACE = 'kserve';
 
 /**
- * The definitions of KServe, in a release of their own, so that they stay when the controller goes.
+ * The definitions of KServe, in a release of their own, so that they stay when the controller goes. Their chart takes no
+ * values, so nothing keeps them, and the InferenceServices, when this release is removed too.
  *
  * @see https://kserve.github.io/website/docs/admin-guide/overview
  */
