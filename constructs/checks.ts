@@ -1,6 +1,6 @@
 import { Token } from 'cdktf';
 import type { IConstruct } from 'constructs';
-import { literalNeeded, notOffered, numberOutOfRange, reversedBounds, takenId } from './errors';
+import { literalNeeded, notOffered, numberOutOfRange, reversedBounds, takenId, unusableName } from './errors';
 
 /** Checks a whole number. @throws LNMT1002 outside the range, LNMT1004 for a token */
 export function wholeNumber(
@@ -43,8 +43,9 @@ export function oneOf<T extends string>(
   return found;
 }
 
-/** Checks that an id is free in its scope. @throws LNMT1020 for one that is taken */
+/** Checks that an id is free in its scope. @throws LNMT1001 for an empty one, LNMT1020 for one that is taken */
 export function freeId(scope: IConstruct, id: string): string {
+  if (id === '') throw unusableName(scope, 'id', id);
   if (scope.node.tryFindChild(id)) throw takenId(scope, id);
   return id;
 }

@@ -146,6 +146,27 @@ const descriptions: readonly Refused[] = [
     },
   },
   {
+    title: 'an endpoint with an empty id',
+    code: 'LNMT1001',
+    names: ['id must hold', '""'],
+    build: (app) => {
+      const { workloads, platform } = twoStacks(app, aws(), {}, 'a');
+      new InferenceEndpoint(workloads, '', { platform, model, auth, images });
+    },
+  },
+  {
+    title: 'a stack whose id holds white space',
+    code: 'LNMT1001',
+    names: ['the id cannot name a stack', '"a b"', 'without white space'],
+    build: (app) => void new LnmtStack(app, 'a b'),
+  },
+  {
+    title: 'a stack whose id holds characters of patterns',
+    code: 'LNMT1001',
+    names: ['the id cannot name a stack', '"{{a}}"'],
+    build: (app) => void new LnmtStack(app, '{{a}}'),
+  },
+  {
     title: 'two stacks with one id',
     code: 'LNMT1020',
     names: ['"one" is taken', 'the app'],
