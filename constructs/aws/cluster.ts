@@ -23,6 +23,7 @@ import { logGroup, logRetentionDays } from './log-group';
 import { AWS_NAMES } from './names';
 import { VpcNetwork } from './network';
 import type { IVpcNetwork } from './network';
+import { expectRegion } from './regions';
 import { systemNodes } from './system-nodes';
 
 const LOG_TYPES = ['api', 'audit', 'authenticator', 'controllerManager', 'scheduler'];
@@ -70,6 +71,7 @@ export class EksCluster extends Construct implements IEksCluster {
     this.region = props.region;
     this.version = props.version;
     const network = VpcNetwork.expect(this, props.network);
+    expectRegion(this, 'network', network, this.region);
     const resource = this.controlPlane(props, network);
     this.clusterName = resource.name;
     this.clusterArn = resource.arn;

@@ -62,6 +62,11 @@ export const AWS_ERRORS = {
     explanation:
       'The name of a pool is the label of its nodes and the name of its objects in the cluster. `system` is the pool of the cluster’s own add-ons.',
   },
+  LNMT2013: {
+    title: 'a block of another region',
+    explanation:
+      'Clusters, nodes and machines live in the network of their region: one that was adopted from another region has no address that they could take.',
+  },
 } as const satisfies ErrorTable;
 
 /** The region is malformed. */
@@ -186,5 +191,20 @@ export function poolNameTaken(scope: IConstruct | undefined, name: string, taken
     got: JSON.stringify(name),
     allowed: `any but ${taken.join(', ')}`,
     remedy: 'give the pool another name',
+  });
+}
+
+/** The block lives in another region than what is to use it. */
+export function otherRegion(
+  scope: IConstruct | undefined,
+  property: string,
+  region: string,
+  expected: string,
+): LnmtError {
+  return new LnmtError('LNMT2013', scope, {
+    what: `${property} is in another region`,
+    got: region,
+    allowed: expected,
+    remedy: `adopt one of ${expected}, or change the region of AwsCloud`,
   });
 }

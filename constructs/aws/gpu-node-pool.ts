@@ -21,6 +21,7 @@ import { karpenterObjects } from './karpenter-objects';
 import { managedNodes } from './managed-nodes';
 import { planPool, partOf } from './node-pool-common';
 import type { PoolPlan } from './node-pool-common';
+import { expectRegion } from './regions';
 import { offeredZone, reservedZone } from './zones';
 
 /** Props of a GPU pool on EKS. */
@@ -52,6 +53,7 @@ export class EksGpuNodePool extends Construct implements INodePool {
   constructor(scope: Construct, id: string, props: AwsGpuNodePoolProps) {
     super(scope, id);
     const cluster = EksCluster.expect(this, props.cluster);
+    expectRegion(this, 'cluster', cluster, props.region);
     const plan = planPool(this, cluster, props);
     const gpus = wholeNumber(this, 'gpusPerNode', props.gpusPerNode ?? 1, { min: 1, unit: 'GPUs' });
     wholeNumber(this, 'diskGiB', props.diskGiB ?? 200, { min: 50, max: 16384, unit: 'GiB' });

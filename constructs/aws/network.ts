@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { DataAwsAvailabilityZones } from '@cdktf/provider-aws/lib/data-aws-availability-zones';
 import { DefaultSecurityGroup } from '@cdktf/provider-aws/lib/default-security-group';
 import { Subnet } from '@cdktf/provider-aws/lib/subnet';
@@ -9,6 +10,7 @@ import { literal, oneOf, wholeNumber } from '../checks';
 import { NO_PARTS } from '../cloud/kubernetes-parts';
 import type { INetwork, NetworkProps } from '../cloud/network';
 import { legalName } from '../names';
+import { unusableCidr } from '../errors';
 import { AWS, brand, expectBrand } from './context';
 import type { AwsContext } from './context';
 import { emptyList, tooFewZones } from './errors';
@@ -67,7 +69,7 @@ const ZONES_WITHOUT_EKS = ['use1-az3', 'usw1-az2', 'cac1-az3'];
  * @see https://docs.aws.amazon.com/eks/latest/best-practices/subnets.html
  */
 export class VpcNetwork extends Construct implements IVpcNetwork {
-  /** Adopts a VPC. @throws LNMT2001 for a malformed region, LNMT2007 without subnets, LNMT1004 for a list that is a token */
+  /** Adopts a VPC. @throws LNMT2001 for a malformed region, LNMT2007 without subnets, LNMT1004 for a list that is a token, LNMT1014 for a malformed range */
   static fromVpc(scope: Construct, id: string, props: ImportedVpcProps): IVpcNetwork {
     return new ImportedVpcNetwork(scope, id, props);
   }
@@ -186,8 +188,16 @@ class ImportedVpcNetwork extends Construct implements IVpcNetwork {
     brand(this, BRAND);
     if (props.privateSubnetIds.length === 0) throw emptyList(this, 'privateSubnetIds');
     this.region = checkRegion(this, 'region', props.region);
-    this.cidr = props.cidr;
+    this.cidr = vpcRange(this, props.cidr);
     this.vpcId = props.vpcId;
     this.privateSubnetIds = literal(this, 'privateSubnetIds', props.privateSubnetIds);
   }
+}
+
+// What a VPC can have; one that only Terraform knows is passed on.
+function vpcRange(scope: IConstruct, cidr: string): string {
+  const [address = '', bits = '', ...more] = cidr.split('/');
+  const prefix = /^\d{2}$/.test(bits) ? Number(bits) : 0;
+  if (cidr.includes('${') || (isIPv4(address) && prefix >= 16 && prefix <= 28 && more.length === 0)) return cidr;
+  throw unusableCidr(scope, 'cidr', cidr, 'the IPv4 range of the VPC, from /16 to /28, such as 10.20.0.0/16');
 }

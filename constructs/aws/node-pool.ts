@@ -14,6 +14,7 @@ import { AWS_CPU_SHAPES } from './cpu-shapes';
 import { karpenterObjects } from './karpenter-objects';
 import { managedNodes } from './managed-nodes';
 import { planPool, partOf } from './node-pool-common';
+import { expectRegion } from './regions';
 
 const DISK_GIB = 100;
 
@@ -40,6 +41,7 @@ export class EksNodePool extends Construct implements INodePool {
   constructor(scope: Construct, id: string, props: AwsNodePoolProps) {
     super(scope, id);
     const cluster = EksCluster.expect(this, props.cluster);
+    expectRegion(this, 'cluster', cluster, props.region);
     const plan = planPool(this, cluster, props);
     this.poolName = plan.poolName;
     this.minNodes = plan.minNodes;

@@ -8,6 +8,7 @@ import { legalName } from '../names';
 import { EksCluster } from './cluster';
 import { AWS_NAMES } from './names';
 import { VpcNetwork } from './network';
+import { expectRegion } from './regions';
 
 /** TCP ports from the first to the last. */
 export interface PortRange {
@@ -38,6 +39,7 @@ export class NodesOnly extends Construct {
     super(scope, id);
     const network = VpcNetwork.expect(this, props.network);
     const cluster = EksCluster.expect(this, props.cluster);
+    expectRegion(this, 'network', network, cluster.region);
     this.subnetIds = network.privateSubnetIds;
     const group = new SecurityGroup(this, 'Resource', {
       name: legalName(AWS_NAMES.securityGroup, props.naming, this),

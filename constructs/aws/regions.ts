@@ -1,6 +1,6 @@
 import type { IConstruct } from 'constructs';
 import { literal } from '../checks';
-import { unusableRegion } from './errors';
+import { otherRegion, unusableRegion } from './errors';
 
 /** Zones that a network spans where the region has as many. */
 export const DEFAULT_ZONES = 3;
@@ -26,4 +26,14 @@ export function checkRegion(scope: IConstruct | undefined, property: string, reg
   literal(scope, property, region);
   if (!/^[a-z]{2,4}(-[a-z]+){1,3}-\d{1,2}$/.test(region)) throw unusableRegion(scope, property, region);
   return region;
+}
+
+/** Checks that a block lives where it is used. @throws LNMT2013 for one of another region */
+export function expectRegion(
+  scope: IConstruct,
+  property: string,
+  block: { readonly region: string },
+  region: string,
+): void {
+  if (block.region !== region) throw otherRegion(scope, property, block.region, region);
 }

@@ -21,6 +21,7 @@ import { AWS_NAMES } from './names';
 import { KmsKey } from './encryption-key';
 import { VpcNetwork } from './network';
 import type { IVpcNetwork } from './network';
+import { expectRegion } from './regions';
 import { AWS_VM_SHAPES } from './vm-shapes';
 
 /** Newest image of Amazon Linux 2023. @see https://docs.aws.amazon.com/linux/al2023/ug/ec2.html */
@@ -47,6 +48,7 @@ export class Ec2Machine extends Construct implements IVirtualMachine {
   constructor(scope: Construct, id: string, props: Ec2MachineProps) {
     super(scope, id);
     const network = VpcNetwork.expect(this, props.network);
+    expectRegion(this, 'network', network, props.region);
     const key = props.encryptionKey ? KmsKey.expect(this, props.encryptionKey) : undefined;
     const volumeSize = wholeNumber(this, 'diskGiB', props.diskGiB ?? 30, { min: 8, max: 16384, unit: 'GiB' });
     const request = { vcpus: props.vcpus ?? 2, memoryGiB: props.memoryGiB ?? 4 };

@@ -47,7 +47,7 @@ export class ComputeStack {
       vpcId: 'vpc-1',
       cidr: '10.0.0.0/16',
       privateSubnetIds: ['subnet-1', 'subnet-2', 'subnet-3'],
-      region: REGION,
+      region: this.cloud.region,
     });
   }
 

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
-import { Fn, Token } from 'cdktf';
+import { App, Fn, Token } from 'cdktf';
+import { Block, ClusterAccess, LnmtPlatform } from 'lnmt';
+import { AwsCloud, VpcNetwork } from 'lnmt/aws';
+import { LnmtStack } from 'lnmt/stacks';
 import { describe, expect, it } from 'vitest';
 import { logRetentionDays } from '../../../constructs/aws/log-group';
-import { VpcNetwork } from '../../../constructs/aws/network';
 import { planSubnets } from '../../../constructs/aws/subnets';
 import { ComputeStack, REGION, codeOf, statements, text } from './compute-stack';
 import { ForeignBlock } from './data-stack';
@@ -247,6 +249,38 @@ describe('an adopted VPC', () => {
     const test = new ComputeStack();
     expect(() => VpcNetwork.fromVpc(test.stack, 'network', { ...vpc, privateSubnetIds: [] })).toThrow(
       'LNMT2007 [ml-infra/network]: privateSubnetIds is empty; allowed: one entry or more; give privateSubnetIds at least one entry',
+    );
+  });
+
+  it.each(['10.20.0.0/33', '10.20.0.0', '10.20.0.0/8', '999.1.1.0/16', 'fd00::/56', '', '10.0.0.0/16/16'])(
+    'refuses the range %j',
+    (cidr) => {
+      const test = new ComputeStack();
+      const props = { ...vpc, cidr, privateSubnetIds: ['subnet-1'] };
+      expect(() => VpcNetwork.fromVpc(test.stack, 'network', props)).toThrow(
+        `LNMT1014 [ml-infra/network]: cidr cannot be used; got ${JSON.stringify(cidr)}; allowed: the IPv4 range of the VPC, from /16 to /28`,
+      );
+    },
+  );
+
+  it('takes a range that only Terraform knows', () => {
+    const test = new ComputeStack();
+    const cidr = Fn.trimspace('${var.cidr}');
+    const network = VpcNetwork.fromVpc(test.stack, 'network', { ...vpc, cidr, privateSubnetIds: ['subnet-1'] });
+    expect(network.cidr).toBe(cidr);
+  });
+
+  it('refuses to carry what lives in another region', () => {
+    const build = (): void => {
+      const infra = new LnmtStack(new App(), 'infra');
+      const props = { ...vpc, region: 'us-east-1', privateSubnetIds: ['subnet-1', 'subnet-2'] };
+      const network = VpcNetwork.fromVpc(infra, 'network', props);
+      const cloud = new AwsCloud({ region: REGION });
+      new LnmtPlatform(infra, 'ml', { cloud, access, network: Block.existing(network) });
+    };
+    const access = ClusterAccess.insideNetwork();
+    expect(build).toThrow(
+      `LNMT2013 [infra/ml/cluster]: network is in another region; got us-east-1; allowed: ${REGION}; adopt one of ${REGION}, or change the region of AwsCloud`,
     );
   });
 
