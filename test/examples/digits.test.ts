@@ -32,7 +32,7 @@ describe('the digits', () => {
   it('give the committed model, byte for byte, when it is trained again', () => {
     const dir = temporaryFolder();
     writeModel(dir, trainDigits(train));
-    for (const file of Object.values(MODEL_STORE)) {
+    for (const file of [MODEL_STORE.manifest, MODEL_STORE.model]) {
       expect(fs.readFileSync(inStore(dir, file)).equals(fs.readFileSync(inStore(COMMITTED, file)))).toBe(true);
     }
     fs.rmSync(dir, { recursive: true });
