@@ -31,5 +31,6 @@ export type {
   JwtOptions,
   ProbeIntervals,
   ScalingBehavior,
+  ServerFiles,
   Spread,
 } from './kubernetes';

@@ -18,6 +18,7 @@ import type {
   PodResources,
   ProbeIntervals,
   Rollout,
+  ServerFiles,
   Spread,
 } from './kubernetes';
 import type { LnmtPlatform } from './lnmt-platform';
@@ -71,6 +72,13 @@ export interface InferenceEndpointProps {
   readonly modelCacheGiB?: number;
   /** @default - 'cuda' with an accelerator, else 'cpu' */
   readonly executionProvider?: ExecutionProvider;
+  /**
+   * Files that the server reads: further models, pipelines, policies, keys of signers. Its identity may read its own model;
+   * others are granted with `platform.modelStore.grants.read(endpoint.identity, 'NAME/')`.
+   *
+   * @default - none
+   */
+  readonly files?: ServerFiles;
   /** Leaves operators that the GPU provider lacks to the CPU, in the place of refusing the model. @default false */
   readonly allowCpuFallback?: boolean;
   /** Serves gRPC beside HTTP, over the same models and with the same access. @default false */
@@ -255,10 +263,10 @@ export class InferenceEndpoint extends Construct {
 /** What an endpoint says of its workload in the same words. */
 function passedOn(props: InferenceEndpointProps): Pick<InferenceWorkloadProps, PassedOn> {
   const { allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB } = props;
-  const { grpc, probes, priorityClassName, alerts, dashboard } = props;
+  const { grpc, files, probes, priorityClassName, alerts, dashboard } = props;
   return {
     ...{ allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB },
-    ...{ grpc, probes, priorityClassName, alerts, dashboard },
+    ...{ grpc, files, probes, priorityClassName, alerts, dashboard },
   };
 }
 
@@ -272,6 +280,7 @@ type PassedOn =
   | 'startupSeconds'
   | 'modelCacheGiB'
   | 'grpc'
+  | 'files'
   | 'probes'
   | 'priorityClassName'
   | 'alerts'

@@ -97,6 +97,11 @@ export const KUBERNETES_ERRORS = {
     explanation:
       'Shares end at 1, and a quantile is never reported above the largest bucket of its histogram: an alert beyond would stay silent for ever, one at 0 would never clear.',
   },
+  LNMT3020: {
+    title: 'the files of a server are too large',
+    explanation:
+      'They travel in a ConfigMap, which holds one mebibyte at most. Lists of models and pipelines that are longer belong into the repository of the models.',
+  },
 } as const satisfies ErrorTable;
 
 /** The name is not a DNS label or too long. */
@@ -298,5 +303,15 @@ export function thresholdOutOfRange(property: string, value: number, below: numb
     got: String(value),
     allowed: `numbers above 0 and below ${below}`,
     remedy: `set ${property} inside that range, or Alerts.off() for no alerts`,
+  });
+}
+
+/** Files of a server are larger than a ConfigMap. */
+export function fileTooLarge(scope: IConstruct | undefined, bytes: number, most: number): LnmtError {
+  return new LnmtError('LNMT3020', scope, {
+    what: 'files is too large',
+    got: `${bytes} bytes`,
+    allowed: `at most ${most} bytes`,
+    remedy: 'shorten the files, or name models by their repository',
   });
 }

@@ -16,6 +16,7 @@ export * from './rollout';
 export * from './scaling';
 export { SecretReference } from './secret-reference';
 export type { SecretStoreReference } from './secret-reference';
+export type { ServerFiles } from './server-files';
 export type { CertificateIssuer } from './server-certificate';
 export type { Spread } from './spread';
 export * from './training-queue';

@@ -5,10 +5,11 @@ import type { ExecutionProvider, InferenceWorkloadProps } from './inference-work
 import { isLateBound, literalHash } from './opaque';
 import { amount } from './quantity';
 import { INFERENCE_RESOURCES } from './resources';
+import { fileSettings } from './server-files';
 
 /** The settings of the server that are not secret, as environment variables. @throws LNMT3005, LNMT3008 */
 export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps): Record<string, string> {
-  const own = toEnv(INFERENCE_ENV, {
+  const settings = toEnv(INFERENCE_ENV, {
     modelName: props.model.name,
     modelVersion: props.model.version,
     modelUri: props.storeUri,
@@ -31,6 +32,7 @@ export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps
     drainDelay: String(SHUTDOWN.drainDelay),
     grace: String(SHUTDOWN.grace),
   });
+  const own = { ...settings, ...fileSettings(props.files) };
   const env = props.env ?? {};
   for (const name of Object.keys(env)) {
     if (name in own) throw variableSetTwice(scope, 'env', name, 'InferenceWorkload');

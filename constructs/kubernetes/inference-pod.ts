@@ -23,6 +23,8 @@ export interface InferencePodParts {
   readonly selector: Readonly<Record<string, string>>;
   /** Name of the ConfigMap with the settings. */
   readonly configMapName: string;
+  /** Name of the ConfigMap with files. @default - none */
+  readonly filesName?: string | undefined;
   /** Name of the Secret with the API keys. @default - none */
   readonly apiKeysSecret?: string;
 }
@@ -40,6 +42,9 @@ export function inferencePod(props: InferenceWorkloadProps, parts: InferencePodP
       sizedEmptyDir(VOLUME_NAMES.tmp, '1Gi'),
       sizedEmptyDir(VOLUME_NAMES.modelCache, `${props.modelCacheGiB ?? 10}Gi`),
       ...(parts.apiKeysSecret === undefined ? [] : [apiKeysVolume(parts.apiKeysSecret)]),
+      ...(parts.filesName === undefined
+        ? []
+        : [{ name: VOLUME_NAMES.files, configMap: { name: parts.filesName, defaultMode: 0o440 } }]),
     ],
   };
 }
@@ -76,6 +81,9 @@ function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodPa
       ...(parts.apiKeysSecret === undefined
         ? []
         : [{ name: VOLUME_NAMES.apiKeys, mountPath: VOLUMES.apiKeys, readOnly: true }]),
+      ...(parts.filesName === undefined
+        ? []
+        : [{ name: VOLUME_NAMES.files, mountPath: VOLUMES.files, readOnly: true }]),
     ],
   };
 }

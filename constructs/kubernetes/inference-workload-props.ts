@@ -7,6 +7,7 @@ import type { IngressRule } from './network-policy';
 import type { PodResources } from './resources';
 import type { Rollout } from './rollout';
 import type { Scaling } from './scaling';
+import type { ServerFiles } from './server-files';
 import type { SecretStoreReference } from './secret-reference';
 import type { Spread } from './spread';
 
@@ -90,6 +91,8 @@ export interface InferenceWorkloadProps {
   readonly modelCacheGiB?: number;
   /** @default - 'cuda' with an accelerator, else 'cpu' */
   readonly executionProvider?: ExecutionProvider;
+  /** Files that the server reads: further models, pipelines, policies, keys of signers. @default - none */
+  readonly files?: ServerFiles;
   /** Leaves operators that the GPU provider lacks to the CPU, in the place of refusing the model. @default false */
   readonly allowCpuFallback?: boolean;
   /** Serves gRPC beside HTTP. @default false */

@@ -25,6 +25,7 @@ import { denyAllBut } from './network-policy';
 import { labelValue, objectName } from './object-names';
 import { Rollout } from './rollout';
 import { Scaling } from './scaling';
+import { fileData } from './server-files';
 import { materializeSecret } from './secret-reference';
 
 const APPLICATION = 'lnmt-inference';
@@ -64,9 +65,11 @@ export class InferenceWorkload extends Construct {
 
     const config = inferenceConfig(this, props);
     this.object('Config', 'v1', 'ConfigMap', 'config', { data: config });
+    const files = fileData(this, props.files);
+    if (files !== undefined) this.object('Files', 'v1', 'ConfigMap', 'files', { data: files });
     const apiKeysSecret = props.auth.secret && this.apiKeys(props, props.auth.secret);
     this.serviceAccount(props);
-    this.deployment = this.deploy(props, config, apiKeysSecret);
+    this.deployment = this.deploy(props, { ...config, ...files }, apiKeysSecret);
     this.service(props);
     if (!this.scaling.isFixed) {
       const { name, namespace, labels } = this.metadata;
@@ -161,6 +164,7 @@ export class InferenceWorkload extends Construct {
       serviceAccountName: this.serviceAccountName,
       selector: this.podSelector,
       configMapName: `${props.name}-config`,
+      filesName: fileData(this, props.files) && `${props.name}-files`,
       apiKeysSecret,
     };
     return this.object('Resource', 'apps/v1', 'Deployment', '', {

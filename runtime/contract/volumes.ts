@@ -6,6 +6,8 @@ export const VOLUMES = {
   modelCache: '/var/cache/lnmt/models',
   /** API-key file, mounted from a Secret; re-read when it changes. */
   apiKeys: '/etc/lnmt/api-keys',
+  /** Files that settings name, mounted from a ConfigMap. */
+  files: '/etc/lnmt/files',
   /** Checkpoints of a training job. */
   checkpoints: '/var/lib/lnmt/checkpoints',
   /** Parallel scratch of a training job. */
@@ -19,6 +21,7 @@ export const VOLUME_NAMES = {
   tmp: 'tmp',
   modelCache: 'model-cache',
   apiKeys: 'api-keys',
+  files: 'files',
   checkpoints: 'checkpoints',
   scratch: 'scratch',
   sharedMemory: 'shared-memory',

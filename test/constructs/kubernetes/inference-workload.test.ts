@@ -16,13 +16,14 @@ import type { InferenceWorkloadProps } from '../../../constructs/kubernetes';
 import { GPU_TAINT, poolPlacement } from '../../../constructs/scheduling';
 import { checkManifests } from '../../support/kubernetes-check';
 import { checkPodSecurity } from '../../support/pod-security';
-import type { Json } from '../../support/terraform-json';
+import type { Json, JsonObject } from '../../support/terraform-json';
 import { at, containerOf, objectOf, podOf, workload } from './support';
 
 const TOKEN = '${TfToken[TOKEN.3]}';
 const GPU = { resourceName: 'nvidia.com/gpu', count: 1 };
 const STORE = { storeName: 'lnmt', externalKey: (name: string) => `ml/${name}` };
 const EVERYTHING: Partial<InferenceWorkloadProps> = {
+  files: { pipelines: '{"pipelines":[]}' },
   scaling: Scaling.between(3, 50).cpu(70).memory(80).requestsPerSecond(100),
   auth: Auth.apiKeys(SecretReference.fromStore('api-keys')),
   secretStore: STORE,
@@ -403,6 +404,42 @@ describe('what the server is told about its hardware', () => {
   });
 });
 
+describe('files that the server reads', () => {
+  const PIPELINES = '{"pipelines":[]}';
+  const files = { pipelines: PIPELINES, signatureKeys: 'PEM' };
+
+  test('are mounted read-only from a ConfigMap, and named by its settings', () => {
+    const manifests = workload({ files });
+    expect(at(objectOf(manifests, 'ConfigMap', 'digits-files'), 'data')).toEqual({
+      'pipelines.json': PIPELINES,
+      'signature-keys.pem': 'PEM',
+    });
+    expect(at(objectOf(manifests, 'ConfigMap', 'digits-config'), 'data')).toMatchObject({
+      LNMT_PIPELINES_FILE: `${VOLUMES.files}/pipelines.json`,
+      LNMT_SIGNATURE_KEYS_FILE: `${VOLUMES.files}/signature-keys.pem`,
+    });
+    expect(at(podOf(manifests), 'volumes')).toContainEqual({
+      name: 'files',
+      configMap: { name: 'digits-files', defaultMode: 0o440 },
+    });
+    expect(at(containerOf(manifests), 'volumeMounts')).toContainEqual({
+      name: 'files',
+      mountPath: VOLUMES.files,
+      readOnly: true,
+    });
+  });
+
+  test('replace the pods when they change, and are not there when none is given', () => {
+    const hash = (given: InferenceWorkloadProps['files']): unknown =>
+      (at(objectOf(workload({ files: given }), 'Deployment'), 'spec.template.metadata.annotations') as JsonObject)[
+        LABELS.configHash
+      ];
+    expect(hash(files)).not.toBe(hash({ ...files, pipelines: '{"pipelines":[1]}' }));
+    expect(hash({})).toBe(hash(undefined));
+    expect(at(podOf(workload({ files: {} })), 'volumes')).toEqual(at(podOf(workload()), 'volumes'));
+  });
+});
+
 describe('labels', () => {
   test('a model name that is no label value is made one', () => {
     const name = 'a'.repeat(100);
@@ -439,6 +476,16 @@ describe('what an inference workload refuses', () => {
       'secretEnv sets A, which env already sets',
     ],
     ['a secret in place of a setting', { secretEnv: { LNMT_AUTH: { secret: 's', key: 'k' } } }, 'LNMT3005'],
+    [
+      'files that no ConfigMap holds',
+      { files: { models: 'x'.repeat(1_000_001) } },
+      'LNMT3020 [chart/workload]: files is too large; got 1000001 bytes; allowed: at most 1000000 bytes',
+    ],
+    [
+      'a setting of a file in env',
+      { files: { models: '{}' }, env: { LNMT_MODELS_FILE: '/x' } },
+      'LNMT3005 [chart/workload]: env sets LNMT_MODELS_FILE',
+    ],
     [
       'an egress rule to everywhere',
       { egress: [{ description: 'all', ports: [{ port: 443, protocol: 'TCP' }] }] },
