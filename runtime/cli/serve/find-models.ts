@@ -78,10 +78,16 @@ function isModelFolder(folder: string): boolean {
     .some((name) => VERSION.test(name) && isFile(path.join(folder, name, MODEL_STORE.model)));
 }
 
+/** Name of the model in a folder: in a repository the folder of the model is above that of the version. */
+function folderName(folder: string): string {
+  const name = path.basename(folder);
+  return /^\d+$/.test(name) ? path.basename(path.dirname(folder)) : name;
+}
+
 /** A name for URLs from that of the file; from the folder's where the file is called as all are. */
 function nameOf(graph: string): string {
   const file = path.basename(graph);
-  const word = file === MODEL_STORE.model ? path.basename(path.dirname(graph)) : file.replace(/\.onnx$/i, '');
+  const word = file === MODEL_STORE.model ? folderName(path.dirname(graph)) : file.replace(/\.onnx$/i, '');
   const name = word
     .toLowerCase()
     .replace(/[^a-z0-9._-]+/g, '-')

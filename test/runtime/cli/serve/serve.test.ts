@@ -3,6 +3,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { newKey } from '../../../../runtime/cli/api-key';
+import { findModels } from '../../../../runtime/cli/serve/find-models';
 import { TemporaryStore } from '../../../../runtime/cli/serve/temporary-store';
 import { identityModel, pickyModel, pushModel } from '../../support/models';
 import { model, node, TYPE, tensorType, value } from '../../support/onnx-bytes';
@@ -68,6 +69,18 @@ describe('lnmt serve', () => {
     },
     LONG,
   );
+
+  test.each([
+    ['Digits.onnx', 'digits'],
+    ['digits/model.onnx', 'digits'],
+    ['digits/3/model.onnx', 'digits'],
+  ])('names the model of %s %s', (file, name) => {
+    const folder = scratch();
+    const graph = path.join(folder, file);
+    fs.mkdirSync(path.dirname(graph), { recursive: true });
+    fs.writeFileSync(graph, identityModel('FP32'));
+    expect(findModels(folder, [file]).map((found) => found.name)).toEqual([name]);
+  });
 
   test(
     'says what it serves, and that anyone on this machine may call',
