@@ -1,3 +1,4 @@
+import os from 'node:os';
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -16,6 +17,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/integration/**', 'test/bench/**', 'test/faults/**'],
     testTimeout: 30_000,
+    // Left to itself vitest keeps one core free, which on two cores is half of them.
+    maxWorkers: os.availableParallelism(),
     // onnxruntime reports to its vendor unless it is told not to; the server says so itself, tests load it directly.
     env: { ORT_DISABLE_TELEMETRY: '1' },
   },

@@ -1,50 +1,56 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import type * as Onnx from '../../inference/backends/onnx';
-import type * as Compare from '../../inference/registry/compare';
-import type * as Golden from '../../inference/registry/golden';
-import type * as Elements from '../../inference/tensors/elements';
-import type * as Json from '../../inference/tensors/json';
-import type * as Request from '../../inference/tensors/request';
+import type { Backend } from '../../inference/backends/backend';
+import type { Datatype, Tensor } from '../../inference/tensors/tensor';
 import { packageMissing } from '../errors';
 
-/** What the inference server has and this command needs: onnxruntime, and the readers of tensors. */
+/** What has tensors that a model takes. */
+interface Inputs {
+  readonly inputs: readonly Tensor[];
+}
+
+/**
+ * What the inference server has and this command needs: onnxruntime, and the readers of tensors. Written down here, because
+ * whatever is imported, if only as a type, becomes part of the package of the command.
+ */
 export interface Toolkit {
-  readonly OnnxBackend: typeof Onnx.OnnxBackend;
-  readonly floatsOf: typeof Compare.floatsOf;
-  readonly readGolden: typeof Golden.readGolden;
-  readonly packElements: typeof Elements.packElements;
-  readonly parseJson: typeof Json.parseJson;
-  readonly readRequest: typeof Request.readRequest;
+  readonly OnnxBackend: new (options: { readonly executionProvider: 'cpu'; readonly threads: number }) => Backend;
+  /** The numbers of a tensor of floats; undefined for other datatypes. */
+  floatsOf(tensor: Pick<Tensor, 'datatype' | 'data'>): ArrayLike<number> | undefined;
+  /** @throws ModelError */
+  readGolden(file: string): Promise<readonly { readonly request: Inputs }[]>;
+  packElements(datatype: Datatype, values: readonly unknown[]): Uint8Array;
+  /** @throws RequestError */
+  parseJson(body: Uint8Array): unknown;
+  /** @throws RequestError */
+  readRequest(document: unknown): Inputs;
 }
 
 const PACKAGE = '@lnmt/inference';
 
+/** Where the parts are, below the folder of the server. */
+const PARTS = [
+  'backends/onnx',
+  'registry/compare',
+  'registry/golden',
+  'tensors/elements',
+  'tensors/json',
+  'tensors/request',
+] as const;
+
+const joined = (parts: readonly unknown[]): Toolkit => Object.assign({}, ...parts) as Toolkit;
+
 /** Imports the parts of the server beside this command, whose packages come with that of the server. */
 export async function importOwn(): Promise<Toolkit> {
-  const [onnx, compare, golden, elements, json, request] = await Promise.all([
-    import('../../inference/backends/onnx.js'),
-    import('../../inference/registry/compare.js'),
-    import('../../inference/registry/golden.js'),
-    import('../../inference/tensors/elements.js'),
-    import('../../inference/tensors/json.js'),
-    import('../../inference/tensors/request.js'),
-  ]);
-  return { ...onnx, ...compare, ...golden, ...elements, ...json, ...request };
+  // By names that no compiler follows: the package of the command holds none of them.
+  const server = '../../inference';
+  return joined(await Promise.all(PARTS.map((part) => import(/* @vite-ignore */ `${server}/${part}.js`))));
 }
 
 /** Loads the same from the server as the project has it, where packages are not laid side by side. */
 function fromProject(folder: string): Toolkit {
   const require = createRequire(path.join(folder, 'package.json'));
-  const load = <T>(name: string): T => require(`${PACKAGE}/dist/inference/${name}.js`) as T;
-  return {
-    ...load<typeof Onnx>('backends/onnx'),
-    ...load<typeof Compare>('registry/compare'),
-    ...load<typeof Golden>('registry/golden'),
-    ...load<typeof Elements>('tensors/elements'),
-    ...load<typeof Json>('tensors/json'),
-    ...load<typeof Request>('tensors/request'),
-  };
+  return joined(PARTS.map((part): unknown => require(`${PACKAGE}/dist/inference/${part}.js`)));
 }
 
 function isAbsent(error: unknown): boolean {

@@ -1,5 +1,4 @@
-import type { ModelSignature } from '../../inference/backends/backend';
-import type { OnnxBackend } from '../../inference/backends/onnx';
+import type { Backend, ModelSignature } from '../../inference/backends/backend';
 import type { Tensor } from '../../inference/tensors/tensor';
 import { notRunnable } from './errors';
 import { fitted, rowsOf } from './samples';
@@ -35,7 +34,7 @@ export interface TrialReport {
 export class LoadedModel {
   private constructor(
     readonly signature: ModelSignature,
-    private readonly backend: OnnxBackend,
+    private readonly backend: Backend,
     private readonly what: string,
   ) {}
 

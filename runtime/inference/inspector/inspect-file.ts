@@ -29,7 +29,7 @@ const LOADER = __filename.endsWith('.ts') ? ['--require', createRequire(__filena
  * @throws InspectionError
  */
 export async function inspectFile(file: string, budget: InspectionBudget = BUDGET): Promise<ModelReport> {
-  const worker = new Worker(`require(${JSON.stringify(path.join(__dirname, 'worker'))})`, {
+  const worker = new Worker(`require(${JSON.stringify(path.join(__dirname, 'inspection-thread'))})`, {
     eval: true,
     workerData: file,
     env: {},
