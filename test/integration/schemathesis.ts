@@ -15,8 +15,8 @@ const EXAMPLES = 25;
 const RIGHT = '"2xx", 401, 403, 404, 409, 429, "5xx"';
 
 /**
- * What the judge cannot know from a document: which tensors a model takes, what is a GraphQL document, and that a
- * pinned model is not unloaded. There a refusal of a request that the document allows is right, and nowhere else.
+ * What the judge cannot know from a document: which tensors a model takes, which models take text, what is a GraphQL
+ * document, and that a pinned model is not unloaded. There a refusal of a request that the document allows is right, and nowhere else.
  */
 const CONFIGURATION = `
 seed = ${SEED}
@@ -25,6 +25,9 @@ max-examples = ${EXAMPLES}
 [[operations]]
 include-path-regex = "/infer$"
 checks.positive_data_acceptance.expected-statuses = [${RIGHT}, 400, 422]
+[[operations]]
+include-path-regex = "^${PATHS.openai}/(embeddings|completions|chat/completions)$"
+checks.positive_data_acceptance.expected-statuses = [${RIGHT}, 400]
 [[operations]]
 include-path = "${PATHS.graphql}"
 checks.positive_data_acceptance.expected-statuses = [${RIGHT}, 400]
