@@ -7,6 +7,7 @@ import { checkInputs, checkTextInputs, chooseOutputs } from './signature';
 import type { InferenceRequest } from './tensors/request';
 import type { Tensor } from './tensors/tensor';
 import type { TextModel } from './text/model';
+import type { Cancellation } from '../shared/cancellation';
 
 /** Which model a server serves. */
 export interface ModelIdentity {
@@ -61,6 +62,11 @@ export class DataPlane {
     return this.signature;
   }
 
+  /** Requests that wait for their turn. */
+  get waiting(): number {
+    return this.batcher.waiting;
+  }
+
   /** How requests are put together. */
   get batching(): BatchingInForce {
     return this.batcher.inForce();
@@ -69,15 +75,16 @@ export class DataPlane {
   /**
    * Answers one request.
    *
+   * @param caller who asks; the callers of a model take turns
    * @throws RequestError
    */
-  async infer(request: InferenceRequest, signal: AbortSignal): Promise<readonly Tensor[]> {
+  async infer(request: InferenceRequest, signal: Cancellation, caller?: string): Promise<readonly Tensor[]> {
     const signature = this.describe();
     checkInputs(request.inputs, signature);
     checkTextInputs(request.inputs);
     const outputs = chooseOutputs(request.outputs, signature);
     const { timeoutMs, priority, trace } = request;
     const deadline = timeoutMs === undefined ? undefined : this.batcher.clock() + timeoutMs;
-    return this.batcher.submit(request.inputs, outputs, { signal, deadline, priority, trace });
+    return this.batcher.submit(request.inputs, outputs, { signal, deadline, priority, caller, trace });
   }
 }

@@ -49,18 +49,20 @@ function labelsOf({ name, version }: ModelParams, models: KnownModels): { model:
  */
 export function observeRequests(app: FastifyInstance, metrics: ServerMetrics, models: KnownModels): void {
   app.decorateRequest('servedModel', null);
-  app.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.config.access !== 'infer') return;
-    const stop = metrics.inferenceDuration.startTimer();
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.access !== 'infer') return done();
+    const started = performance.now();
     whenOver(reply, (gone) => {
       const labels = labelsOf(request.servedModel ?? (request.params as ModelParams), models);
       const code = gone ? CLIENT_GONE : String(reply.statusCode);
       metrics.inferenceRequests.inc({ ...labels, code });
-      const seconds = stop(labels);
+      const seconds = (performance.now() - started) / 1000;
+      metrics.inferenceDuration.observe(labels, seconds);
       const error = reply.getHeader(ERROR_CODE_HEADER);
       metrics.aliases?.tallies?.of(labels).ended(Number(code), typeof error === 'string' ? error : undefined, seconds);
       request.log.debug({ key: request.principal?.id, code, seconds }, 'inference');
     });
+    done();
   });
 }
 
@@ -96,13 +98,11 @@ export function initialise(metrics: ServerMetrics, { name, version }: ModelIdent
 /** Reports the queue of a model. */
 export function observeQueue(metrics: ServerMetrics, { name, version }: ModelIdentity): QueueObserver {
   const labels = { model: name, version };
-  const depth = metrics.queueDepth.labels(labels);
   const waited = metrics.queueDuration.labels(labels);
   const ran = metrics.computeDuration.labels(labels);
   const size = metrics.batchSize.labels(labels);
   const tally = metrics.aliases?.tallies?.of(labels);
   return {
-    depth: (waiting) => depth.set(waiting),
     waited: (seconds) => {
       waited.observe(seconds);
       if (tally !== undefined) tally.queueTime += seconds;

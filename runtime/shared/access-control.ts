@@ -58,14 +58,20 @@ export class AccessControl {
   }
 
   /**
-   * Who it is.
+   * Who it is: at once, but for tokens, whose signature takes a while.
    *
    * @returns nobody in particular where authentication is off
    * @throws RequestError 401
    */
-  async authenticate(credentials: Credentials): Promise<Principal | null> {
+  authenticate(credentials: Credentials): Principal | null | Promise<Principal> {
     if (!this.enabled) return null;
-    const principal = await this.identify(credentials);
+    const found = this.identify(credentials);
+    return found instanceof Promise
+      ? found.then((principal) => this.known(principal, credentials))
+      : this.known(found, credentials);
+  }
+
+  private known(principal: Principal | undefined, credentials: Credentials): Principal {
     if (principal !== undefined) return principal;
     const none = credentials.presented === undefined && credentials.certificate === undefined;
     this.options.failures.inc({ reason: none ? 'missing' : 'invalid' });
@@ -90,7 +96,10 @@ export class AccessControl {
     throw policyDenied();
   }
 
-  private async identify({ presented, certificate }: Credentials): Promise<Principal | undefined> {
+  private identify({
+    presented,
+    certificate,
+  }: Credentials): Principal | undefined | Promise<Principal | undefined> {
     const { keys, tokens, certificates, now } = this.options;
     if (presented !== undefined) {
       // A presented credential decides: a wrong one is not made good by a certificate.

@@ -37,7 +37,8 @@ export class Admission {
   }
 
   /** A hook for the routes that it guards. The place is held until the answer is sent or its client is gone. */
-  readonly hook = async (_request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  readonly hook = (_request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     whenOver(reply, this.enter());
+    done();
   };
 }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { START_ERRORS } from './errors';
 
 /** What a key may be used for. */
@@ -139,7 +139,7 @@ export class ApiKeySet {
    * @param now milliseconds since the epoch
    */
   find(presented: string, now: number): Principal | undefined {
-    const digest = createHash('sha256').update(presented).digest();
+    const digest = hash('sha256', presented, 'buffer');
     let found: ApiKey | undefined;
     for (const key of this.keys) {
       if (timingSafeEqual(key.digest, digest) && now < key.expires) found = key;

@@ -13,9 +13,9 @@ export const auditedCaller = (principal: Principal | null): string =>
 /** Writes every operation that is not open to anyone into the audit log, refused ones too. */
 export const auditPlugin = fp<{ readonly audit: AuditLog }>(
   async (app, { audit }) => {
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', (request, reply, done) => {
       const { access, operation } = request.routeOptions.config;
-      if (access === undefined || access === 'public') return;
+      if (access === undefined || access === 'public') return done();
       whenOver(reply, (gone) => {
         const { name: model, version } = request.params as ResourceParams;
         audit.record({
@@ -25,6 +25,7 @@ export const auditPlugin = fp<{ readonly audit: AuditLog }>(
           trace: traceIdOf(request),
         });
       });
+      done();
     });
   },
   { name: 'lnmt-audit', fastify: '5.x', dependencies: ['lnmt-errors'] },

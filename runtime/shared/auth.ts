@@ -51,20 +51,26 @@ export const authPlugin = fp<AuthOptions>(
     app.addHook('onRoute', (route) => {
       if (route.config?.access === undefined) throw new Error(`route ${route.url} declares no access; this is a bug`);
     });
-    app.addHook('onRequest', async (request) => {
-      refuseRepeatedHeaders(request.raw.rawHeaders);
-      const { access, operation = request.routeOptions.url ?? '' } = request.routeOptions.config;
-      // Unknown paths have no route and end in the 404 handler.
-      if (access === undefined || access === 'public' || !options.access.enabled) return;
+    const judge = (request: FastifyRequest, access: Access, principal: Principal | null): void => {
+      const { operation = request.routeOptions.url ?? '' } = request.routeOptions.config;
       const { name: model, version } = request.params as ResourceParams;
-      const credentials = {
-        presented: presentedKey(request.headers),
-        certificate: peerCertificate(request.raw.socket),
-      };
       // Known before it is judged: the audit log names those too who may not.
-      request.principal = await options.access.authenticate(credentials);
+      request.principal = principal;
       const scope = scopeOf(access);
-      if (scope !== undefined) options.access.permit(request.principal, { operation, access: scope, model, version });
+      if (scope !== undefined) options.access.permit(principal, { operation, access: scope, model, version });
+    };
+    app.addHook('onRequest', (request, _reply, done) => {
+      refuseRepeatedHeaders(request.raw.rawHeaders);
+      const { access } = request.routeOptions.config;
+      // Unknown paths have no route and end in the 404 handler.
+      if (access === undefined || access === 'public' || !options.access.enabled) return done();
+      const presented = presentedKey(request.headers);
+      const found = options.access.authenticate({ presented, certificate: peerCertificate(request.raw.socket) });
+      if (!(found instanceof Promise)) {
+        judge(request, access, found);
+        return done();
+      }
+      found.then((principal) => judge(request, access, principal)).then(() => done(), done);
     });
   },
   { name: 'lnmt-auth', fastify: '5.x', dependencies: ['lnmt-errors'] },

@@ -13,10 +13,12 @@ export interface CallerLimitsPluginOptions {
 /** Holds every caller to its rate, its concurrency and its quota, and every address to its connections. */
 export const callerLimitsPlugin = fp<CallerLimitsPluginOptions>(
   async (app, { limiter, connectionsPerAddress }) => {
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', (request, reply, done) => {
       const { access } = request.routeOptions.config;
-      if (access === undefined || access === 'public') return;
-      whenOver(reply, limiter.enter(request.principal, request.ip));
+      if (access !== undefined && access !== 'public') {
+        whenOver(reply, limiter.enter(request.principal, request.ip));
+      }
+      done();
     });
     capConnections(app.server, connectionsPerAddress);
   },

@@ -67,10 +67,13 @@ export function decompress(
 /** Accepts gzip and deflate bodies within {@link MAX_RATIO}, and refuses every other encoding. */
 export const decompressionPlugin = fp<{ readonly maxRequestBytes: number }>(
   async (app, { maxRequestBytes }) => {
-    app.addHook('preParsing', async ({ headers, raw }, _reply, payload) => {
+    app.addHook('preParsing', ({ headers, raw }, _reply, payload, done) => {
       const encoding = headers['content-encoding']?.trim().toLowerCase();
-      if (encoding === undefined || encoding === '' || encoding === 'identity') return payload;
-      return decompress(payload, encoding, maxRequestBytes, () => leaveUnread(raw));
+      if (encoding === undefined || encoding === '' || encoding === 'identity') return done(null, payload);
+      done(
+        null,
+        decompress(payload, encoding, maxRequestBytes, () => leaveUnread(raw)),
+      );
     });
   },
   { name: 'lnmt-decompression', fastify: '5.x', dependencies: ['lnmt-errors'] },

@@ -30,8 +30,9 @@ function endUnused(app: FastifyInstance): void {
 export const drainPlugin = fp<{ readonly health: HealthState }>(
   async (app, { health }) => {
     endUnused(app);
-    app.addHook('onSend', async (_request, reply) => {
+    app.addHook('onSend', (_request, reply, payload, done) => {
       if (health.phase === 'draining') void reply.header('connection', 'close');
+      done(null, payload);
     });
   },
   { name: 'lnmt-drain', fastify: '5.x' },

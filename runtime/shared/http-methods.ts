@@ -23,13 +23,13 @@ export const methodsPlugin = fp(
       for (const each of [method].flat()) known.methods.add(each);
       paths.set(url, known);
     });
-    app.addHook('onRequest', async (request, reply) => {
-      if (!request.is404) return;
+    app.addHook('onRequest', (request, reply, done) => {
+      if (!request.is404) return done();
       const [path = ''] = request.url.split('?');
       const known = [...paths.values()].filter(({ pattern }) => pattern.test(path));
       const methods = [...new Set(known.flatMap((each) => [...each.methods]))].sort();
-      if (methods.length === 0) return;
-      return sendError(reply.header('allow', methods.join(', ')), methodNotAllowed());
+      if (methods.length === 0) return done();
+      sendError(reply.header('allow', methods.join(', ')), methodNotAllowed());
     });
   },
   { name: 'lnmt-methods', fastify: '5.x', dependencies: ['lnmt-errors'] },

@@ -1,4 +1,4 @@
-import { SpanKind, SpanStatusCode, TraceFlags, context, isSpanContextValid, trace } from '@opentelemetry/api';
+import { ProxyTracerProvider, SpanKind, SpanStatusCode, TraceFlags, context, isSpanContextValid, trace } from '@opentelemetry/api';
 import type { Attributes, Context, Span, SpanContext, Tracer } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -18,6 +18,12 @@ const VERSION_0 = '00';
 
 /** The tracer of the process; does nothing until {@link startTracing}. */
 export const tracer = (): Tracer => trace.getTracer(TRACER);
+
+/** True once something takes spans: before that a tracer makes none that records. */
+export function isTracing(): boolean {
+  const provider = trace.getTracerProvider();
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(TRACER) !== undefined;
+}
 
 /**
  * The place in a trace that a W3C `traceparent` names; undefined when it names none.
@@ -90,9 +96,11 @@ export const traceIdOf = (request: FastifyRequest): string | undefined => traceF
 export const tracePlugin = fp(
   async (app) => {
     app.decorateRequest('trace', null);
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', (request, reply, done) => {
       const { access, operation = 'request' } = request.routeOptions.config;
-      if (access === undefined || access === 'public') return;
+      if (access === undefined || access === 'public') return done();
+      // Nobody records, and the caller names no trace that log lines could carry.
+      if (!isTracing() && request.headers['traceparent'] === undefined) return done();
       const spanned = startRequestSpan(operation, request.headers['traceparent'], {
         'http.request.method': request.method,
         'http.route': request.routeOptions.url ?? '',
@@ -104,6 +112,7 @@ export const tracePlugin = fp(
         const { statusCode } = reply;
         endSpan(spanned, { 'http.response.status_code': statusCode }, gone || statusCode >= 500);
       });
+      done();
     });
   },
   { name: 'lnmt-trace', fastify: '5.x' },

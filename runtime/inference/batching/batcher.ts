@@ -8,11 +8,11 @@ import type { Tensor } from '../tensors/tensor';
 import { decide } from './decide';
 import type { BatchPolicy, QueuedRequest } from './decide';
 import { bucketOf, mayBatch, mergeInputs, rowsOf, splitOutputs } from './tensors';
+import { Turns } from './turns';
+import type { Cancellation } from '../../shared/cancellation';
 
 /** What the batcher tells of its work. Times in seconds. */
 export interface QueueObserver {
-  /** Requests waiting now. */
-  depth(waiting: number): void;
   /** How long a request waited before it began. */
   waited(seconds: number): void;
   /** How long a batch ran, and how many requests it held. */
@@ -38,11 +38,13 @@ export interface BatchSettings {
 /** What a request says of its turn. */
 export interface Turn {
   /** Fires when the client leaves. */
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   /** Milliseconds on the batcher’s clock at which the answer is of no use any more. */
   readonly deadline?: number | undefined;
   /** 1 is served first, larger numbers later; {@link DEFAULT_PRIORITY} where nothing is said. */
   readonly priority?: number | undefined;
+  /** Who asks: callers take turns. */
+  readonly caller?: string | undefined;
   /** Trace that it belongs to. */
   readonly trace?: Context | undefined;
 }
@@ -56,7 +58,7 @@ interface Entry extends QueuedRequest {
   retried: boolean;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly string[];
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   readonly trace: Context | undefined;
   readonly leave: () => void;
   readonly resolve: (outputs: readonly Tensor[]) => void;
@@ -74,6 +76,7 @@ const DEFAULT_SETTINGS: BatchSettings = { maxRows: 0, maxDelay: 0, preferred: []
  */
 export class Batcher {
   private queue: Entry[] = [];
+  private readonly turns = new Turns();
   private busy = 0;
   private batches = false;
   private scheduled = false;
@@ -101,6 +104,11 @@ export class Batcher {
     return { maxRows, preferred, maxDelay, lanes: this.backend.capacity().lanes };
   }
 
+  /** Requests that wait now. */
+  get waiting(): number {
+    return this.queue.length;
+  }
+
   /** Milliseconds on the clock that deadlines are measured with. */
   clock(): number {
     return this.now();
@@ -112,7 +120,7 @@ export class Batcher {
    * @throws RequestError when the client left, the deadline passed, the queue is full or the run failed
    */
   submit(inputs: readonly Tensor[], outputs: readonly string[], turn: Turn): Promise<readonly Tensor[]> {
-    const { signal, deadline = Number.POSITIVE_INFINITY, priority = DEFAULT_PRIORITY, trace } = turn;
+    const { signal, deadline = Number.POSITIVE_INFINITY, priority = DEFAULT_PRIORITY, caller, trace } = turn;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(clientGone());
       if (this.queue.length >= this.settings.maxQueue) return reject(queueFull(this.settings.maxQueue));
@@ -128,6 +136,7 @@ export class Batcher {
         resolve,
         reject,
         rows: rows ?? 1,
+        turn: this.turns.take(caller, rows),
         since: this.now(),
         left: false,
         retried: false,
@@ -136,7 +145,6 @@ export class Batcher {
       };
       signal.addEventListener('abort', entry.leave, { once: true });
       this.queue.push(entry);
-      this.observer.depth(this.queue.length);
       this.schedule();
     });
   }
@@ -193,7 +201,6 @@ export class Batcher {
     for (const entry of this.queue) this.settle(entry, () => entry.reject(modelProcessLost()));
     this.queue = [];
     this.downSince = undefined;
-    this.observer.depth(0);
   }
 
   /** Takes requests out of the queue: those of the batch, and those that nobody waits for. */
@@ -207,7 +214,7 @@ export class Batcher {
       this.observer.dropped('expired');
       this.settle(entry, () => entry.reject(deadlinePassed()));
     }
-    this.observer.depth(this.queue.length);
+    for (const { turn } of batch) this.turns.served(turn);
     return batch;
   }
 
@@ -216,7 +223,6 @@ export class Batcher {
     const place = this.queue.indexOf(entry);
     if (place < 0) return;
     this.queue.splice(place, 1);
-    this.observer.depth(this.queue.length);
     this.observer.dropped('left');
     this.settle(entry, () => entry.reject(clientGone()));
   }
@@ -291,7 +297,6 @@ export class Batcher {
     for (const entry of batch) if (entry.left) this.settle(entry, () => entry.reject(clientGone()));
     for (const entry of waiting) entry.bucket = undefined;
     this.queue.unshift(...waiting);
-    this.observer.depth(this.queue.length);
     this.schedule();
   }
 }

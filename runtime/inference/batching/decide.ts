@@ -9,6 +9,8 @@ export interface QueuedRequest {
   readonly deadline: number;
   /** The smallest is served first. */
   readonly priority: number;
+  /** Within a priority the smallest is served first, then the oldest. */
+  readonly turn: number;
   /** True once its client has gone. */
   readonly left: boolean;
 }
@@ -43,21 +45,17 @@ export interface Decision {
 
 const NOTHING: readonly number[] = [];
 
-/** The place of the request whose turn it is: highest priority first, oldest first among equals. */
-function headOf(queue: readonly QueuedRequest[], live: readonly number[]): number {
-  let head = live[0] ?? 0;
-  for (const place of live) {
-    if ((queue[place]?.priority ?? 0) < (queue[head]?.priority ?? 0)) head = place;
-  }
-  return head;
-}
-
-/** Places of the bucket of the head, in the order in which they are served. */
-function companions(queue: readonly QueuedRequest[], live: readonly number[], head: number): readonly number[] {
+/** Places that may share a batch with the one whose turn it is, in the order in which they are served. */
+function lineOf(queue: readonly QueuedRequest[], live: readonly number[]): readonly number[] {
+  const order = (a: number, b: number): number => {
+    const [first, second] = [queue[a], queue[b]];
+    if (first === undefined || second === undefined) return 0;
+    return first.priority - second.priority || first.turn - second.turn || a - b;
+  };
+  const head = live.reduce((least, place) => (order(place, least) < 0 ? place : least));
   const bucket = queue[head]?.bucket;
   if (bucket === undefined) return [head];
-  const places = live.filter((place) => queue[place]?.bucket === bucket);
-  return places.sort((a, b) => (queue[a]?.priority ?? 0) - (queue[b]?.priority ?? 0) || a - b);
+  return live.filter((place) => queue[place]?.bucket === bucket).sort(order);
 }
 
 /** The longest beginning of the line that stays within the limit; never empty. */
@@ -101,7 +99,7 @@ export function decide(now: number, queue: readonly QueuedRequest[], policy: Bat
   const live: number[] = [];
   queue.forEach((request, place) => (request.left || request.deadline <= now ? drop : live).push(place));
   if (live.length === 0 || lanes.free === 0) return { drop, send: NOTHING, wait: undefined };
-  const line = companions(queue, live, headOf(queue, live));
+  const line = lineOf(queue, live);
   const share = Math.ceil(rowsOf(queue, line) / Math.max(1, lanes.all));
   const batch = cut(queue, line, Math.min(policy.maxRows, share));
   if (policy.maxDelay <= 0 || lanes.free >= lanes.all) return { drop, send: batch, wait: undefined };

@@ -10,6 +10,7 @@ import type { Destination, Reply, Sending } from './destination';
 import * as errors from './errors';
 import { UpstreamError } from './errors';
 import { checkOutputs, readWireAnswer, writeWireRequest } from './wire';
+import { signalOf } from '../../shared/cancellation';
 
 /** Failures in a row that open the breaker of an upstream, and how long it stays open. */
 export const UPSTREAM_BREAKER = { failures: 5, pauseMs: 1_000, mostPauseMs: 30_000 } as const;
@@ -108,7 +109,7 @@ export class Upstream {
     const { body, headerBytes } = writeWireRequest(request);
     const reply = await this.ask(
       {
-        ...{ method: 'POST', path: inferPath(name, version), body, signal },
+        ...{ method: 'POST', path: inferPath(name, version), body, signal: signalOf(signal) },
         headers: {
           'content-type': 'application/octet-stream',
           [HEADERS.inferenceHeaderLength]: String(headerBytes),

@@ -9,6 +9,7 @@ import type { ModelIdentity } from '../data-plane';
 import type { CallSubject } from '../grpc/gate';
 import type { ObservedCall } from '../observe';
 import type { InferenceService } from '../serving/service';
+import type { Cancellation } from '../../shared/cancellation';
 
 /** What the fields of the schema work with. */
 export interface GraphQlDeps {
@@ -32,7 +33,7 @@ export interface FieldContext {
   readonly request: string;
   readonly trace: TraceContext | null;
   /** Fires when the client leaves. */
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   /** A header, by its name in lower case. */
   readonly attribute: (name: string) => string | undefined;
   /** Operations that were asked for so far. */

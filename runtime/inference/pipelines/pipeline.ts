@@ -16,6 +16,7 @@ import type { Problem } from './problems';
 import { runNode } from './run-node';
 import { modelsOf } from './spec';
 import type { PipelineSpec } from './spec';
+import { signalOf } from '../../shared/cancellation';
 
 /** What pipelines ask of the models. */
 export type ModelView = Pick<LocalService, 'describe' | 'isReady'>;
@@ -97,7 +98,7 @@ export class Pipeline {
     const { name, version, timeoutMs } = this.spec;
     const most = Math.min(timeoutMs, request.timeoutMs ?? timeoutMs);
     const deadline = { at: now() + most, late: () => pipelineLate(most) };
-    const frame: Frame = { signal: call.signal, deadline, trace: request.trace };
+    const frame: Frame = { signal: signalOf(call.signal), deadline, trace: request.trace };
     const scope = new Map(request.inputs.map((tensor) => [tensor.name, tensor]));
     const given = await within(run, frame, (inner) => runNode(run, result.plan, scope, inner));
     const outputs: Tensor[] = [];

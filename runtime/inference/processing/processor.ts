@@ -9,6 +9,7 @@ import type { Tensor } from '../tensors/tensor';
 import type { Check } from './bounds';
 import type { Plan } from './plan';
 import type { Step } from './step';
+import type { Cancellation } from '../../shared/cancellation';
 
 /** Told of each step: seconds that it took. */
 export type StepObserver = (step: string, seconds: number) => void;
@@ -100,7 +101,7 @@ export class Processor {
   private async take(
     steps: readonly Step[],
     tensors: Tensors,
-    { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
+    { signal, clock }: { readonly signal: Cancellation; readonly clock: Clock },
   ): Promise<void> {
     for (const step of steps) {
       if (signal.aborted) throw clientGone();

@@ -1,9 +1,10 @@
 import type { Tensor, TensorSpec } from '../tensors/tensor';
+import type { Cancellation } from '../../shared/cancellation';
 
 /** What a step may know of the request that it works for. */
 export interface StepContext {
   /** Fires when the client leaves. */
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
 }
 
 /** One step before or after a model. */

@@ -131,6 +131,7 @@ export function refreshModelMetrics(registry: ModelRegistry, metrics: ServerMetr
   for (const { identity, ready, loaded, files } of registry.versions()) {
     const labels = { model: identity.name, version: identity.version };
     metrics.modelReady.set(labels, ready ? 1 : 0);
+    metrics.queueDepth.set(labels, loaded?.plane.waiting ?? 0);
     metrics.hostMemory.set(labels, loaded?.bytes ?? 0);
     metrics.modelOffline.set(labels, files?.offline ? 1 : 0);
   }

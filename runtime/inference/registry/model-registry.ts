@@ -17,6 +17,7 @@ import type { Residents } from './residents';
 import { ServedModel } from './served-model';
 import type { ModelSource } from './source';
 import type { ModelSpec, ServingRules } from './spec';
+import type { Cancellation } from '../../shared/cancellation';
 
 /** What the registry works with. */
 export interface RegistryDeps {
@@ -193,10 +194,11 @@ export class ModelRegistry {
     name: string,
     version: string | undefined,
     request: InferenceRequest,
-    signal: AbortSignal,
+    signal: Cancellation,
+    caller?: string,
   ): Promise<Answer> {
     return this.use(name, version, signal, async (plane, loaded) => {
-      const outputs = await plane.infer(request, signal);
+      const outputs = await plane.infer(request, signal, caller);
       loaded.samples.add(request, this.deps.now());
       return { model: plane.model, outputs, digest: loaded.digest };
     });
@@ -206,7 +208,7 @@ export class ModelRegistry {
   async use<T>(
     name: string,
     version: string | undefined,
-    signal: AbortSignal,
+    signal: Cancellation,
     work: (plane: DataPlane, loaded: LoadedModel) => Promise<T>,
   ): Promise<T> {
     for (let turn = 0; turn < TURNS; turn += 1) {
@@ -276,7 +278,7 @@ export class ModelRegistry {
   }
 
   /** Loads on request. Everybody who asks meanwhile waits for the same loading. */
-  private async demand(entry: ModelVersion, signal: AbortSignal): Promise<LoadedModel> {
+  private async demand(entry: ModelVersion, signal: Cancellation): Promise<LoadedModel> {
     const { now } = this.deps;
     if (entry.state !== 'READY' && now() - entry.failedAt < RETRY_LOAD_MS) throw notLoaded();
     entry.loading ??= this.refresher.loadOnDemand(entry).finally(() => (entry.loading = undefined));

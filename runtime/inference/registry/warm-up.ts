@@ -4,10 +4,11 @@ import type { InferenceRequest } from '../tensors/request';
 import type { Tensor } from '../tensors/tensor';
 import { allFinite, difference } from './compare';
 import type { GoldenCase } from './golden';
+import type { Cancellation } from '../../shared/cancellation';
 
 /** Answers requests: a loaded model. */
 export interface Answering {
-  infer(request: InferenceRequest, signal: AbortSignal): Promise<readonly Tensor[]>;
+  infer(request: InferenceRequest, signal: Cancellation): Promise<readonly Tensor[]>;
 }
 
 /** A new model is refused when it takes this many times as long as the one that it replaces, and this much longer. */

@@ -1,10 +1,11 @@
 import { RequestError } from '../../shared/errors';
 import { clientGone, deadlinePassed } from '../errors';
+import type { Cancellation } from '../../shared/cancellation';
 
 /** One who waits. */
 export interface Passenger {
   /** Fires when it leaves. */
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   /** Milliseconds for which it waits. @default - as long as it takes */
   readonly timeoutMs?: number | undefined;
 }

@@ -7,6 +7,7 @@ import { Flights } from './flights';
 import { keyOf } from './key';
 import type { MemoryLevel } from './memory';
 import type { SecondLevel } from './second-level';
+import type { Cancellation } from '../../shared/cancellation';
 
 /** What came of a request to a model whose answers are kept. */
 export type CacheOutcome = 'hit' | 'second-level' | 'joined' | 'miss' | 'bypassed';
@@ -102,7 +103,7 @@ class ResponseCache {
     return { ...value, cached: true };
   }
 
-  private async found(sought: Sought, signal: AbortSignal): Promise<Answer> {
+  private async found(sought: Sought, signal: Cancellation): Promise<Answer> {
     const { memory, second, observe } = this.parts;
     const { key, model, digest, ttl } = sought;
     const outputs = await second?.get(key);
@@ -112,7 +113,7 @@ class ResponseCache {
     return { model, outputs, digest, cached: true };
   }
 
-  private async computed({ call, key, model, digest, ttl }: Sought, signal: AbortSignal): Promise<Answer> {
+  private async computed({ call, key, model, digest, ttl }: Sought, signal: Cancellation): Promise<Answer> {
     const answer = await this.next({ ...call, signal });
     // The version may have been replaced meanwhile: what another gave is no answer of this one.
     if (answer.digest === digest && answer.model.version === model.version) this.keep(key, answer.outputs, ttl);

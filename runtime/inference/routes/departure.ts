@@ -1,10 +1,13 @@
 import type { FastifyReply } from 'fastify';
+import { Canceller } from '../../shared/cancellation';
+import type { Cancellation } from '../../shared/cancellation';
+import { whenOver } from '../../shared/when-over';
 
 /** Fires when the client leaves before its answer. */
-export function departure(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort();
+export function departure(reply: FastifyReply): Cancellation {
+  const canceller = new Canceller();
+  whenOver(reply, (gone) => {
+    if (gone) canceller.abort();
   });
-  return controller.signal;
+  return canceller;
 }

@@ -15,6 +15,7 @@ import { findModel, listModels } from './openai-models';
 import { readChatRequest, readCompletionRequest, readEmbeddingRequest } from './openai-request';
 import type { AnswerRequest } from './openai-request';
 import { EventStream } from './openai-stream';
+import { signalOf } from '../../shared/cancellation';
 
 /** What the routes of the OpenAI-compatible API need. */
 export interface OpenAiDeps {
@@ -72,7 +73,7 @@ class OpenAiRoutes {
 
   private embeddings(request: FastifyRequest, reply: FastifyReply): Promise<object> {
     const wanted = readEmbeddingRequest(bodyOf(request));
-    const signal = departure(reply);
+    const signal = signalOf(departure(reply));
     return this.use(request, wanted.model, signal, (text) => embed(text, wanted, signal));
   }
 
@@ -107,7 +108,7 @@ class OpenAiRoutes {
       readonly prompts: (text: TextModel) => Promise<readonly (readonly number[])[]>;
     },
   ): Promise<object> {
-    const signal = departure(reply);
+    const signal = signalOf(departure(reply));
     return this.use(request, wanted.model, signal, async (text) => {
       const prompts = await promptsOf(text);
       const created = this.seconds();

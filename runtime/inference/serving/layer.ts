@@ -2,6 +2,7 @@ import type { Principal } from '../../shared/api-keys';
 import type { ModelIdentity } from '../data-plane';
 import type { Answer } from '../registry';
 import type { InferenceRequest } from '../tensors/request';
+import type { Cancellation } from '../../shared/cancellation';
 
 /** One request for inference, whatever it travelled on. */
 export interface InferenceCall {
@@ -10,7 +11,7 @@ export interface InferenceCall {
   readonly version: string | undefined;
   readonly request: InferenceRequest;
   /** Fires when the client leaves. */
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   /** Who asks; absent where authentication is off. */
   readonly caller: Principal | undefined;
   /** A header or an entry of metadata, by its name in lower case. */

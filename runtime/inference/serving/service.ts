@@ -35,7 +35,7 @@ export interface InferenceService extends Omit<LocalService, 'describe' | 'isRea
 export function serve(models: ModelRegistry, layers: readonly Layer[], statistics: Statistics): LocalService {
   return {
     infer: layered(
-      ({ name, version, request, signal }) => models.infer(name, version, request, signal),
+      ({ name, version, request, signal, caller }) => models.infer(name, version, request, signal, caller?.id),
       [statistics.layer, ...layers],
     ),
     statistics: async (name, version) => statistics.of(models.identities(name, version)),

@@ -9,6 +9,7 @@ import { normalized, rowVectors } from './pooling';
 import { EMBEDDING_OUTPUTS } from './settings';
 import type { TextSettings } from './settings';
 import type { TextThread } from './thread';
+import type { Cancellation } from '../../shared/cancellation';
 
 /** A text, or its tokens. */
 export type TextInput = string | readonly number[];
@@ -25,7 +26,7 @@ export interface EmbedderParts {
   readonly settings: TextSettings;
   readonly description: TextDescription;
   readonly thread: TextThread;
-  readonly infer: (request: InferenceRequest, signal: AbortSignal) => Promise<readonly Tensor[]>;
+  readonly infer: (request: InferenceRequest, signal: Cancellation) => Promise<readonly Tensor[]>;
 }
 
 interface Row {
@@ -95,7 +96,7 @@ export class Embedder {
   }
 
   /** @throws RequestError */
-  async embed(inputs: readonly TextInput[], signal: AbortSignal): Promise<Embeddings> {
+  async embed(inputs: readonly TextInput[], signal: Cancellation): Promise<Embeddings> {
     const rows = await this.tokenize(inputs);
     const groups = grouped(rows);
     const vectors: Float32Array[] = [];
@@ -109,7 +110,7 @@ export class Embedder {
     return { vectors, tokens: rows.reduce((sum, { ids }) => sum + ids.length, 0) };
   }
 
-  private async run(rows: readonly Row[], signal: AbortSignal): Promise<Float32Array[]> {
+  private async run(rows: readonly Row[], signal: Cancellation): Promise<Float32Array[]> {
     const { settings, infer } = this.parts;
     const length = rows[0]?.ids.length ?? 0;
     const inputs = this.inputs.map((spec) => tensorOf(spec, rows, length));

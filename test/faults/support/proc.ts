@@ -23,6 +23,16 @@ export function openFiles(pid: number): number {
   }
 }
 
+/** Established connections that a process has accepted on a port; those that still wait for it have no inode. */
+export function acceptedOn(pid: number, port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = [read(`/proc/${pid}/net/tcp`), read(`/proc/${pid}/net/tcp6`)].flatMap((text) => text.split('\n'));
+  return rows.filter((row) => {
+    const [, address = '', , state, , , , , , inode] = row.trim().split(/\s+/);
+    return address.endsWith(local) && state === '01' && inode !== '0';
+  }).length;
+}
+
 /** Seconds of processor time that a process has used. */
 export function cpuSeconds(pid: number): number {
   const fields = read(`/proc/${pid}/stat`).split(') ')[1]?.split(' ') ?? [];

@@ -28,7 +28,12 @@ export interface StartOptions {
   readonly dir?: string;
   /** Variables that are no settings. */
   readonly env?: Readonly<Record<string, string>>;
+  /** True for a front that {@link Server.collect} can make collect its garbage. */
+  readonly collects?: boolean;
 }
+
+/** Loaded by the front before anything else of it. */
+const COLLECT_ON_SIGNAL = "process.on('SIGUSR2', () => globalThis.gc())";
 
 const running = new Set<Server>();
 
@@ -67,7 +72,7 @@ export class Server {
   }
 
   /** Starts a server with these settings. Limits of callers and connections are off unless they say otherwise. */
-  static start(settings: Settings, { keys = [], under = [], dir: given, env }: StartOptions = {}): Server {
+  static start(settings: Settings, { keys = [], under = [], dir: given, env, collects }: StartOptions = {}): Server {
     const dir = given ?? temporaryFolder();
     const own = {
       modelCacheDir: path.join(dir, 'cache'),
@@ -79,7 +84,10 @@ export class Server {
     const all = [{ id: 'suite', key: KEY, scopes: ['infer', 'read', 'manage'] }, ...keys];
     fs.writeFileSync(path.join(own.apiKeysDir, API_KEYS_FILE), keyFile(all));
     const main = path.join(compileServer(), 'runtime/inference/main.js');
-    const [command = '', ...args] = [...under, process.execPath, main];
+    const gc = path.join(own.apiKeysDir, '../collect.cjs');
+    if (collects) fs.writeFileSync(gc, COLLECT_ON_SIGNAL);
+    const flags = collects ? ['--expose-gc', '--require', gc] : [];
+    const [command = '', ...args] = [...under, process.execPath, ...flags, main];
     const child = spawn(command, args, {
       env: { PATH: process.env['PATH'], HOME: dir, ...env, ...toEnv(INFERENCE_ENV, { ...own, ...settings }) },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -157,6 +165,11 @@ export class Server {
   /** Sends a signal to the front alone. */
   signal(name: NodeJS.Signals): void {
     this.child.kill(name);
+  }
+
+  /** Makes a front that {@link StartOptions.collects} collect its garbage; done before it answers its next request. */
+  collect(): void {
+    this.signal('SIGUSR2');
   }
 
   /** Exit code, or the signal that ended it. */

@@ -11,6 +11,7 @@ const request: fc.Arbitrary<QueuedRequest> = fc.record({
   since: fc.integer({ min: 900, max: NOW }),
   deadline: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.integer({ min: 950, max: 1_100 })),
   priority: fc.constantFrom(1, 8, 9),
+  turn: fc.integer({ min: 0, max: 20 }),
   left: fc.boolean(),
 });
 const queue = fc.array(request, { maxLength: 30 });
@@ -57,15 +58,16 @@ describe('the decision on a queue', () => {
     });
   });
 
-  it('serves by priority, and first come first served within a bucket and priority', () => {
+  it('serves by priority, then by turn, then the oldest', () => {
     always((items, rules, workers) => {
       const { send } = decide(NOW, items, rules, workers);
       const [head] = send;
       if (head === undefined) return;
-      const urgent = Math.min(...items.filter(isLive).map(({ priority }) => priority));
-      expect(items[head]?.priority).toBe(urgent);
-      const line = items.flatMap((item, place) => (isLive(item) && item.bucket === items[head]?.bucket ? [place] : []));
-      line.sort((a, b) => (items[a]?.priority ?? 0) - (items[b]?.priority ?? 0) || a - b);
+      const rank = (place: number): number =>
+        (items[place]?.priority ?? 0) * 10_000 + (items[place]?.turn ?? 0) * 100 + place;
+      const all = items.flatMap((item, place) => (isLive(item) ? [place] : [])).sort((a, b) => rank(a) - rank(b));
+      expect(head).toBe(all[0]);
+      const line = all.filter((place) => items[place]?.bucket === items[head]?.bucket);
       if (items[head]?.bucket !== undefined) expect(send).toEqual(line.slice(0, send.length));
     });
   });
@@ -114,7 +116,7 @@ describe('the decision on a queue', () => {
 
 const waiting = (count: number, since = NOW): QueuedRequest[] =>
   Array.from({ length: count }, () => ({
-    ...{ bucket: 'a', rows: 1, since, deadline: Number.POSITIVE_INFINITY, priority: 8, left: false },
+    ...{ bucket: 'a', rows: 1, since, deadline: Number.POSITIVE_INFINITY, priority: 8, turn: 0, left: false },
   }));
 
 describe('the size of a batch', () => {

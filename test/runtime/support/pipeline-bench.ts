@@ -15,6 +15,7 @@ import type { LocalService } from '../../../runtime/inference/serving/service';
 import { checkInputs, chooseOutputs } from '../../../runtime/inference/signature';
 import { packElements } from '../../../runtime/inference/tensors/elements';
 import type { Datatype, Tensor, TensorSpec } from '../../../runtime/inference/tensors/tensor';
+import { signalOf } from '../../../runtime/shared/cancellation';
 
 /** A model of a bench: what it says, and what it does. */
 export interface BenchModel {
@@ -58,7 +59,7 @@ export function callOf(name: string, inputs: readonly Tensor[], more: Partial<In
 
 /** Waits as a model does that a caller may leave. */
 export const busy = (ms: number, { signal }: InferenceCall): Promise<void> =>
-  delay(ms, undefined, { signal }).catch(() => {
+  delay(ms, undefined, { signal: signalOf(signal) }).catch(() => {
     throw clientGone();
   });
 
