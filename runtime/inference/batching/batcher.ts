@@ -214,7 +214,7 @@ export class Batcher {
       this.observer.dropped('expired');
       this.settle(entry, () => entry.reject(deadlinePassed()));
     }
-    for (const { turn } of batch) this.turns.served(turn);
+    for (const { turn, rows } of batch) this.turns.served(turn, rows, this.queue.length);
     return batch;
   }
 

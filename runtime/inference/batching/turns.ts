@@ -18,9 +18,21 @@ export class Turns {
     return start;
   }
 
-  /** Tells that a request with this turn is served. */
-  served(turn: number): void {
-    this.now = Math.max(this.now, turn);
+  /**
+   * Tells that a request is served. The clock goes on by its share even if no turn is later: else callers that come for
+   * one request each would go before the second one of any other, for ever.
+   *
+   * @param waiting requests that still wait
+   */
+  served(turn: number, rows: number, waiting: number): void {
+    if (waiting === 0) return this.rest();
+    this.now = Math.max(this.now, turn) + rows / (waiting + 1);
+  }
+
+  /** Nobody waits, so nobody has a claim. */
+  private rest(): void {
+    this.now = 0;
+    this.ends.clear();
   }
 
   private forget(): void {

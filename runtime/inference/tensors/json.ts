@@ -57,7 +57,8 @@ export class NumberSpan {
 const isSpace = (byte: number | undefined): boolean =>
   byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-const startsNumber = (byte: number | undefined): boolean =>
+/** Whether a number of JSON may begin with this byte. */
+export const startsNumber = (byte: number | undefined): boolean =>
   byte === MINUS || (byte !== undefined && byte >= ZERO && byte <= NINE);
 
 const continuesNumber = (byte: number): boolean =>

@@ -10,11 +10,10 @@ const SPACE = 0x20;
 const NUMBER = /^[ \n\r\t]*(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)[ \n\r\t]*$/;
 /** Exactly representable powers of ten. */
 const POWERS = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+/** Their inverses, each off by half a unit in the last place at most. */
+const FRACTIONS = POWERS.map((power) => 1 / power);
 const MOST_FRACTION = 22;
-/** Digits whose sum is always a small integer. */
-const PART_DIGITS = 9;
-const PART_POWER = 1e9;
-/** Sums of digits up to the first are exact, and up to the second off by a few units in the last place. */
+/** Sums of digits below the first are exact, and below the second off by a few units in the last place. */
 const EXACT_SUM = 2 ** 53;
 const CLOSE_SUM = 1e19;
 /** Largest value that rounds to a finite 32-bit float, and smallest that is not subnormal as one. */
@@ -55,19 +54,28 @@ function readSlowly(bytes: Buffer, start: number, end: number): number {
 function scaled(sum: number, fraction: number, single: boolean): number {
   if (sum === 0) return 0;
   if (fraction > MOST_FRACTION) return Number.NaN;
-  const value = sum / (POWERS[fraction] ?? 1);
+  if (single && sum < CLOSE_SUM) {
+    // A product takes a quarter of the time of a quotient, and is off by no more than the margin.
+    const close = sum * (FRACTIONS[fraction] ?? 1);
+    if (roundsSafely(close)) return close;
+  }
   // One rounding of exact operands is the right one.
-  if (sum <= EXACT_SUM) return value;
-  return single && sum < CLOSE_SUM && roundsSafely(value) ? value : Number.NaN;
+  return sum < EXACT_SUM ? sum / (POWERS[fraction] ?? 1) : Number.NaN;
 }
+
+/** Four digits as one little-endian word, and what each digit has above its value. */
+const FOUR = { bytes: 4, power: 10_000, high: 0xf0f0f0f0 | 0, zeros: 0x30303030, toTen: 0x06060606 } as const;
 
 /**
  * Reads numbers into `out`; false unless the text is exactly that many finite ones. One loop without calls, because a
- * call for each digit or number costs more than the digits do: plain decimals are read here, all else by the engine.
+ * call for each digit or number costs more than the digits do: plain decimals are read here, four digits at a time where
+ * there are four, all else by the engine.
  */
 function scanFloats(span: NumberSpan, out: Float32Array | Float64Array, most: number): boolean {
   const { bytes, start, end } = span;
   const single = most === FLOAT32.most;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const lastFour = bytes.byteLength - FOUR.bytes;
   let place = start;
   for (let index = 0; index < out.length; index++) {
     if (bytes[place] === SPACE) place++;
@@ -75,25 +83,30 @@ function scanFloats(span: NumberSpan, out: Float32Array | Float64Array, most: nu
     const negative = bytes[place] === MINUS;
     const whole = negative ? ++place : place;
     let sum = 0;
-    let part = 0;
-    let held = 0;
     let point = -1;
-    for (; ; place++) {
+    for (;;) {
+      const word = place <= lastFour ? view.getInt32(place, true) : 0;
+      // Digits are 0x30 to 0x39: the upper half says so, and still does with six more.
+      if ((word & FOUR.high) === FOUR.zeros && ((word + FOUR.toTen) & FOUR.high) === FOUR.zeros) {
+        const digits = word & ~FOUR.high;
+        // The first digit lies lowest: pairs in bytes 0 and 2, then the four of them.
+        const pairs = (Math.imul(digits, 10) + (digits >>> 8)) & 0x00ff00ff;
+        sum = sum * FOUR.power + ((Math.imul(pairs, 100) + (pairs >>> 16)) & 0xffff);
+        place += FOUR.bytes;
+        continue;
+      }
       const digit = (bytes[place] ?? 0) - ZERO;
       if (digit >>> 0 < 10) {
-        part = (part * 10 + digit) | 0;
-        if (++held < PART_DIGITS) continue;
-        sum = sum * PART_POWER + part;
-        part = held = 0;
-      } else if (digit === DOT - ZERO && point < 0) point = place + 1;
+        sum = sum * 10 + digit;
+        place++;
+      } else if (digit === DOT - ZERO && point < 0) point = ++place;
       else break;
     }
     const isWhole = point < 0;
     const digits = (isWhole ? place : point - 1) - whole;
     const isPlain = digits > 0 && (digits === 1 || bytes[whole] !== ZERO) && place !== point;
     const isEnded = place === end || bytes[place] === COMMA;
-    const all = sum * (POWERS[held] ?? 1) + part;
-    const size = isPlain && isEnded ? scaled(all, isWhole ? 0 : place - point, single) : Number.NaN;
+    const size = isPlain && isEnded ? scaled(sum, isWhole ? 0 : place - point, single) : Number.NaN;
     const isKnown = !Number.isNaN(size);
     if (!isKnown) place = elementEnd(bytes, first, end);
     const value = isKnown ? (negative ? -size : size) : readSlowly(bytes, first, place);

@@ -4,6 +4,7 @@ import { checkBinary, splitBody, WIDENED, widenBfloat16 } from './binary';
 import type { BinarySection, WireDatatype } from './binary';
 import { ElementError, isText, packElements } from './elements';
 import { NumberSpan, parseJson } from './json';
+import { KnownBodies, KnownHeads } from './known';
 import { scanNumbers } from './numbers';
 import { elementCount, isDatatype, TENSOR_LIMITS } from './tensor';
 import type { Tensor } from './tensor';
@@ -47,8 +48,6 @@ type Fields = Readonly<Record<string, unknown>>;
 const MAX_NAME = 256;
 const MICROSECONDS = 1000;
 const NO_FIELDS: Fields = {};
-/** JSON parts that are remembered: how many, and the longest. */
-const KNOWN_HEADS = { most: 256, bytes: 4_096 } as const;
 
 function fields(value: unknown, where: string): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberSpan)) {
@@ -270,33 +269,35 @@ export function readRequest(document: unknown, binary?: BinarySection): HttpInfe
   return fill(planOf(document), binary);
 }
 
-/**
- * What was read lately, by its bytes. A client that sends binary tensors sends the same JSON before them again and again;
- * reading it costs ten times as much as finding it. Nothing that has elements in its JSON is kept.
- */
-class KnownHeads {
-  private readonly plans = new Map<string, RequestPlan>();
+const knownHeads = new KnownHeads<RequestPlan>();
+const knownBodies = new KnownBodies<RequestPlan>();
 
-  plan(json: Buffer): RequestPlan {
-    if (json.length > KNOWN_HEADS.bytes) return planOf(parseJson(json, { spans: true }));
-    const text = json.toString('latin1');
-    const known = this.plans.get(text);
-    if (known !== undefined) return known;
-    const plan = planOf(parseJson(json, { spans: true }));
-    if (plan.inputs.every(({ size }) => size !== undefined)) this.keep(text, plan);
-    return plan;
-  }
-
-  private keep(text: string, plan: RequestPlan): void {
-    if (this.plans.size >= KNOWN_HEADS.most) {
-      const [oldest = ''] = this.plans.keys();
-      this.plans.delete(oldest);
-    }
-    this.plans.set(text, plan);
-  }
+function withHead(json: Buffer, binary: BinarySection): HttpInferenceRequest {
+  const known = knownHeads.find(json);
+  if (known !== undefined) return fill(known, binary);
+  const plan = planOf(parseJson(json, { spans: true }));
+  // What has elements in its JSON is another request each time.
+  if (plan.inputs.every(({ size }) => size !== undefined)) knownHeads.keep(json, plan);
+  return fill(plan, binary);
 }
 
-const knownHeads = new KnownHeads();
+function withElements(json: Buffer): HttpInferenceRequest {
+  const known = knownBodies.find(json);
+  if (known !== undefined) {
+    const { plan, spans } = known;
+    return fill({ ...plan, inputs: plan.inputs.map((input, index) => ({ ...input, data: spans[index] })) }, undefined);
+  }
+  const plan = planOf(parseJson(json, { spans: true }));
+  const request = fill(plan, undefined);
+  const spans = plan.inputs.flatMap(({ data }) => (data instanceof NumberSpan ? [data] : []));
+  // Only where each input has one: they stand in the order of the inputs.
+  if (spans.length !== plan.inputs.length) return request;
+  knownBodies.keep(json, spans, {
+    ...plan,
+    inputs: plan.inputs.map((input) => ({ ...input, data: undefined })),
+  });
+  return request;
+}
 
 /**
  * Decodes an Open Inference Protocol request, with JSON tensors, binary tensors, or both.
@@ -306,6 +307,5 @@ const knownHeads = new KnownHeads();
  */
 export function decodeRequest(body: Buffer, headerLength?: string): HttpInferenceRequest {
   const { json, binary } = splitBody(body, headerLength);
-  const plan = binary === undefined ? planOf(parseJson(json, { spans: true })) : knownHeads.plan(json);
-  return fill(plan, binary);
+  return binary === undefined ? withElements(json) : withHead(json, binary);
 }

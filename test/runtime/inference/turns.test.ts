@@ -4,6 +4,7 @@ import { Turns } from '../../../runtime/inference/batching/turns';
 
 interface Waiting {
   readonly caller: string;
+  readonly rows: number;
   readonly turn: number;
 }
 
@@ -13,7 +14,7 @@ class Line {
   private waiting: Waiting[] = [];
 
   ask(caller: string, rows = 1): void {
-    this.waiting.push({ caller, turn: this.turns.take(caller, rows) });
+    this.waiting.push({ caller, rows, turn: this.turns.take(caller, rows) });
   }
 
   /** Serves the next one and says whose it was. */
@@ -24,7 +25,7 @@ class Line {
     );
     if (next === undefined) return undefined;
     this.waiting = this.waiting.filter((each) => each !== next);
-    this.turns.served(next.turn);
+    this.turns.served(next.turn, next.rows, this.waiting.length);
     return next.caller;
   }
 
@@ -87,10 +88,24 @@ describe('turns of callers', () => {
     );
   });
 
-  it('forget callers that wait for nothing', () => {
+  it('come to the second request of a caller though others come anew for one request each', () => {
+    const line = new Line();
+    line.ask('steady');
+    line.ask('steady');
+    let served = 0;
+    for (let turn = 0; turn < 20; turn++) {
+      line.ask(`passer-by ${turn}`);
+      if (line.serve() === 'steady') served++;
+    }
+    expect(served).toBe(2);
+  });
+
+  it('forget callers that wait for nothing, while others wait and when nobody does', () => {
     const turns = new Turns();
-    for (let caller = 0; caller < 5_000; caller++) turns.served(turns.take(`caller-${caller}`));
-    const remembered = (turns as unknown as { ends: Map<string, number> }).ends.size;
-    expect(remembered).toBeLessThanOrEqual(1_100);
+    const { ends } = turns as unknown as { ends: Map<string, number> };
+    for (let caller = 0; caller < 20_000; caller++) turns.served(turns.take(`caller-${caller}`), 1, 10);
+    expect(ends.size).toBeLessThanOrEqual(1_100);
+    turns.served(turns.take('last'), 1, 0);
+    expect(ends.size).toBe(0);
   });
 });
