@@ -96,10 +96,7 @@ export class AccessControl {
     throw policyDenied();
   }
 
-  private identify({
-    presented,
-    certificate,
-  }: Credentials): Principal | undefined | Promise<Principal | undefined> {
+  private identify({ presented, certificate }: Credentials): Principal | undefined | Promise<Principal | undefined> {
     const { keys, tokens, certificates, now } = this.options;
     if (presented !== undefined) {
       // A presented credential decides: a wrong one is not made good by a certificate.

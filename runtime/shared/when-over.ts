@@ -15,9 +15,12 @@ export function whenOver({ raw }: FastifyReply, listener: OverListener): void {
   const watched: Watched = raw;
   if (watched[LISTENERS] !== undefined) return void watched[LISTENERS].push(listener);
   const all = (watched[LISTENERS] = [listener]);
-  // The last event of an answer, whether it went out or its connection ended first.
-  raw.once('close', () => {
-    const gone = !raw.writableFinished;
+  let told = false;
+  const over = (gone: boolean): void => {
+    if (told) return;
+    told = true;
     for (const each of all) each(gone);
-  });
+  };
+  raw.once('finish', () => over(false));
+  raw.once('close', () => over(!raw.writableFinished));
 }

@@ -66,10 +66,20 @@ function scaled(sum: number, fraction: number, single: boolean): number {
 /** Four digits as one little-endian word, and what each digit has above its value. */
 const FOUR = { bytes: 4, power: 10_000, high: 0xf0f0f0f0 | 0, zeros: 0x30303030, toTen: 0x06060606 } as const;
 
+/** Four digits that lie in a little-endian word; negative when one of them is none. */
+function fourDigits(word: number): number {
+  // Digits are 0x30 to 0x39: the upper half says so, and still does with six more.
+  if ((word & FOUR.high) !== FOUR.zeros || ((word + FOUR.toTen) & FOUR.high) !== FOUR.zeros) return -1;
+  const digits = word & ~FOUR.high;
+  // The first digit lies lowest: pairs in bytes 0 and 2, then the four of them.
+  const pairs = (Math.imul(digits, 10) + (digits >>> 8)) & 0x00ff00ff;
+  return (Math.imul(pairs, 100) + (pairs >>> 16)) & 0xffff;
+}
+
 /**
- * Reads numbers into `out`; false unless the text is exactly that many finite ones. One loop without calls, because a
- * call for each digit or number costs more than the digits do: plain decimals are read here, four digits at a time where
- * there are four, all else by the engine.
+ * Reads numbers into `out`; false unless the text is exactly that many finite ones. One loop, because calls that
+ * the engine does not inline cost more than the digits do: plain decimals are read here, four digits at a time where there
+ * are four, all else by the engine.
  */
 function scanFloats(span: NumberSpan, out: Float32Array | Float64Array, most: number): boolean {
   const { bytes, start, end } = span;
@@ -85,13 +95,9 @@ function scanFloats(span: NumberSpan, out: Float32Array | Float64Array, most: nu
     let sum = 0;
     let point = -1;
     for (;;) {
-      const word = place <= lastFour ? view.getInt32(place, true) : 0;
-      // Digits are 0x30 to 0x39: the upper half says so, and still does with six more.
-      if ((word & FOUR.high) === FOUR.zeros && ((word + FOUR.toTen) & FOUR.high) === FOUR.zeros) {
-        const digits = word & ~FOUR.high;
-        // The first digit lies lowest: pairs in bytes 0 and 2, then the four of them.
-        const pairs = (Math.imul(digits, 10) + (digits >>> 8)) & 0x00ff00ff;
-        sum = sum * FOUR.power + ((Math.imul(pairs, 100) + (pairs >>> 16)) & 0xffff);
+      const four = place <= lastFour ? fourDigits(view.getInt32(place, true)) : -1;
+      if (four >= 0) {
+        sum = sum * FOUR.power + four;
         place += FOUR.bytes;
         continue;
       }
@@ -102,11 +108,10 @@ function scanFloats(span: NumberSpan, out: Float32Array | Float64Array, most: nu
       } else if (digit === DOT - ZERO && point < 0) point = ++place;
       else break;
     }
-    const isWhole = point < 0;
-    const digits = (isWhole ? place : point - 1) - whole;
+    const digits = (point < 0 ? place : point - 1) - whole;
     const isPlain = digits > 0 && (digits === 1 || bytes[whole] !== ZERO) && place !== point;
     const isEnded = place === end || bytes[place] === COMMA;
-    const size = isPlain && isEnded ? scaled(sum, isWhole ? 0 : place - point, single) : Number.NaN;
+    const size = isPlain && isEnded ? scaled(sum, point < 0 ? 0 : place - point, single) : Number.NaN;
     const isKnown = !Number.isNaN(size);
     if (!isKnown) place = elementEnd(bytes, first, end);
     const value = isKnown ? (negative ? -size : size) : readSlowly(bytes, first, place);
