@@ -16,6 +16,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/integration/**', 'test/bench/**', 'test/faults/**'],
+    globalSetup: path.join(root, 'test/support/global-setup.ts'),
     testTimeout: 30_000,
     // Left to itself vitest keeps one core free, which on two cores is half of them.
     maxWorkers: os.availableParallelism(),

@@ -67,6 +67,16 @@ export const AWS_ERRORS = {
     explanation:
       'Clusters, nodes and machines live in the network of their region: one that was adopted from another region has no address that they could take.',
   },
+  LNMT2014: {
+    title: 'an adopted VPC has too few subnets',
+    explanation:
+      'EKS places its control plane in at least two zones, and a platform survives the loss of one only with nodes in others. Pass the ids of two or more different subnets, each in a zone of its own.',
+  },
+  LNMT2015: {
+    title: 'the name of a bucket cannot be one',
+    explanation:
+      'Buckets of S3 have 3 to 63 lower-case letters, digits, hyphens and dots, begin and end with a letter or digit, and have no two dots in a row. A bucket is named without s3:// and without a path.',
+  },
 } as const satisfies ErrorTable;
 
 /** The region is malformed. */
@@ -127,6 +137,26 @@ export function blockSharesLadder(scope: IConstruct | undefined, rungs: readonly
     got: rungs.join(', '),
     allowed: 'a Capacity Block alone',
     remedy: 'make one pool for the block and another pool for the other rungs',
+  });
+}
+
+/** The adopted VPC has one subnet, perhaps several times. */
+export function tooFewSubnets(scope: IConstruct | undefined, property: string, ids: readonly string[]): LnmtError {
+  return new LnmtError('LNMT2014', scope, {
+    what: `${property} holds too few subnets`,
+    got: ids.join(', '),
+    allowed: 'two or more different ones, each in a zone of its own',
+    remedy: 'add the private subnets of the other zones, or create some',
+  });
+}
+
+/** The bucket cannot have this name. */
+export function unusableBucketName(scope: IConstruct | undefined, property: string, name: string): LnmtError {
+  return new LnmtError('LNMT2015', scope, {
+    what: `${property} is not the name of a bucket`,
+    got: JSON.stringify(name),
+    allowed: '3 to 63 lower-case letters, digits, hyphens and dots, such as ml-models-eu',
+    remedy: `pass the name that \`aws s3 ls\` lists`,
   });
 }
 

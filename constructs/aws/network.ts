@@ -13,7 +13,7 @@ import { legalName } from '../names';
 import { unusableCidr } from '../errors';
 import { AWS, brand, expectBrand } from './context';
 import type { AwsContext } from './context';
-import { emptyList, tooFewZones } from './errors';
+import { emptyList, tooFewSubnets, tooFewZones } from './errors';
 import { logRetentionDays } from './log-group';
 import { AWS_NAMES } from './names';
 import { addNetworkEndpoints } from './network-endpoints';
@@ -24,6 +24,8 @@ import { planSubnets } from './subnets';
 import type { SubnetPlan } from './subnets';
 
 const BRAND = Symbol.for('lnmt/aws/network');
+/** EKS wants two zones. */
+const MIN_SUBNETS = 2;
 
 /** A VPC, created here or adopted. */
 export interface IVpcNetwork extends INetwork {
@@ -69,7 +71,7 @@ const ZONES_WITHOUT_EKS = ['use1-az3', 'usw1-az2', 'cac1-az3'];
  * @see https://docs.aws.amazon.com/eks/latest/best-practices/subnets.html
  */
 export class VpcNetwork extends Construct implements IVpcNetwork {
-  /** Adopts a VPC. @throws LNMT2001 for a malformed region, LNMT2007 without subnets, LNMT1004 for a list that is a token, LNMT1014 for a malformed range */
+  /** Adopts a VPC. @throws LNMT2001 for a malformed region, LNMT2007 without subnets, LNMT2014 with one, LNMT1004 for a list that is a token, LNMT1014 for a malformed range */
   static fromVpc(scope: Construct, id: string, props: ImportedVpcProps): IVpcNetwork {
     return new ImportedVpcNetwork(scope, id, props);
   }
@@ -190,7 +192,9 @@ class ImportedVpcNetwork extends Construct implements IVpcNetwork {
     this.region = checkRegion(this, 'region', props.region);
     this.cidr = vpcRange(this, props.cidr);
     this.vpcId = props.vpcId;
-    this.privateSubnetIds = literal(this, 'privateSubnetIds', props.privateSubnetIds);
+    const subnets = literal(this, 'privateSubnetIds', props.privateSubnetIds);
+    if (new Set(subnets).size < MIN_SUBNETS) throw tooFewSubnets(this, 'privateSubnetIds', subnets);
+    this.privateSubnetIds = subnets;
   }
 }
 

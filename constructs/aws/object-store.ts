@@ -20,11 +20,14 @@ import { AWS, brand, expectBrand, partitionOf } from './context';
 import type { AwsContext } from './context';
 import { PUBLIC_RANGES } from './egress';
 import { keyArnOf } from './encryption-key';
+import { unusableBucketName } from './errors';
 import { AWS_DATA_NAMES } from './names-data';
 import { BucketGrants } from './object-store-grants';
 
 const BRAND = Symbol.for('lnmt/aws/object-store');
 const ABORT_UPLOAD_DAYS = 7;
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+const BUCKET_NAME = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
 /** An object store on S3, with what other blocks of AWS need to know of it. */
 export interface IS3ObjectStore extends IObjectStore {
@@ -103,7 +106,7 @@ abstract class BucketBase extends Construct implements IS3ObjectStore {
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
  */
 export class S3ObjectStore extends BucketBase {
-  /** Adopts a bucket. Its policy stays as it is. */
+  /** Adopts a bucket. Its policy stays as it is. @throws LNMT2015 for a name that no bucket can have */
   static fromBucket(scope: Construct, id: string, existing: ExistingBucket): IS3ObjectStore {
     return new ImportedBucket(scope, id, existing);
   }
@@ -170,13 +173,19 @@ export class S3ObjectStore extends BucketBase {
   }
 }
 
+// A name that only Terraform knows is passed on.
+function checkedName(scope: IConstruct, name: string): string {
+  if (Token.isUnresolved(name) || name.includes('${') || (BUCKET_NAME.test(name) && !name.includes('..'))) return name;
+  throw unusableBucketName(scope, 'bucketName', name);
+}
+
 class ImportedBucket extends BucketBase {
   readonly bucketName: string;
   readonly bucketArn: string;
 
   constructor(scope: Construct, id: string, existing: ExistingBucket) {
     super(scope, id, existing, existing.encryptionKey);
-    this.bucketName = existing.bucketName;
+    this.bucketName = checkedName(this, existing.bucketName);
     this.bucketArn = `arn:${partitionOf(existing.region)}:s3:::${existing.bucketName}`;
   }
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { cases } from './cases';
 import { Bench, lineOf, Skip } from './support/case';
 import type { FaultCase, Outcome, Report } from './support/case';
-import { compileServer, ROOT } from './support/compile';
+import { compileServer, ROOT } from '../support/compile-server';
 import { endAll } from './support/servers';
 
 const RESULTS = path.join(ROOT, 'test/bench/results');

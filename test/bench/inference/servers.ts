@@ -165,6 +165,17 @@ export function peer(name: string, options: PeerOptions): Contestant {
   return { name, path: () => route, form, start };
 }
 
+/** What HTTP alone costs on this machine: a Fastify route that takes the same body and runs nothing. */
+export const emptyPost = (form: 'json' | 'binary'): Contestant => ({
+  ...{ name: `empty POST, ${form}`, form, path: () => '/' },
+  start: async () => {
+    const port = await freePort();
+    const args = [path.join(PEERS, 'empty_post.mjs'), String(port)];
+    const group = new Group(process.execPath, args, { cwd: ROOT, env: { PATH: process.env['PATH'] } });
+    return up(group, `http://127.0.0.1:${port}`, '/ready');
+  },
+});
+
 const uvicorn = (port: number, more: readonly string[] = []): readonly [string, ...string[]] => [
   ...(['uvicorn', 'fastapi_server:app', '--host', '127.0.0.1', '--port', String(port)] as const),
   ...['--loop', 'uvloop', '--http', 'httptools', '--no-access-log', '--log-level', 'warning', ...more],

@@ -36,6 +36,9 @@ export function targetsOf({ rows, limits, healthMs, modelMegabytes, workers }: M
   const rate = (model: string, server: string, connections: number): number | undefined =>
     row(model, server, connections)?.perSecond;
   const mlp = (server: string): number | undefined => rate('mlp', server, 32);
+  const cpu = (server: string): number | undefined => row('mlp', server, 32)?.cpuMs;
+  const spread = (model: string, server: string): number | undefined =>
+    over(row(model, server, 32)?.p99, row(model, server, 32)?.p50);
   const limit = (model: string): number | undefined =>
     best(limits.filter((each) => each.model === model).map(({ perSecond }) => perSecond));
   const single = limits.find(({ model, setting }) => model === 'mlp' && setting.endsWith('batch 1'))?.median;
@@ -66,6 +69,13 @@ export function targetsOf({ rows, limits, healthMs, modelMegabytes, workers }: M
     ),
     target('MLP, 32: JSON over Ray Serve', { least: 25 }, over(mlp('LNMT, JSON'), mlp('Ray Serve'))),
     target(
+      'MLP, 32: processor time of an empty POST over that of binary',
+      { least: 0.38 },
+      over(cpu('empty POST, binary'), cpu('LNMT, binary')),
+    ),
+    target('MLP, 32: p99 over p50, binary', { most: 3.5 }, spread('mlp', 'LNMT, binary')),
+    target('MiniLM, 32: p99 over p50', { most: 1.8 }, spread('minilm', 'LNMT, JSON')),
+    target(
       'MLP, 1: p50 of JSON over FastAPI with orjson',
       { most: 1.1 },
       over(row('mlp', 'LNMT, JSON', 1)?.p50, row('mlp', 'FastAPI, orjson', 1)?.p50),
@@ -90,6 +100,11 @@ export function targetsOf({ rows, limits, healthMs, modelMegabytes, workers }: M
       'MiniLM, 8: over FastAPI',
       { least: 1.12 },
       over(rate('minilm', 'LNMT, JSON', 8), rate('minilm', 'FastAPI, pydantic', 8)),
+    ),
+    target(
+      'MiniLM, 1: p50 with one worker over FastAPI',
+      { most: 1.05 },
+      over(row('minilm', 'LNMT, JSON, one worker', 1)?.p50, row('minilm', 'FastAPI, pydantic', 1)?.p50),
     ),
     target(
       'BERT, 8: share of `session.run` alone',

@@ -252,6 +252,16 @@ describe('an adopted VPC', () => {
     );
   });
 
+  it.each([[['subnet-1']], [['subnet-1', 'subnet-1']]])(
+    'refuses %j: a zone of its own is not two',
+    (privateSubnetIds) => {
+      const test = new ComputeStack();
+      expect(() => VpcNetwork.fromVpc(test.stack, 'network', { ...vpc, privateSubnetIds })).toThrow(
+        /^LNMT2014 \[ml-infra\/network\]: privateSubnetIds holds too few subnets; got subnet-1/,
+      );
+    },
+  );
+
   it.each(['10.20.0.0/33', '10.20.0.0', '10.20.0.0/8', '999.1.1.0/16', 'fd00::/56', '', '10.0.0.0/16/16'])(
     'refuses the range %j',
     (cidr) => {
@@ -266,7 +276,11 @@ describe('an adopted VPC', () => {
   it('takes a range that only Terraform knows', () => {
     const test = new ComputeStack();
     const cidr = Fn.trimspace('${var.cidr}');
-    const network = VpcNetwork.fromVpc(test.stack, 'network', { ...vpc, cidr, privateSubnetIds: ['subnet-1'] });
+    const network = VpcNetwork.fromVpc(test.stack, 'network', {
+      ...vpc,
+      cidr,
+      privateSubnetIds: ['subnet-1', 'subnet-2'],
+    });
     expect(network.cidr).toBe(cidr);
   });
 

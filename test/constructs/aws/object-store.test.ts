@@ -217,6 +217,21 @@ describe('S3ObjectStore', () => {
     expect(statement(data.only('aws_iam_role_policy'), 'Objects')['Resource']).toEqual(['arn:aws:s3:::old-models/*']);
   });
 
+  it.each(['s3://models', 'Models', 'ml', 'models/v1', '-models', 'models.', 'a..b', 'm'.repeat(64), ''])(
+    'refuses to adopt a bucket by the name %j',
+    (bucketName) => {
+      const adopt = (): unknown =>
+        S3ObjectStore.fromBucket(new DataStack().stack, 'old', { bucketName, region: REGION });
+      expect(codeOf(adopt)).toBe('LNMT2015');
+    },
+  );
+
+  it('adopts a bucket whose name only Terraform knows', () => {
+    const bucketName = '${data.terraform_remote_state.shared.outputs.bucket}';
+    const store = S3ObjectStore.fromBucket(new DataStack().stack, 'old', { bucketName, region: REGION });
+    expect(store.uri).toBe(`s3://${bucketName}`);
+  });
+
   it('refuses to keep old versions for no time', () => {
     expect(codeOf(() => storeIn(new DataStack(), { noncurrentVersionDays: 0 }))).toBe('LNMT1002');
   });

@@ -267,7 +267,7 @@ const descriptions: readonly Refused[] = [
     names: ['modelStore', 'aws', 'an object of onprem'],
     build: (app) => {
       const stack = new LnmtStack(app, 'ml-infra');
-      const modelStore = S3ObjectStore.fromBucket(stack, 'models', { bucketName: 'm', region: 'eu-west-1' });
+      const modelStore = S3ObjectStore.fromBucket(stack, 'models', { bucketName: 'old', region: 'eu-west-1' });
       new LnmtPlatform(stack, 'ml', { cloud: site(), access, modelStore: Block.existing(modelStore) });
     },
   },

@@ -8,7 +8,7 @@ import { API_KEYS_FILE, INFERENCE_ENV, PATHS, toEnv } from '../../../runtime/con
 import type { EnvSettings } from '../../../runtime/contract';
 import { keyFile, temporaryFolder } from '../../runtime/support/temporary';
 import type { KeyEntry } from '../../runtime/support/temporary';
-import { compileServer } from './compile';
+import { compileServer } from '../../support/compile-server';
 import { childrenOf } from './proc';
 
 /** Key that may do anything. */

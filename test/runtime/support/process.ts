@@ -1,15 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { API_KEYS_FILE, INFERENCE_ENV, PATHS, toEnv } from '../../../runtime/contract';
 import type { EnvSettings } from '../../../runtime/contract';
+import { compileServer } from '../../support/compile-server';
 import { keyFile, temporaryFolder } from './temporary';
 
 const ROOT = path.resolve(__dirname, '../../..');
-const MAIN = path.join(ROOT, 'runtime/inference/main.ts');
 const PATIENCE_MS = 20_000;
 
 /** Key of the servers that tests start. */
@@ -47,8 +46,8 @@ export class ServerProcess {
     const entry = { id: 'test', key: KEY, scopes: ['infer', 'read', 'manage'] };
     fs.writeFileSync(path.join(own.apiKeysDir, API_KEYS_FILE), keyFile([entry]));
     const env = { PATH: process.env['PATH'], HOME: dir, ...toEnv(INFERENCE_ENV, { ...own, ...settings }) };
-    const loader = createRequire(__filename).resolve('tsx/cjs');
-    const child = spawn(process.execPath, ['--require', loader, MAIN], {
+    // Compiled, as it is deployed: from sources it and its model hosts would start a second later, in each of many tests.
+    const child = spawn(process.execPath, [path.join(compileServer(), 'runtime/inference/main.js')], {
       cwd: ROOT,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
