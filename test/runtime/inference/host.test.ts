@@ -82,7 +82,8 @@ describe('a measured model', () => {
     expect((await measured('loop')).maxRows).toBe(1);
   });
 
-  it('keeps to its budget of time, and grows only while a row gets cheaper', async () => {
+  // Times are what it decides by: another process on the same core may spoil one try.
+  it('keeps to its budget of time, and grows only while a row gets cheaper', { retry: 3 }, async () => {
     const signature = {
       inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
       outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
