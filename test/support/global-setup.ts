@@ -1,6 +1,15 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { compileServer } from './compile-server';
 
-/** Once, before the tests: the processes that they start would each do it otherwise. */
-export default function setup(): void {
+/**
+ * Before the first test: compiles the server, which the processes that tests start would each do otherwise, and makes
+ * one folder for the temporary files of the run. Workers may be ended before they have removed theirs.
+ */
+export default function setup(): () => void {
   compileServer();
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'lnmt-run-'));
+  process.env['TMPDIR'] = folder;
+  return () => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }

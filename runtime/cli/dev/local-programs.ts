@@ -77,8 +77,9 @@ export function findProgram(image: ImageName, projectFolder: string, node: strin
   const source = path.join(folder, program.source);
   // A checkout may hold an old build beside its sources.
   const fromSource = loader !== undefined && fs.existsSync(source);
-  if (fromSource) return { command: node, args: ['--require', loader, source] };
-  if (built !== undefined && fs.existsSync(built)) return { command: node, args: [built] };
+  const flags = program.command.filter((word) => word.startsWith('-'));
+  if (fromSource) return { command: node, args: [...flags, '--require', loader, source] };
+  if (built !== undefined && fs.existsSync(built)) return { command: node, args: [...flags, built] };
   throw packageMissing(program.package, `running image ${image} locally`);
 }
 

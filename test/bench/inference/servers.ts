@@ -7,6 +7,7 @@ import {
   API_KEYS_FILE,
   inferPath,
   INFERENCE_ENV,
+  INFERENCE_NODE_FLAGS,
   MODEL_STORE,
   modelStorePath,
   PATHS,
@@ -111,7 +112,7 @@ async function startOwn(model: ServedModel, settings: OwnSettings): Promise<Runn
     ...{ modelCacheDir: path.join(model.folder, 'cache'), apiKeysDir: keys, httpPort: String(port), metricsPort: '0' },
     ...{ drainDelay: '0', ...settings },
   });
-  const args = [path.join(WORKSPACE, 'dist/inference/main.js')];
+  const args = [...INFERENCE_NODE_FLAGS, path.join(WORKSPACE, 'dist/inference/main.js')];
   const group = new Group(process.execPath, args, {
     cwd: ROOT,
     env: { PATH: process.env['PATH'], HOME: model.folder, ...env },

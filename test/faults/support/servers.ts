@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { API_KEYS_FILE, INFERENCE_ENV, PATHS, toEnv } from '../../../runtime/contract';
+import { API_KEYS_FILE, INFERENCE_ENV, INFERENCE_NODE_FLAGS, PATHS, toEnv } from '../../../runtime/contract';
 import type { EnvSettings } from '../../../runtime/contract';
 import { keyFile, temporaryFolder } from '../../runtime/support/temporary';
 import type { KeyEntry } from '../../runtime/support/temporary';
@@ -87,7 +87,7 @@ export class Server {
     const gc = path.join(own.apiKeysDir, '../collect.cjs');
     if (collects) fs.writeFileSync(gc, COLLECT_ON_SIGNAL);
     const flags = collects ? ['--expose-gc', '--require', gc] : [];
-    const [command = '', ...args] = [...under, process.execPath, ...flags, main];
+    const [command = '', ...args] = [...under, process.execPath, ...INFERENCE_NODE_FLAGS, ...flags, main];
     const child = spawn(command, args, {
       env: { PATH: process.env['PATH'], HOME: dir, ...env, ...toEnv(INFERENCE_ENV, { ...own, ...settings }) },
       stdio: ['ignore', 'pipe', 'pipe'],

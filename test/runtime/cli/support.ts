@@ -3,7 +3,6 @@ import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll } from 'vitest';
 import type { Io } from '../../../runtime/cli/io';
 import { run } from '../../../runtime/cli/program';
 
@@ -17,16 +16,8 @@ export interface CliResult {
   readonly err: string;
 }
 
-const folders: string[] = [];
-
-/** A new folder that is removed after the tests of the file. */
-export function scratch(): string {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'lnmt-cli-test-'));
-  folders.push(folder);
-  return folder;
-}
-
-afterAll(() => folders.splice(0).forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
+/** A new folder that is removed after the run. */
+export const scratch = (): string => fs.mkdtempSync(path.join(os.tmpdir(), 'lnmt-cli-test-'));
 
 /** Runs a verb in this process. */
 export async function cli(argv: readonly string[], options: Partial<Io> = {}): Promise<CliResult> {

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { API_KEYS_FILE, INFERENCE_ENV, PATHS, toEnv } from '../../../runtime/contract';
+import { API_KEYS_FILE, INFERENCE_ENV, INFERENCE_NODE_FLAGS, PATHS, toEnv } from '../../../runtime/contract';
 import type { EnvSettings } from '../../../runtime/contract';
 import { compileServer } from '../../support/compile-server';
 import { keyFile, temporaryFolder } from './temporary';
@@ -47,12 +47,16 @@ export class ServerProcess {
     fs.writeFileSync(path.join(own.apiKeysDir, API_KEYS_FILE), keyFile([entry]));
     const env = { PATH: process.env['PATH'], HOME: dir, ...toEnv(INFERENCE_ENV, { ...own, ...settings }) };
     // Compiled, as it is deployed: from sources it and its model hosts would start a second later, in each of many tests.
-    const child = spawn(process.execPath, [path.join(compileServer(), 'runtime/inference/main.js')], {
-      cwd: ROOT,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    });
+    const child = spawn(
+      process.execPath,
+      [...INFERENCE_NODE_FLAGS, path.join(compileServer(), 'runtime/inference/main.js')],
+      {
+        cwd: ROOT,
+        env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+      },
+    );
     return new ServerProcess(child, dir);
   }
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { lateBoundIn, readManifests, showLateBound } from '../../../../runtime/cli/dev/manifests';
 import { imageOf, readWorkloads } from '../../../../runtime/cli/dev/workload';
+import { IMAGE_COMMANDS } from '../../../../runtime/contract';
 import { scratch } from '../support';
 import { objectsOf, quickstartOutput } from './support';
 
@@ -72,7 +73,7 @@ describe('the Deployments of an output', () => {
       namespace: 'aws-inference',
       name: 'digits',
       image: 'inference',
-      command: ['node', '/app/dist/inference/main.js'],
+      command: IMAGE_COMMANDS.inference,
       startup: { path: '/health/startup', port: 'http', period: 5, timeout: 3, failures: 24 },
       liveness: { path: '/v2/health/live', period: 10, failures: 3, successes: 1 },
       readiness: { path: '/v2/health/ready', period: 5, failures: 2 },

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { newKey } from '../../../../runtime/cli/api-key';
 import { findModels } from '../../../../runtime/cli/serve/find-models';
 import { TemporaryStore } from '../../../../runtime/cli/serve/temporary-store';
@@ -9,9 +9,11 @@ import { identityModel, pickyModel, pushModel } from '../../support/models';
 import { model, node, TYPE, tensorType, value } from '../../support/onnx-bytes';
 import { decoderFiles, encoderFiles, writeFiles } from '../../support/text-store';
 import { cli, command, isAlive, scratch } from '../support';
-import { Serving, statusOf } from './support';
+import { endAll, Serving, statusOf } from './support';
 
 const LONG = 120_000;
+
+afterEach(endAll);
 
 /** A graph that gives its input back, under whatever names and with whatever sizes. */
 function identity(name: string, shape: readonly (number | string)[]): Buffer {

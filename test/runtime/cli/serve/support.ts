@@ -3,7 +3,6 @@ import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach } from 'vitest';
 import { scratch, startCommand } from '../support';
 
 const execute = promisify(execFile);
@@ -22,10 +21,11 @@ export interface Announcement {
 
 const running = new Set<ChildProcess>();
 
-afterEach(() => {
+/** Ends every command that is still running. */
+export function endAll(): void {
   for (const child of running) child.kill('SIGKILL');
   running.clear();
-});
+}
 
 /** The real command as a process. */
 export class Serving {
