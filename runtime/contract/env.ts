@@ -506,6 +506,12 @@ export const INFERENCE_ENV = {
     doc: 'Whether a GPU provider may leave operators that it lacks to the CPU. Otherwise such a model is refused.',
     default: 'false',
   },
+  dedicatedCores: {
+    name: 'LNMT_DEDICATED_CORES',
+    kind: 'boolean',
+    doc: 'Whether the cores are the server’s own. Threads of one run then spin while they wait for one another: it answers a lone caller sooner, and takes time from whatever shares the cores.',
+    default: 'false',
+  },
   processingTimeout: {
     name: 'LNMT_PROCESSING_TIMEOUT_SECONDS',
     kind: 'duration',

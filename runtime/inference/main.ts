@@ -38,13 +38,19 @@ function providerOf({ executionProvider }: InferenceConfig, { device }: RunSetti
 }
 
 function buildBackend(config: InferenceConfig, settings: RunSettings, log: Logger): HostBackend {
-  const { threads, runTimeout, gpuIndex, allowCpuFallback } = config;
+  const { threads, runTimeout, gpuIndex, allowCpuFallback, dedicatedCores } = config;
   const executionProvider = providerOf(config, settings);
   const workers = settings.instances ?? config.workers;
   const host = hostCommand(process.execPath, process.env);
   const maxRows = settings.maxBatchSize ?? config.batching.maxRows;
   return new HostBackend({
-    ...{ host, onnx: { executionProvider, threads, gpuIndex, allowCpuFallback }, runTimeout, log, workers },
+    ...{
+      host,
+      onnx: { executionProvider, threads, gpuIndex, allowCpuFallback, dedicatedCores },
+      runTimeout,
+      log,
+      workers,
+    },
     memoryBytes: config.hostMemoryBytes,
     ...(maxRows > 0 ? { maxRows } : {}),
   });

@@ -15,6 +15,11 @@ export interface OnnxOptions {
   readonly gpuIndex?: number;
   /** Whether a GPU provider may leave operators that it lacks to the CPU. @default false */
   readonly allowCpuFallback?: boolean;
+  /**
+   * Whether threads of a run may spin while they wait for one another.
+   * @default false - other processes share the cores
+   */
+  readonly dedicatedCores?: boolean;
   /** Threads that one run may use; 0 lets onnxruntime choose. */
   readonly threads: number;
 }
@@ -102,7 +107,7 @@ function providersOf({ executionProvider, gpuIndex = 0, allowCpuFallback = false
 }
 
 function sessionOptions(options: OnnxOptions): InferenceSession.SessionOptions {
-  const { executionProvider, threads, allowCpuFallback = false } = options;
+  const { executionProvider, threads, allowCpuFallback = false, dedicatedCores = false } = options;
   return {
     executionProviders: providersOf(options),
     // Its own lines hold values of requests; what matters comes back as an error.
@@ -111,7 +116,7 @@ function sessionOptions(options: OnnxOptions): InferenceSession.SessionOptions {
     extra: {
       session: {
         // Threads that spin while they wait take the cores from the process that answers requests.
-        intra_op: { allow_spinning: '0' },
+        intra_op: { allow_spinning: dedicatedCores ? '1' : '0' },
         // Otherwise onnxruntime runs on the CPU what the provider cannot, without a word.
         ...(executionProvider !== 'cpu' && !allowCpuFallback ? { disable_cpu_ep_fallback: '1' } : {}),
       },

@@ -4,8 +4,8 @@ import { toRequestError } from '../../shared/error-plugin';
 import { slowReader } from '../text/errors';
 import { openAiError } from './openai-errors';
 
-/** Bytes of events that a client may leave unread: with what surrounds each of them in memory, 4 MiB. */
-const UNREAD_BYTES = 3 * 2 ** 20;
+/** Bytes of events that a client may leave unread. What surrounds each of them in memory takes up to as much again. */
+const UNREAD_BYTES = 2 * 2 ** 20;
 /** Listeners of one answer; more would be a leak. */
 const LISTENERS = 32;
 

@@ -37,7 +37,11 @@ interface Discipline {
 const cores = os.availableParallelism();
 const json = own(`${OWN}, JSON`, 'json');
 /** One run on all cores: what a single caller waits least for. */
-const latency = own(`${OWN}, JSON, one worker`, 'json', { workers: '1', threads: String(cores) });
+const latency = own(`${OWN}, JSON, one worker`, 'json', {
+  workers: '1',
+  threads: String(cores),
+  dedicatedCores: 'true',
+});
 const FORMS = ['json', 'binary'] as const;
 const DISCIPLINES: readonly Discipline[] = [
   {

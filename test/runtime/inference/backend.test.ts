@@ -62,6 +62,7 @@ afterAll(() => fs.rmSync(dir, { recursive: true }));
 describe.each<[string, () => Backend]>([
   ['the fake backend', () => new FakeBackend()],
   ['onnxruntime in this process', () => new OnnxBackend(CPU)],
+  ['onnxruntime on cores of its own', () => new OnnxBackend({ ...CPU, threads: 2, dedicatedCores: true })],
   ['onnxruntime in a model host', () => hostBackend()],
 ])('every backend: %s', (_title, create) => {
   let backend: Backend;
