@@ -7,6 +7,8 @@ import type typescript from 'typescript';
 /** Root of the checkout. */
 export const ROOT = path.resolve(__dirname, '../..');
 const CACHE = path.join(ROOT, 'node_modules/.cache/lnmt-tests');
+/** Compiled servers are kept so long. */
+const KEPT_MS = 24 * 60 * 60 * 1000;
 const PARTS = ['contract', 'shared', 'inference'];
 const requireHere = createRequire(__filename);
 
@@ -43,8 +45,9 @@ function compile(): string {
   const target = path.join(CACHE, hash);
   if (fs.existsSync(target)) return target;
   for (const old of fs.existsSync(CACHE) ? fs.readdirSync(CACHE) : []) {
-    // What another process writes meanwhile has a name with a dot.
-    if (!old.includes('.')) fs.rmSync(path.join(CACHE, old), { recursive: true, force: true });
+    // A younger one may be what the servers of another run are started from.
+    const isOld = Date.now() - fs.statSync(path.join(CACHE, old)).mtimeMs > KEPT_MS;
+    if (isOld) fs.rmSync(path.join(CACHE, old), { recursive: true, force: true });
   }
   // Loaded only where something is to be compiled: it takes half a second.
   const ts = requireHere('typescript') as typeof typescript;
@@ -61,6 +64,12 @@ function compile(): string {
     fs.writeFileSync(out, file.endsWith('.ts') ? transpile() : bytes);
   }
   fs.writeFileSync(path.join(staging, 'package.json'), '{"type":"commonjs"}\n');
-  fs.renameSync(staging, target);
+  try {
+    fs.renameSync(staging, target);
+  } catch (error) {
+    fs.rmSync(staging, { recursive: true, force: true });
+    // Another process was first.
+    if (!fs.existsSync(target)) throw error;
+  }
   return target;
 }
