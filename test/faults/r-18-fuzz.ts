@@ -150,7 +150,9 @@ async function fuzzGraphQl(bench: Bench, port: number, total: number): Promise<T
     const { outcome, serviceMs } = await send({ port, path: PATHS.graphql, body, agent, timeoutMs: 5_000 });
     tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1;
     if (outcome === 'TIMEOUT') tally.hangs += 1;
-    if (serviceMs > HANG_MS) tally.slow = (tally.slow ?? 0) + 1;
+    // One that loads a model waits for the load, behind other loads of that model.
+    const loads = outcome === '200' && query.includes('loadModel');
+    if (serviceMs > HANG_MS && !loads) tally.slow = (tally.slow ?? 0) + 1;
     const isFault = !/^\d+$/.test(outcome) || (Number(outcome) >= 500 && !DOCUMENTED.includes(Number(outcome)));
     if (isFault) tally.bad.add(`${outcome} ${query.slice(0, 200)}`);
   });
