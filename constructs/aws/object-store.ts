@@ -175,7 +175,7 @@ export class S3ObjectStore extends BucketBase {
 
 // A name that only Terraform knows is passed on.
 function checkedName(scope: IConstruct, name: string): string {
-  if (Token.isUnresolved(name) || name.includes('${') || (BUCKET_NAME.test(name) && !name.includes('..'))) return name;
+  if (name.includes('${') || (BUCKET_NAME.test(name) && !name.includes('..'))) return name;
   throw unusableBucketName(scope, 'bucketName', name);
 }
 

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../shared/cancellation';
 import { notReady } from '../shared/errors';
 import type { Backend, ModelSignature } from './backends/backend';
 import { unknownModel } from './errors';
@@ -7,7 +8,6 @@ import { checkInputs, checkTextInputs, chooseOutputs } from './signature';
 import type { InferenceRequest } from './tensors/request';
 import type { Tensor } from './tensors/tensor';
 import type { TextModel } from './text/model';
-import type { Cancellation } from '../shared/cancellation';
 
 /** Which model a server serves. */
 export interface ModelIdentity {

@@ -1,5 +1,6 @@
 import type { Context } from '@opentelemetry/api';
 import { traceBatch } from '../../shared/batch-trace';
+import type { Cancellation } from '../../shared/cancellation';
 import type { Backend, ModelSignature } from '../backends/backend';
 import { clientGone, deadlinePassed, isHostLoss, isRefusal, modelProcessLost, queueFull } from '../errors';
 import type { Execution } from '../metric-aliases/tallies';
@@ -9,7 +10,6 @@ import { decide } from './decide';
 import type { BatchPolicy, QueuedRequest } from './decide';
 import { bucketOf, mayBatch, mergeInputs, rowsOf, splitOutputs } from './tensors';
 import { Turns } from './turns';
-import type { Cancellation } from '../../shared/cancellation';
 
 /** What the batcher tells of its work. Times in seconds. */
 export interface QueueObserver {

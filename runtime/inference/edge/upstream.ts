@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { HEADERS, inferPath, MODEL_NAME_PATTERN } from '../../contract';
 import { Breaker } from '../../shared/breaker';
+import { signalOf } from '../../shared/cancellation';
 import { ERROR_CODE_HEADER } from '../../shared/error-plugin';
 import { clientGone, unknownModel } from '../errors';
 import type { Answer } from '../registry';
@@ -10,7 +11,6 @@ import type { Destination, Reply, Sending } from './destination';
 import * as errors from './errors';
 import { UpstreamError } from './errors';
 import { checkOutputs, readWireAnswer, writeWireRequest } from './wire';
-import { signalOf } from '../../shared/cancellation';
 
 /** Failures in a row that open the breaker of an upstream, and how long it stays open. */
 export const UPSTREAM_BREAKER = { failures: 5, pauseMs: 1_000, mostPauseMs: 30_000 } as const;

@@ -4,12 +4,12 @@ import type { Admission } from '../../shared/admission';
 import type { Principal } from '../../shared/api-keys';
 import type { AuditLog } from '../../shared/audit';
 import type { CallerLimiter } from '../../shared/caller-limits';
+import type { Cancellation } from '../../shared/cancellation';
 import type { HealthState } from '../../shared/health';
 import type { ModelIdentity } from '../data-plane';
 import type { CallSubject } from '../grpc/gate';
 import type { ObservedCall } from '../observe';
 import type { InferenceService } from '../serving/service';
-import type { Cancellation } from '../../shared/cancellation';
 
 /** What the fields of the schema work with. */
 export interface GraphQlDeps {

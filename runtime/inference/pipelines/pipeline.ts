@@ -1,3 +1,4 @@
+import { signalOf } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
 import type { ModelSignature } from '../backends/backend';
 import type { Answer } from '../registry';
@@ -16,7 +17,6 @@ import type { Problem } from './problems';
 import { runNode } from './run-node';
 import { modelsOf } from './spec';
 import type { PipelineSpec } from './spec';
-import { signalOf } from '../../shared/cancellation';
 
 /** What pipelines ask of the models. */
 export type ModelView = Pick<LocalService, 'describe' | 'isReady'>;

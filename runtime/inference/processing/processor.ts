@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import type { Cancellation } from '../../shared/cancellation';
 import type { ModelSignature } from '../backends/backend';
 import type { ModelIdentity } from '../data-plane';
 import { clientGone, deadlinePassed } from '../errors';
@@ -9,7 +10,6 @@ import type { Tensor } from '../tensors/tensor';
 import type { Check } from './bounds';
 import type { Plan } from './plan';
 import type { Step } from './step';
-import type { Cancellation } from '../../shared/cancellation';
 
 /** Told of each step: seconds that it took. */
 export type StepObserver = (step: string, seconds: number) => void;

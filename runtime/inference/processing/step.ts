@@ -1,5 +1,5 @@
-import type { Tensor, TensorSpec } from '../tensors/tensor';
 import type { Cancellation } from '../../shared/cancellation';
+import type { Tensor, TensorSpec } from '../tensors/tensor';
 
 /** What a step may know of the request that it works for. */
 export interface StepContext {

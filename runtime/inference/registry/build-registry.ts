@@ -86,7 +86,7 @@ function textOpener(backend: Backend, limits: TextLimits, metrics: ServerMetrics
   return (plane, file, signature) =>
     TextModel.open({
       ...{ model: plane.model, file, signature, backend, limits },
-      infer: (request, signal) => plane.infer(request, signal),
+      infer: (request, signal, caller) => plane.infer(request, signal, caller),
       observe: observeText(metrics, plane.model, limits.cacheBytes),
       now: () => performance.now() / 1000,
     });
@@ -128,6 +128,8 @@ export function buildRegistry(
 
 /** Brings the gauges that describe models up to date. */
 export function refreshModelMetrics(registry: ModelRegistry, metrics: ServerMetrics): void {
+  // What is gone has no queue; its last reading would count as saturation for ever.
+  metrics.queueDepth.reset();
   for (const { identity, ready, loaded, files } of registry.versions()) {
     const labels = { model: identity.name, version: identity.version };
     metrics.modelReady.set(labels, ready ? 1 : 0);

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
+import type { Cancellation } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
 import type { ModelSignature } from '../backends/backend';
 import type { DataPlane, ModelIdentity } from '../data-plane';
@@ -17,7 +18,6 @@ import type { Residents } from './residents';
 import { ServedModel } from './served-model';
 import type { ModelSource } from './source';
 import type { ModelSpec, ServingRules } from './spec';
-import type { Cancellation } from '../../shared/cancellation';
 
 /** What the registry works with. */
 export interface RegistryDeps {

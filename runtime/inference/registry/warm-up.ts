@@ -1,10 +1,10 @@
+import type { Cancellation } from '../../shared/cancellation';
 import { ModelError } from '../errors';
 import { isRefusal } from '../errors';
 import type { InferenceRequest } from '../tensors/request';
 import type { Tensor } from '../tensors/tensor';
 import { allFinite, difference } from './compare';
 import type { GoldenCase } from './golden';
-import type { Cancellation } from '../../shared/cancellation';
 
 /** Answers requests: a loaded model. */
 export interface Answering {

@@ -1,6 +1,6 @@
+import type { Cancellation } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
 import { clientGone, deadlinePassed } from '../errors';
-import type { Cancellation } from '../../shared/cancellation';
 
 /** One who waits. */
 export interface Passenger {

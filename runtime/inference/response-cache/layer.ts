@@ -1,5 +1,6 @@
 import { HEADERS } from '../../contract';
 import { callerKey } from '../../shared/caller-limits';
+import type { Cancellation } from '../../shared/cancellation';
 import type { Answer, ModelRegistry } from '../registry';
 import type { Infer, InferenceCall, Layer } from '../serving/layer';
 import type { Outputs } from './entry';
@@ -7,7 +8,6 @@ import { Flights } from './flights';
 import { keyOf } from './key';
 import type { MemoryLevel } from './memory';
 import type { SecondLevel } from './second-level';
-import type { Cancellation } from '../../shared/cancellation';
 
 /** What came of a request to a model whose answers are kept. */
 export type CacheOutcome = 'hit' | 'second-level' | 'joined' | 'miss' | 'bypassed';

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Cancellation } from '../../shared/cancellation';
+import { signalOf } from '../../shared/cancellation';
 import type { AnswerPiece, Completer } from '../text/completer';
 import { mergeAnswers } from './merge-answers';
 import type { ChoicePiece } from './merge-answers';
@@ -31,7 +33,7 @@ export interface Answering {
   readonly prompts: readonly (readonly number[])[];
   readonly request: AnswerRequest;
   readonly form: AnswerForm;
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   /** Seconds since the epoch. */
   readonly created: number;
 }
@@ -59,7 +61,7 @@ export class AnswerWriter {
     const { completer, prompts, request, signal } = this.work;
     const begun: AsyncGenerator<AnswerPiece, void>[] = [];
     const leaving = new AbortController();
-    const both = AbortSignal.any([signal, leaving.signal]);
+    const both = AbortSignal.any([signalOf(signal), leaving.signal]);
     try {
       for (const prompt of prompts) begun.push(completer.begin(prompt, request.options, both));
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../../shared/cancellation';
 import { invalidParameter } from '../text/errors';
 import type { TextModel } from '../text/model';
 import { normalized } from '../text/pooling';
@@ -10,8 +11,13 @@ function shortened(vector: Float32Array, dimensions: number | undefined): Float3
 }
 
 /** Answers a request for embeddings. @throws RequestError */
-export async function embed(text: TextModel, request: EmbeddingRequest, signal: AbortSignal): Promise<object> {
-  const { vectors, tokens } = await text.embedder.embed(request.inputs, signal);
+export async function embed(
+  text: TextModel,
+  request: EmbeddingRequest,
+  signal: Cancellation,
+  caller: string | undefined,
+): Promise<object> {
+  const { vectors, tokens } = await text.embedder.embed(request.inputs, signal, caller);
   const data = vectors.map((vector, index) => {
     const values = shortened(vector, request.dimensions);
     const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PATHS } from '../../contract';
 import type { Admission } from '../../shared/admission';
+import { callerKey } from '../../shared/caller-limits';
+import type { Cancellation } from '../../shared/cancellation';
 import type { TextCall, TextDirectory } from '../text/directory';
 import { splitId } from '../text/directory';
 import type { TextModel } from '../text/model';
@@ -15,7 +17,6 @@ import { findModel, listModels } from './openai-models';
 import { readChatRequest, readCompletionRequest, readEmbeddingRequest } from './openai-request';
 import type { AnswerRequest } from './openai-request';
 import { EventStream } from './openai-stream';
-import { signalOf } from '../../shared/cancellation';
 
 /** What the routes of the OpenAI-compatible API need. */
 export interface OpenAiDeps {
@@ -73,8 +74,9 @@ class OpenAiRoutes {
 
   private embeddings(request: FastifyRequest, reply: FastifyReply): Promise<object> {
     const wanted = readEmbeddingRequest(bodyOf(request));
-    const signal = signalOf(departure(reply));
-    return this.use(request, wanted.model, signal, (text) => embed(text, wanted, signal));
+    const caller = request.principal === null ? undefined : callerKey(request.principal);
+    const signal = departure(reply);
+    return this.use(request, wanted.model, signal, (text) => embed(text, wanted, signal, caller));
   }
 
   private completions(request: FastifyRequest, reply: FastifyReply): Promise<object> {
@@ -108,7 +110,7 @@ class OpenAiRoutes {
       readonly prompts: (text: TextModel) => Promise<readonly (readonly number[])[]>;
     },
   ): Promise<object> {
-    const signal = signalOf(departure(reply));
+    const signal = departure(reply);
     return this.use(request, wanted.model, signal, async (text) => {
       const prompts = await promptsOf(text);
       const created = this.seconds();
@@ -126,7 +128,7 @@ class OpenAiRoutes {
   private use<T>(
     request: FastifyRequest,
     id: string,
-    signal: AbortSignal,
+    signal: Cancellation,
     work: (text: TextModel) => Promise<T>,
   ): Promise<T> {
     const { name, version } = splitId(id);

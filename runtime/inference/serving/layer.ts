@@ -1,8 +1,8 @@
 import type { Principal } from '../../shared/api-keys';
+import type { Cancellation } from '../../shared/cancellation';
 import type { ModelIdentity } from '../data-plane';
 import type { Answer } from '../registry';
 import type { InferenceRequest } from '../tensors/request';
-import type { Cancellation } from '../../shared/cancellation';
 
 /** One request for inference, whatever it travelled on. */
 export interface InferenceCall {

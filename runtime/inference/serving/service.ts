@@ -1,3 +1,4 @@
+import { callerKey } from '../../shared/caller-limits';
 import type { ModelMetadata, ModelRegistry } from '../registry';
 import { layered } from './layer';
 import type { Infer, Layer } from './layer';
@@ -35,7 +36,8 @@ export interface InferenceService extends Omit<LocalService, 'describe' | 'isRea
 export function serve(models: ModelRegistry, layers: readonly Layer[], statistics: Statistics): LocalService {
   return {
     infer: layered(
-      ({ name, version, request, signal, caller }) => models.infer(name, version, request, signal, caller?.id),
+      ({ name, version, request, signal, caller }) =>
+        models.infer(name, version, request, signal, caller && callerKey(caller)),
       [statistics.layer, ...layers],
     ),
     statistics: async (name, version) => statistics.of(models.identities(name, version)),

@@ -1,4 +1,5 @@
 import { TEXT_FILES } from '../../contract';
+import type { Cancellation } from '../../shared/cancellation';
 import type { ModelSignature } from '../backends/backend';
 import type { InferenceRequest } from '../tensors/request';
 import type { Datatype, Tensor, TensorSpec } from '../tensors/tensor';
@@ -9,7 +10,6 @@ import { normalized, rowVectors } from './pooling';
 import { EMBEDDING_OUTPUTS } from './settings';
 import type { TextSettings } from './settings';
 import type { TextThread } from './thread';
-import type { Cancellation } from '../../shared/cancellation';
 
 /** A text, or its tokens. */
 export type TextInput = string | readonly number[];
@@ -26,7 +26,7 @@ export interface EmbedderParts {
   readonly settings: TextSettings;
   readonly description: TextDescription;
   readonly thread: TextThread;
-  readonly infer: (request: InferenceRequest, signal: Cancellation) => Promise<readonly Tensor[]>;
+  readonly infer: (request: InferenceRequest, signal: Cancellation, caller?: string) => Promise<readonly Tensor[]>;
 }
 
 interface Row {
@@ -95,14 +95,14 @@ export class Embedder {
     this.output = output;
   }
 
-  /** @throws RequestError */
-  async embed(inputs: readonly TextInput[], signal: Cancellation): Promise<Embeddings> {
+  /** @param caller who asks; the callers of a model take turns @throws RequestError */
+  async embed(inputs: readonly TextInput[], signal: Cancellation, caller?: string): Promise<Embeddings> {
     const rows = await this.tokenize(inputs);
     const groups = grouped(rows);
     const vectors: Float32Array[] = [];
     const work = async (): Promise<void> => {
       for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
-        const found = await this.run(group, signal);
+        const found = await this.run(group, signal, caller);
         group.forEach(({ index }, place) => (vectors[index] = found[place] ?? new Float32Array()));
       }
     };
@@ -110,11 +110,11 @@ export class Embedder {
     return { vectors, tokens: rows.reduce((sum, { ids }) => sum + ids.length, 0) };
   }
 
-  private async run(rows: readonly Row[], signal: Cancellation): Promise<Float32Array[]> {
+  private async run(rows: readonly Row[], signal: Cancellation, caller: string | undefined): Promise<Float32Array[]> {
     const { settings, infer } = this.parts;
     const length = rows[0]?.ids.length ?? 0;
     const inputs = this.inputs.map((spec) => tensorOf(spec, rows, length));
-    const [output] = await infer({ id: undefined, inputs, outputs: [this.output] }, signal);
+    const [output] = await infer({ id: undefined, inputs, outputs: [this.output] }, signal, caller);
     if (output === undefined) throw new Error('a run without its output; this is a bug');
     const vectors = rowVectors(output, settings.pooling);
     return settings.normalize ? vectors.map(normalized) : vectors;

@@ -66,6 +66,19 @@ describe('the batcher', () => {
     for (const [tensor] of answers) expect(tensor).toMatchObject({ name: 'y', shape: [1, 2] });
   });
 
+  it('lets callers take turns: one request does not wait for all of a caller who sent many', async () => {
+    const { backend, batcher } = await bench({}, { lanes: 1, maxRows: 1 });
+    const open = hold(backend);
+    const order: string[] = [];
+    const ask = (caller: string): Promise<unknown> =>
+      batcher.submit([row(0)], ['y'], { signal: forever, caller }).then(() => order.push(caller));
+    const all = [...Array<string>(5).fill('noisy'), 'quiet'].map(ask);
+    await expect.poll(() => batcher.waiting).toBe(5);
+    open();
+    await Promise.all(all);
+    expect(order.indexOf('quiet')).toBeLessThanOrEqual(2);
+  });
+
   it('runs a lone request at once, and what waits meanwhile as the next batch', async () => {
     const { backend, batcher, batches } = await bench();
     const open = hold(backend);

@@ -242,4 +242,10 @@ describe('saturation', () => {
     await expect.poll(() => shown(METRICS.pending.name)).toBe(0);
     expect(await shown(METRICS.saturation.name)).toBe(0);
   });
+
+  it('does not count the queue of a version that is gone', async () => {
+    server.metrics.queueDepth.set({ model: 'demo', version: 'gone' }, 900);
+    expect(await sum(METRICS.saturation.name, () => true)).toBe(0);
+    expect(await sum(METRICS.queueDepth.name, ({ version }) => version === 'gone')).toBe(0);
+  });
 });
