@@ -12,6 +12,7 @@ export default defineConfig({
   root,
   resolve: {
     alias: [
+      { find: /^.*\/shared\/source-loader$/, replacement: path.join(root, 'test/support/source-loader.ts') },
       { find: /^lnmt$/, replacement: path.join(root, 'constructs/index.ts') },
       { find: /^lnmt\/stacks$/, replacement: path.join(root, 'stacks/index.ts') },
       { find: /^lnmt\/(\w+)$/, replacement: path.join(root, 'constructs/$1/index.ts') },
@@ -25,6 +26,7 @@ export default defineConfig({
       { extends: true, test: { name: 'isolated', include: [ISOLATED] } },
     ],
     globalSetup: path.join(root, 'test/support/global-setup.ts'),
+    setupFiles: path.join(root, 'test/support/setup.ts'),
     testTimeout: 30_000,
     // One more than there are cores: many tests wait for processes that they started. Left to itself vitest has one less.
     maxWorkers: os.availableParallelism() + 1,

@@ -10,6 +10,9 @@ import { keepAlive, openLoop, Recorder, send } from './support/traffic';
 const RATE = 50;
 const BASELINE_SECONDS = 4;
 const DRIP_MS = 1_000;
+/** Fewer than the kernel keeps for a listener to accept; it drops the others, and their clients never learn of it. */
+const WAVE = 200;
+const WAVE_MS = 2_000;
 const HEAD = `POST ${inferPath('tiny')} HTTP/1.1\r\nhost: x\r\n`;
 
 interface Attack {
@@ -49,14 +52,20 @@ export const slowClients: FaultCase = {
       send({ port, path: inferPath('tiny'), body: TINY_BODY, agent, due });
     recorder.mark = 'before';
     await openLoop({ rate: RATE, seconds: BASELINE_SECONDS, shoot, recorder });
-    const held = Array.from({ length: connections }, (_, index) => {
-      const attack = ATTACKS[index % ATTACKS.length];
-      if (attack === undefined) throw new Error('no attack');
-      return { attack, held: new Held(port, (socket) => void (attack.begin && socket.write(attack.begin))) };
-    });
+    const held: { readonly attack: Attack; readonly held: Held }[] = [];
     bench.after(() => held.forEach((each) => each.held.end()));
     bench.after(() => agent.destroy());
-    await delay(500);
+    while (held.length < connections) {
+      const wave = Array.from({ length: Math.min(WAVE, connections - held.length) }, (_, index) => {
+        const attack = ATTACKS[index % ATTACKS.length];
+        if (attack === undefined) throw new Error('no attack');
+        return { attack, held: new Held(port, (socket) => void (attack.begin && socket.write(attack.begin))) };
+      });
+      held.push(...wave);
+      for (const end = performance.now() + WAVE_MS; performance.now() < end; await delay(20)) {
+        if (wave.every((each) => each.held.connected)) break;
+      }
+    }
     bench.equal('connections taken', held.filter((each) => each.held.connected).length, connections);
     recorder.mark = 'during';
     const under = openLoop({ rate: RATE, seconds: BASELINE_SECONDS, shoot, recorder });

@@ -7,7 +7,7 @@ import { identityModel, pushModel } from '../runtime/support/models';
 import { TINY } from '../runtime/support/text-models';
 import { decoderFiles, TRAINED } from '../runtime/support/text-store';
 import type { Bench, FaultCase } from './support/case';
-import { ROOT } from '../support/compile-server';
+import { ROOT } from '../support/compile-programs';
 import { Metrics } from './support/metrics';
 import { Store, TINY_BODY } from './support/models';
 import { openFiles, Peak, residentBytes, until } from './support/proc';

@@ -4,7 +4,7 @@ import { loadSync } from 'protobufjs';
 import path from 'node:path';
 import { identityModel } from '../runtime/support/models';
 import type { Bench, FaultCase } from './support/case';
-import { ROOT } from '../support/compile-server';
+import { ROOT } from '../support/compile-programs';
 import { TINY_BODY, tinyStore } from './support/models';
 import { rawRequest } from './support/raw';
 import { KEY, Server } from './support/servers';

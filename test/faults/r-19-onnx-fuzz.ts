@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { inferPath, PATHS } from '../../runtime/contract';
 import type { Bench, FaultCase } from './support/case';
-import { ROOT } from '../support/compile-server';
+import { ROOT } from '../support/compile-programs';
 import { acceptedMutants, SEED } from './support/mutants';
 import type { FuzzResult } from './support/mutants';
 import { TINY_BODY, tinyStore } from './support/models';

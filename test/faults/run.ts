@@ -4,7 +4,7 @@ import path from 'node:path';
 import { cases } from './cases';
 import { Bench, lineOf, Skip } from './support/case';
 import type { FaultCase, Outcome, Report } from './support/case';
-import { compileServer, ROOT } from '../support/compile-server';
+import { compilePrograms, ROOT } from '../support/compile-programs';
 import { endAll } from './support/servers';
 
 const RESULTS = path.join(ROOT, 'test/bench/results');
@@ -55,7 +55,7 @@ function choose(names: readonly string[]): readonly FaultCase[] {
 async function main(args: readonly string[]): Promise<number> {
   const full = args.includes('--full');
   const chosen = choose(args.filter((arg) => !arg.startsWith('--')));
-  compileServer();
+  compilePrograms();
   const reports: Report[] = [];
   for (const each of chosen) {
     const report = await runCase(each, full);

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import path from 'node:path';
+import { FROM_SOURCE, SOURCE_LOADER } from '../../shared/source-loader';
 import type { HostCommand } from './process';
 
 /** Variables that native libraries read. Everything else, credentials above all, stays with the front. */
@@ -22,8 +22,5 @@ function hostEnv(env: Readonly<Record<string, string | undefined>>): Record<stri
 /** How to start a model host with the same Node.js, from sources as from compiled files. */
 export function hostCommand(node: string, env: Readonly<Record<string, string | undefined>>): HostCommand {
   const entry = path.join(__dirname, 'main');
-  // Run from TypeScript sources, the host needs the loader that this process was started with.
-  const fromSource = __filename.endsWith('.ts');
-  const loader = fromSource ? ['--require', createRequire(__filename).resolve('tsx/cjs')] : [];
-  return { command: node, args: [...loader, fromSource ? `${entry}.ts` : `${entry}.js`], env: hostEnv(env) };
+  return { command: node, args: [...SOURCE_LOADER, `${entry}${FROM_SOURCE ? '.ts' : '.js'}`], env: hostEnv(env) };
 }

@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
+import { SOURCE_LOADER } from '../../shared/source-loader';
 import { InspectionError, inspectionFailed } from './errors';
 import type { InspectorCode } from './errors';
 import type { ModelReport } from './inspect';
@@ -19,9 +19,6 @@ export interface InspectionBudget {
 
 const BUDGET: InspectionBudget = { seconds: 30, heapMegabytes: 512 };
 
-/** Run from TypeScript sources, the thread needs the loader that this process was started with. */
-const LOADER = __filename.endsWith('.ts') ? ['--require', createRequire(__filename).resolve('tsx/cjs')] : [];
-
 /**
  * Inspects a file in a thread of its own, which is ended when it takes too long: the caller never waits for a file
  * that was made to be slow, and goes on answering meanwhile.
@@ -33,7 +30,7 @@ export async function inspectFile(file: string, budget: InspectionBudget = BUDGE
     eval: true,
     workerData: file,
     env: {},
-    execArgv: LOADER,
+    execArgv: [...SOURCE_LOADER],
     resourceLimits: { maxOldGenerationSizeMb: budget.heapMegabytes },
   });
   let timer: NodeJS.Timeout | undefined;

@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { badJson, notReady, RequestError } from '../../shared/errors';
+import { SOURCE_LOADER } from '../../shared/source-loader';
 import type { DecodingQuestion, DecodingReply } from './decoding-worker';
 import type { HttpInferenceRequest } from './request';
 
@@ -25,7 +25,6 @@ export const INLINE_BYTES = 256 * 1024;
 
 const LIMITS = { deadlineMs: 30_000, memoryMb: 2_048 } as const;
 const WORKER = path.join(__dirname, 'decoding-worker');
-const SOURCE = __filename.endsWith('.ts');
 
 /** Bytes that may be moved to another thread as a whole. */
 function movable(body: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -83,8 +82,7 @@ export class DecodingThread {
   private start(): Worker {
     const worker = new Worker(`require(${JSON.stringify(WORKER)})`, {
       eval: true,
-      // A thread inherits no loader from a process that was started without one.
-      execArgv: SOURCE ? ['--require', createRequire(__filename).resolve('tsx/cjs')] : [],
+      execArgv: [...SOURCE_LOADER],
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: this.options.memoryMb ?? LIMITS.memoryMb },
     });

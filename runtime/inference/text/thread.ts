@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { SOURCE_LOADER } from '../../shared/source-loader';
 import { ModelError } from '../errors';
 import { textFailed } from './errors';
 import type { TextAnswers, TextQuestion, TextReply, TextRequest, TextWorkerData } from './worker';
@@ -24,7 +24,6 @@ const DEADLINE_MS = 10_000;
 const START_MS = 60_000;
 const MEMORY_MB = 1024;
 const WORKER = path.join(__dirname, 'worker');
-const SOURCE = __filename.endsWith('.ts');
 
 /**
  * Tokenizer and chat template of a model in a thread of their own: text is of any length and templates are programs,
@@ -82,8 +81,7 @@ export class TextThread {
     const worker = new Worker(`require(${JSON.stringify(WORKER)})`, {
       eval: true,
       workerData,
-      // A thread inherits no loader from a process that was started without one.
-      execArgv: SOURCE ? ['--require', createRequire(__filename).resolve('tsx/cjs')] : [],
+      execArgv: [...SOURCE_LOADER],
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: this.options.memoryMb ?? MEMORY_MB },
     });

@@ -8,7 +8,7 @@ import { API_KEYS_FILE, INFERENCE_ENV, INFERENCE_NODE_FLAGS, PATHS, toEnv } from
 import type { EnvSettings } from '../../../runtime/contract';
 import { keyFile, temporaryFolder } from '../../runtime/support/temporary';
 import type { KeyEntry } from '../../runtime/support/temporary';
-import { compileServer } from '../../support/compile-server';
+import { compilePrograms } from '../../support/compile-programs';
 import { childrenOf } from './proc';
 
 /** Key that may do anything. */
@@ -83,7 +83,7 @@ export class Server {
     fs.mkdirSync(own.apiKeysDir, { recursive: true });
     const all = [{ id: 'suite', key: KEY, scopes: ['infer', 'read', 'manage'] }, ...keys];
     fs.writeFileSync(path.join(own.apiKeysDir, API_KEYS_FILE), keyFile(all));
-    const main = path.join(compileServer(), 'runtime/inference/main.js');
+    const main = path.join(compilePrograms(), 'runtime/inference/main.js');
     const gc = path.join(own.apiKeysDir, '../collect.cjs');
     if (collects) fs.writeFileSync(gc, COLLECT_ON_SIGNAL);
     const flags = collects ? ['--expose-gc', '--require', gc] : [];

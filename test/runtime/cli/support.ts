@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Io } from '../../../runtime/cli/io';
 import { run } from '../../../runtime/cli/program';
+import { compilePrograms } from '../../support/compile-programs';
 
 /** Folder of the repository. */
 export const ROOT = path.resolve(__dirname, '../../..');
@@ -35,14 +36,13 @@ export async function cli(argv: readonly string[], options: Partial<Io> = {}): P
   return { code, out, err };
 }
 
-/** Starts the real command from its sources. */
+/** Starts the real command, compiled as it is delivered. */
 export function startCommand(
   argv: readonly string[],
   options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): ChildProcess {
-  const tsx = path.join(ROOT, 'node_modules/tsx/dist/cli.mjs');
-  const main = path.join(ROOT, 'runtime/cli/main.ts');
-  return spawn(process.execPath, [tsx, main, ...argv], {
+  const main = path.join(compilePrograms(), 'runtime/cli/main.js');
+  return spawn(process.execPath, [main, ...argv], {
     cwd: options.cwd ?? ROOT,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

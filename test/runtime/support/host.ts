@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { hostCommand } from '../../../runtime/inference/host/command';
 import type { HostCommand } from '../../../runtime/inference/host/process';
-import { compileServer } from '../../support/compile-server';
+import { compilePrograms } from '../../support/compile-programs';
 
 /** How tests start a model host: compiled, since each start from sources takes a second longer. */
 export function compiledHost(env: NodeJS.ProcessEnv = process.env): HostCommand {
-  const args = [path.join(compileServer(), 'runtime/inference/host/main.js')];
+  const args = [path.join(compilePrograms(), 'runtime/inference/host/main.js')];
   return { ...hostCommand(process.execPath, env), args };
 }

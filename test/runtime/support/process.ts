@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { API_KEYS_FILE, INFERENCE_ENV, INFERENCE_NODE_FLAGS, PATHS, toEnv } from '../../../runtime/contract';
 import type { EnvSettings } from '../../../runtime/contract';
-import { compileServer } from '../../support/compile-server';
+import { compilePrograms } from '../../support/compile-programs';
 import { keyFile, temporaryFolder } from './temporary';
 
 const ROOT = path.resolve(__dirname, '../../..');
@@ -49,7 +49,7 @@ export class ServerProcess {
     // Compiled, as it is deployed: from sources it and its model hosts would start a second later, in each of many tests.
     const child = spawn(
       process.execPath,
-      [...INFERENCE_NODE_FLAGS, path.join(compileServer(), 'runtime/inference/main.js')],
+      [...INFERENCE_NODE_FLAGS, path.join(compilePrograms(), 'runtime/inference/main.js')],
       {
         cwd: ROOT,
         env,

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { FROM_SOURCE, SOURCE_LOADER } from '../../../shared/source-loader';
 import type { HostCommand } from '../../host/process';
 
 /** Programs of steps in processes of their own. */
@@ -24,7 +25,6 @@ export interface ChildOptions {
   readonly memoryBytes: number;
 }
 
-const FROM_SOURCE = __filename.endsWith('.ts');
 /** Everything that the programs load is below it. */
 const ROOT = path.resolve(__dirname, '../..');
 /** Beyond this an answer is no answer but an attack on whoever reads it. */
@@ -53,17 +53,22 @@ interface Bundler {
   };
 }
 
+const bundles = new Map<ChildProgram, string>();
+
 /**
  * The text of a program in one piece. From sources, a program needs the loader that reads TypeScript, which needs
  * rights that a plugin shall not have; so it is put together here, with the compiler of that loader.
  */
-function bundled(program: string): string {
+function bundled(program: ChildProgram): string {
+  const known = bundles.get(program);
+  if (known !== undefined) return known;
   const loader = createRequire(createRequire(__filename).resolve('tsx/cjs'));
   const { buildSync } = loader('esbuild') as Bundler;
   const entryPoints = [path.join(__dirname, `${program}.ts`)];
   const common = { platform: 'node', target: 'node20', format: 'cjs', logLevel: 'silent' } as const;
   const [file] = buildSync({ ...common, entryPoints, bundle: true, write: false, external: ['sharp'] }).outputFiles;
   if (file === undefined) throw new Error(`${program} cannot be put together; this is a bug`);
+  bundles.set(program, file.text);
   return file.text;
 }
 
@@ -71,14 +76,13 @@ function bundled(program: string): string {
 export function childCommand({ node, program, permissions, memoryBytes }: ChildOptions): HostCommand {
   const heap = Math.floor((memoryBytes * HEAP_SHARE) / MEBIBYTE);
   const code = FROM_SOURCE && permissions ? ['--eval', bundled(program)] : undefined;
-  const loader = FROM_SOURCE ? ['--require', createRequire(__filename).resolve('tsx/cjs')] : [];
   const entry = path.join(__dirname, FROM_SOURCE ? `${program}.ts` : `${program}.js`);
   const ownFiles = code === undefined ? [ROOT] : [];
   const args = [
     ...(memoryBytes > 0 ? [`--max-old-space-size=${Math.max(heap, 16)}`] : []),
     ...(permissions ? permissionFlags({ ...permissions, read: [...ownFiles, ...permissions.read] }) : []),
     // Its warnings are about the flags above.
-    ...['--no-warnings', ...(code ?? [...loader, entry])],
+    ...['--no-warnings', ...(code ?? [...SOURCE_LOADER, entry])],
   ];
   return { command: node, args, env: {}, silent: permissions !== undefined, limits: LIMITS };
 }
