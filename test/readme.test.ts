@@ -3,7 +3,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import ts from 'typescript';
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { install } from './support/install';
 
 const root = path.resolve(__dirname, '..');
 const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
@@ -17,7 +19,7 @@ let folder: string;
 
 beforeAll(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'lnmt-readme-'));
-  fs.symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+  install(folder);
   fs.copyFileSync(path.join(root, 'examples/aws-inference/images.json'), path.join(folder, 'images.json'));
   for (const { name, text } of programs) fs.writeFileSync(path.join(folder, `${name}.ts`), text);
 });
@@ -52,13 +54,12 @@ describe('the programs in README.md', () => {
     expect(own.map((problem) => ts.flattenDiagnosticMessageText(problem.messageText, '\n'))).toEqual([]);
   });
 
-  it.each(programs)('$name synthesizes', ({ name }) => {
+  it.each(programs)('$name synthesizes', ({ name, text }) => {
     const out = path.join(folder, name);
     fs.mkdirSync(out);
-    execFileSync(process.execPath, ['--import', require.resolve('tsx'), path.join(folder, `${name}.ts`)], {
-      cwd: out,
-      env: { PATH: process.env['PATH'], TSX_TSCONFIG_PATH: path.join(root, 'tsconfig.json') },
-    });
+    const options = { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, esModuleInterop: true };
+    fs.writeFileSync(path.join(folder, `${name}.js`), ts.transpile(text, options));
+    execFileSync(process.execPath, [path.join(folder, `${name}.js`)], { cwd: out, env: { PATH: process.env['PATH'] } });
     const written = fs.readdirSync(out, { recursive: true }) as string[];
     expect(written.some((file) => /cdk\.tf\.json$|\.k8s\.yaml$/.test(file))).toBe(true);
   });

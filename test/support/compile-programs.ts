@@ -9,9 +9,10 @@ export const ROOT = path.resolve(__dirname, '../..');
 const CACHE = path.join(ROOT, 'node_modules/.cache/lnmt-tests');
 /** What was compiled is kept so long. */
 const KEPT_MS = 24 * 60 * 60 * 1000;
-/** The server, the command, and what they import. */
-const PARTS = ['runtime/contract', 'runtime/shared', 'runtime/inference', 'runtime/cli', 'constructs'];
+/** The package, and the server. */
+const PARTS = ['runtime/contract', 'runtime/shared', 'runtime/inference', 'runtime/cli', 'constructs', 'stacks'];
 const SERVER_PACKAGE = '@lnmt/inference';
+const DIST = 'dist';
 const LOADER = 'source-loader.cjs';
 /** For `node --require`: takes, for a file of TypeScript, what was compiled from it. */
 const LOADER_TEXT = `'use strict';
@@ -37,11 +38,14 @@ function filesOf(part: string): string[] {
 }
 
 /**
- * Compiles the server and the command as they are now, without checking types, and gives the folder with `runtime/` in it,
- * laid out as the package is. Programs that load TypeScript start a second later, and so does each process that they
- * start: times would be those of the loader.
+ * Compiles the package and the server as they are now, without checking types, and gives the folder with `runtime/` in
+ * it. Programs that load TypeScript start a second later, and so does each process that they start: times would be
+ * those of the loader.
  */
-export function compilePrograms(): string {
+export const compilePrograms = (): string => path.join(compiledPackage(), DIST);
+
+/** Folder of the same, laid out as the package `lnmt`. */
+export function compiledPackage(): string {
   compiled ??= compile();
   return compiled;
 }
@@ -53,7 +57,7 @@ let compiled: string | undefined;
 
 /** Lays the compiled server where the command finds its package. */
 function installServer(folder: string): void {
-  const server = path.join(folder, 'runtime/inference');
+  const server = path.join(folder, DIST, 'runtime/inference');
   const manifest = requireHere(`${SERVER_PACKAGE}/package.json`) as { readonly bin: Readonly<Record<string, string>> };
   const bin = Object.fromEntries(Object.keys(manifest.bin).map((name) => [name, './main.js']));
   fs.writeFileSync(path.join(server, 'package.json'), JSON.stringify({ ...manifest, bin }));
@@ -105,13 +109,14 @@ function compile(): string {
     files.filter((file) => file.endsWith('.ts')),
     files.filter((file) => !file.endsWith('.ts')),
   ];
-  transpile(sources, staging);
+  const dist = path.join(staging, DIST);
+  transpile(sources, dist);
   for (const file of others) {
-    fs.mkdirSync(path.dirname(path.join(staging, file)), { recursive: true });
-    fs.copyFileSync(path.join(ROOT, file), path.join(staging, file));
+    fs.mkdirSync(path.dirname(path.join(dist, file)), { recursive: true });
+    fs.copyFileSync(path.join(ROOT, file), path.join(dist, file));
   }
   fs.copyFileSync(path.join(ROOT, 'package.json'), path.join(staging, 'package.json'));
-  fs.writeFileSync(path.join(staging, LOADER), LOADER_TEXT);
+  fs.writeFileSync(path.join(dist, LOADER), LOADER_TEXT);
   installServer(staging);
   try {
     fs.renameSync(staging, target);

@@ -70,15 +70,16 @@ class Measurement {
     private readonly signature: ModelSignature,
     private readonly rows: readonly [readonly Tensor[], readonly Tensor[]],
     private readonly until: number,
+    private readonly now: () => number,
   ) {}
 
   /** Makes up inputs that the model takes. */
-  static async begin(model: Measurable, budgetMs: number): Promise<Measurement | undefined> {
+  static async begin(model: Measurable, budgetMs: number, now: () => number): Promise<Measurement | undefined> {
     const { signature } = model;
     if (signature === undefined) return undefined;
     for (const open of OPEN_SIZES) {
       const make = (seed: number): Tensor[] => signature.inputs.map((spec, place) => row(spec, open, seed + place));
-      const candidate = new Measurement(model, signature, [make(1), make(1001)], performance.now() + budgetMs);
+      const candidate = new Measurement(model, signature, [make(1), make(1001)], now() + budgetMs, now);
       if (await candidate.run(candidate.rows[0]).then(Boolean, () => false)) return candidate;
     }
     return undefined;
@@ -90,10 +91,10 @@ class Measurement {
     let best = Number.POSITIVE_INFINITY;
     let spent = 0;
     for (let turn = 0; turn < REPEATS.most && (turn < REPEATS.least || spent < REPEATS.forMs); turn++) {
-      const started = performance.now();
+      const started = this.now();
       if (turn > 0 && started > this.until) break;
       await this.run(inputs);
-      const took = performance.now() - started;
+      const took = this.now() - started;
       best = Math.min(best, took);
       spent += took;
     }
@@ -114,7 +115,7 @@ class Measurement {
   /** The largest size that still lowers the time per row. */
   async bestRows(single: number, maxRows: number): Promise<number> {
     let [best, perRow, misses] = [1, single, 0];
-    for (let count = 2; count <= maxRows && performance.now() + single * count < this.until; count *= 2) {
+    for (let count = 2; count <= maxRows && this.now() + single * count < this.until; count *= 2) {
       const cost = (await this.time(count)) / count;
       if (cost <= perRow * WORTH) [best, perRow, misses] = [count, cost, 0];
       else if (++misses === MOST_MISSES) break;
@@ -130,9 +131,17 @@ class Measurement {
   }
 }
 
-/** Finds out how a model is best run, on made-up inputs and within a time budget. It warms the model up, too. */
-export async function measure(model: Measurable, { maxRows, budgetMs }: MeasureOptions): Promise<Measured> {
-  const measurement = await Measurement.begin(model, budgetMs);
+/**
+ * Finds out how a model is best run, on made-up inputs and within a time budget. It warms the model up, too.
+ *
+ * @param now clock, in milliseconds
+ */
+export async function measure(
+  model: Measurable,
+  { maxRows, budgetMs }: MeasureOptions,
+  now = (): number => performance.now(),
+): Promise<Measured> {
+  const measurement = await Measurement.begin(model, budgetMs, now);
   if (measurement === undefined || model.signature === undefined) return { runMs: undefined, maxRows: 1 };
   const runMs = await measurement.time(1);
   if (maxRows < 2 || !mayBatch(model.signature)) return { runMs, maxRows: 1 };

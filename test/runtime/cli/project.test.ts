@@ -3,15 +3,10 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { summarize } from '../../../runtime/cli/synth/platforms';
 import { planTable } from '../../../runtime/cli/synth/plan-table';
+import { install } from '../../support/install';
 import { cli, command, ROOT, scratch } from './support';
 
 const FILES = ['.gitignore', '.npmrc', 'cdktf.json', 'main.ts', 'package.json', 'tsconfig.json'];
-
-/** What `npm install` would bring, from this checkout. */
-function install(project: string): Readonly<Record<string, string>> {
-  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(project, 'node_modules'));
-  return { TSX_TSCONFIG_PATH: path.join(ROOT, 'tsconfig.json') };
-}
 
 describe('lnmt init', () => {
   test.each(['aws', 'onprem'])('writes a project for %s that synthesizes at once', async (target) => {
@@ -27,8 +22,8 @@ describe('lnmt init', () => {
         .sort(),
     ).toEqual(FILES);
     expect(fs.readdirSync(project).sort()).toEqual(FILES);
-    const env = install(project);
-    const synth = await command(['synth', '--json'], { cwd: project, env });
+    install(project);
+    const synth = await command(['synth', '--json'], { cwd: project });
     expect(synth.err).not.toContain('LNMT');
     expect(JSON.parse(synth.out)).toMatchObject({
       output: 'cdktf.out',
