@@ -20,6 +20,8 @@ const WORTH = 0.95;
 const REPEATS = { least: 3, most: 100, forMs: 5 } as const;
 /** Sizes without a gain after which no larger one is tried. */
 const MOST_MISSES = 2;
+/** Runs of one row that it takes to see whether rows are independent. */
+const PROOF_RUNS = 4;
 /** Differences that quantized graphs show between a row alone and the same row in a batch. */
 const TOLERANCE = { relative: 0.05, absolute: 1e-3 } as const;
 
@@ -85,20 +87,29 @@ class Measurement {
     return undefined;
   }
 
-  /** Milliseconds of a run of this many rows: the best of a few. */
-  async time(count: number): Promise<number> {
+  /**
+   * Milliseconds of a run of this many rows: the best of a few.
+   *
+   * @param kept runs for which the budget has to be enough afterwards
+   */
+  async time(count: number, kept = 0): Promise<number> {
     const inputs = mergeInputs(Array.from({ length: count }, (_, index) => this.rows[index % 2 === 0 ? 0 : 1]));
     let best = Number.POSITIVE_INFINITY;
     let spent = 0;
     for (let turn = 0; turn < REPEATS.most && (turn < REPEATS.least || spent < REPEATS.forMs); turn++) {
       const started = this.now();
-      if (turn > 0 && started > this.until) break;
+      if (turn > 0 && started + (1 + kept) * best > this.until) break;
       await this.run(inputs);
       const took = this.now() - started;
       best = Math.min(best, took);
       spent += took;
     }
     return best;
+  }
+
+  /** True while so many milliseconds are left of the budget. */
+  has(ms: number): boolean {
+    return this.now() + ms < this.until;
   }
 
   /** True when two rows give in one batch what each gives alone: an open first dimension does not promise that. */
@@ -115,7 +126,7 @@ class Measurement {
   /** The largest size that still lowers the time per row. */
   async bestRows(single: number, maxRows: number): Promise<number> {
     let [best, perRow, misses] = [1, single, 0];
-    for (let count = 2; count <= maxRows && this.now() + single * count < this.until; count *= 2) {
+    for (let count = 2; count <= maxRows && this.has(single * count); count *= 2) {
       const cost = (await this.time(count)) / count;
       if (cost <= perRow * WORTH) [best, perRow, misses] = [count, cost, 0];
       else if (++misses === MOST_MISSES) break;
@@ -143,8 +154,10 @@ export async function measure(
 ): Promise<Measured> {
   const measurement = await Measurement.begin(model, budgetMs, now);
   if (measurement === undefined || model.signature === undefined) return { runMs: undefined, maxRows: 1 };
-  const runMs = await measurement.time(1);
+  const runMs = await measurement.time(1, PROOF_RUNS);
   if (maxRows < 2 || !mayBatch(model.signature)) return { runMs, maxRows: 1 };
+  // What is not known to be independent is not batched, and batches of runs that long would be worth little.
+  if (!measurement.has(PROOF_RUNS * runMs)) return { runMs, maxRows: 1 };
   try {
     if (!(await measurement.isIndependent())) return { runMs, maxRows: 1 };
     return { runMs, maxRows: await measurement.bestRows(runMs, maxRows) };

@@ -124,6 +124,14 @@ describe('a measured model', () => {
       now,
     );
     expect(Math.max(...sizes)).toBeLessThan(64);
+    const began = clock;
+    const slow = await measure(
+      costing((rows) => 400 * rows),
+      { maxRows: 64, budgetMs: 1_000 },
+      now,
+    );
+    expect(slow).toEqual({ runMs: 400, maxRows: 1 });
+    expect(clock - began).toBeLessThanOrEqual(1_000);
   });
 });
 

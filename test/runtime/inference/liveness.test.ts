@@ -14,7 +14,7 @@ const CLIENTS = 60;
 it('a server that is asked far more than it can answer is never killed for it', async () => {
   const server = ServerProcess.start({
     ...{ modelName: 'digits', modelVersion: '3', modelUri: pathToFileURL(MODELS).href, logLevel: 'info' },
-    ...{ maxConcurrency: '20', callerConcurrency: '100000', connectionsPerAddress: '0' },
+    ...{ maxConcurrency: '2', callerConcurrency: '100000', connectionsPerAddress: '0' },
   });
   try {
     await server.ready();
