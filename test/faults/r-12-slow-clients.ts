@@ -1,19 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { inferPath } from '../../runtime/contract';
+import { INFERENCE_ENV, inferPath } from '../../runtime/contract';
 import { HTTP_LIMITS } from '../../runtime/shared/limits';
 import type { FaultCase } from './support/case';
 import { TINY_BODY, tinyStore } from './support/models';
 import { Held } from './support/raw';
-import { KEY, Server } from './support/servers';
+import { Server } from './support/servers';
 import { keepAlive, openLoop, Recorder, send } from './support/traffic';
 
 const RATE = 50;
 const BASELINE_SECONDS = 4;
 const DRIP_MS = 1_000;
+const SLICES = 25;
 /** Fewer than the kernel keeps for a listener to accept; it drops the others, and their clients never learn of it. */
 const WAVE = 200;
 const WAVE_MS = 2_000;
 const HEAD = `POST ${inferPath('tiny')} HTTP/1.1\r\nhost: x\r\n`;
+
+/** Who attacks has a key and an address of its own. */
+const ATTACKER = { key: 'slow-key', address: '127.0.0.2' } as const;
 
 interface Attack {
   readonly begin: string;
@@ -25,12 +29,12 @@ interface Attack {
 const ATTACKS: readonly Attack[] = [
   { begin: HEAD, timeoutMs: HTTP_LIMITS.headersTimeout, drip: (turn) => `x-${turn}: ${turn}\r\n` },
   {
-    begin: `${HEAD}authorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n`,
+    begin: `${HEAD}authorization: Bearer ${ATTACKER.key}\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n`,
     timeoutMs: HTTP_LIMITS.requestTimeout,
     drip: () => '{',
   },
   {
-    begin: `${HEAD}authorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`,
+    begin: `${HEAD}authorization: Bearer ${ATTACKER.key}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`,
     timeoutMs: HTTP_LIMITS.requestTimeout,
     drip: () => '1\r\n{\r\n',
   },
@@ -44,7 +48,11 @@ export const slowClients: FaultCase = {
   limit: { scaled: 90, full: 150 },
   run: async (bench) => {
     const connections = bench.count('connections', 400, 2_000);
-    const server = await Server.ready(tinyStore(bench.folder).serving({ name: 'tiny', load: 'pinned' }));
+    const keys = [{ id: 'slow', key: ATTACKER.key, scopes: ['infer'] as const }];
+    const serving = tinyStore(bench.folder).serving({ name: 'tiny', load: 'pinned' });
+    // As it is by default: bodies that never end take up the share of their caller, and nobody else's.
+    const callerConcurrency = INFERENCE_ENV.callerConcurrency.default;
+    const server = await Server.ready({ ...serving, callerConcurrency }, { keys });
     const { http: port } = await server.ports();
     const agent = keepAlive();
     const recorder = new Recorder();
@@ -59,7 +67,10 @@ export const slowClients: FaultCase = {
       const wave = Array.from({ length: Math.min(WAVE, connections - held.length) }, (_, index) => {
         const attack = ATTACKS[index % ATTACKS.length];
         if (attack === undefined) throw new Error('no attack');
-        return { attack, held: new Held(port, (socket) => void (attack.begin && socket.write(attack.begin))) };
+        return {
+          attack,
+          held: new Held(port, (socket) => void (attack.begin && socket.write(attack.begin)), ATTACKER.address),
+        };
       });
       held.push(...wave);
       for (const end = performance.now() + WAVE_MS; performance.now() < end; await delay(20)) {
@@ -71,9 +82,13 @@ export const slowClients: FaultCase = {
     const under = openLoop({ rate: RATE, seconds: BASELINE_SECONDS, shoot, recorder });
     const end = performance.now() + 2 * HTTP_LIMITS.requestTimeout;
     for (let turn = 0; performance.now() < end && !bench.over; turn += 1) {
-      for (const { attack, held: each } of held) each.write(attack.drip(turn));
+      // Not all at once: this process would be busy with that when answers to the others come.
+      const slice = turn % SLICES;
+      held.forEach(({ attack, held: each }, index) => {
+        if (index % SLICES === slice) each.write(attack.drip(turn));
+      });
       if (held.every((each) => each.held.closedAfter !== undefined)) break;
-      await delay(DRIP_MS);
+      await delay(DRIP_MS / SLICES);
     }
     await under;
     const late = held.filter(({ attack, held: each }) => (each.closedAfter ?? Infinity) > 2 * attack.timeoutMs);

@@ -58,8 +58,9 @@ export class Held {
   connected = false;
   received = 0;
 
-  constructor(port: number, onConnect: (socket: net.Socket) => void) {
-    this.socket = net.connect({ port, host: '127.0.0.1' }, () => {
+  /** @param from own address, for a client that the server counts apart */
+  constructor(port: number, onConnect: (socket: net.Socket) => void, from = '127.0.0.1') {
+    this.socket = net.connect({ port, host: '127.0.0.1', localAddress: from }, () => {
       this.connected = true;
       onConnect(this.socket);
     });
