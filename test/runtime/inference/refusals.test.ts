@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -52,9 +53,12 @@ describe('a body that is refused before it was whole', () => {
     expect(await statusOf(head, bomb)).toBe('413');
   });
 
-  it('is refused when it comes in crumbs, after a number of them', async () => {
+  it('is refused when it comes in crumbs, after a number of them, and none of the others is kept', async () => {
     const crumbs = '1\r\n \r\n'.repeat(4 * PIECES.most);
+    let refused: IncomingMessage | undefined;
+    server.app.server.once('request', (request: IncomingMessage) => (refused = request));
     expect(await statusOf(`${HEAD}transfer-encoding: chunked\r\n\r\n`, crumbs)).toBe('400');
+    expect(refused?.readableLength).toBe(0);
   });
 
   it('is no fault of the server when its client leaves', async () => {
