@@ -97,8 +97,8 @@ class Measurement {
     let best = Number.POSITIVE_INFINITY;
     let spent = 0;
     for (let turn = 0; turn < REPEATS.most && (turn < REPEATS.least || spent < REPEATS.forMs); turn++) {
+      if (turn > 0 && !this.has((1 + kept) * best)) break;
       const started = this.now();
-      if (turn > 0 && started + (1 + kept) * best > this.until) break;
       await this.run(inputs);
       const took = this.now() - started;
       best = Math.min(best, took);

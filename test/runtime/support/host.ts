@@ -3,7 +3,7 @@ import { hostCommand } from '../../../runtime/inference/host/command';
 import type { HostCommand } from '../../../runtime/inference/host/process';
 import { compilePrograms } from '../../support/compile-programs';
 
-/** How tests start a model host: compiled, since each start from sources takes a second longer. */
+/** How tests start a model host: compiled, with no loader at all. */
 export function compiledHost(env: NodeJS.ProcessEnv = process.env): HostCommand {
   const args = [path.join(compilePrograms(), 'runtime/inference/host/main.js')];
   return { ...hostCommand(process.execPath, env), args };
