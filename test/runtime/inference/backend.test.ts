@@ -11,13 +11,12 @@ import type { Datatype, Tensor } from '../../../runtime/inference/tensors/tensor
 import { FakeBackend } from '../support/fake-backend';
 import { FOREVER, identityModel, loopModel, pickyModel } from '../support/models';
 import { temporaryFolder } from '../support/temporary';
-import { compiledHost } from '../support/host';
 
 const CPU = { executionProvider: 'cpu', threads: 1 } as const;
 const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
 
 function hostBackend(runTimeout = 30): HostBackend {
-  return new HostBackend({ host: compiledHost(), onnx: CPU, runTimeout, log });
+  return new HostBackend({ host: hostCommand(process.execPath, process.env), onnx: CPU, runTimeout, log });
 }
 
 function tensor(datatype: Datatype, values: readonly unknown[]): Tensor {
@@ -202,7 +201,7 @@ describe('a model host', () => {
     'refuses %s where it is absent, and never takes another in its place (CPU may help: %s)',
     async (executionProvider, allowCpuFallback) => {
       const onnx = { executionProvider, threads: 1, gpuIndex: 1, allowCpuFallback };
-      const host = compiledHost();
+      const host = hostCommand(process.execPath, process.env);
       backend = new HostBackend({ host, onnx, runTimeout: 30, log });
       await expect(backend.load(modelFile('FP32'))).rejects.toThrow(/^LNMT8306/);
     },

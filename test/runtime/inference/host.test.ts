@@ -6,6 +6,7 @@ import { ElementType, writeOnnx } from '../../../examples/quickstart/onnx';
 import { HostBackend } from '../../../runtime/inference/backends/host-backend';
 import type { HostBackendOptions } from '../../../runtime/inference/backends/host-backend';
 import { OnnxBackend } from '../../../runtime/inference/backends/onnx';
+import { hostCommand } from '../../../runtime/inference/host/command';
 import { measure } from '../../../runtime/inference/host/measure';
 import { limitMemory, residentBytes } from '../../../runtime/inference/host/memory';
 import { chooseWorkers, planWorkers } from '../../../runtime/inference/host/plan';
@@ -13,7 +14,6 @@ import { packElements } from '../../../runtime/inference/tensors/elements';
 import type { Tensor } from '../../../runtime/inference/tensors/tensor';
 import { identityModel, loopModel } from '../support/models';
 import { temporaryFolder } from '../support/temporary';
-import { compiledHost } from '../support/host';
 
 const CPU = { executionProvider: 'cpu', threads: 1 } as const;
 const MIB = 2 ** 20;
@@ -55,7 +55,7 @@ let backend: HostBackend | undefined;
 afterEach(() => backend?.close());
 
 function create(options: Partial<HostBackendOptions> = {}): HostBackend {
-  const host = compiledHost();
+  const host = hostCommand(process.execPath, process.env);
   return (backend = new HostBackend({ host, onnx: CPU, runTimeout: 30, log, ...options }));
 }
 
@@ -240,7 +240,7 @@ describe('the memory of a host', () => {
   });
 
   it('ends the host when it passes its budget, which is reported', async () => {
-    const host = compiledHost({ ...process.env, PATH: '/nonexistent' });
+    const host = hostCommand(process.execPath, { ...process.env, PATH: '/nonexistent' });
     const model = create({ host, memoryBytes: 20 * MIB });
     await model.load(modelFile('identity'));
     await vi.waitFor(

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { HostBackend } from '../../../../runtime/inference/backends/host-backend';
 import type { OnnxBackend } from '../../../../runtime/inference/backends/onnx';
+import { hostCommand } from '../../../../runtime/inference/host/command';
 import type { AnswerOptions } from '../../../../runtime/inference/text/completer';
 import { TextModel } from '../../../../runtime/inference/text/model';
 import type { TextLimits } from '../../../../runtime/inference/text/model';
@@ -10,7 +11,6 @@ import { GREEDY, loaded, naive } from '../../support/decoding';
 import { temporaryFolder } from '../../support/temporary';
 import { TINY } from '../../support/text-models';
 import { decoderFiles, encoderFiles, TRAINED, writeFiles } from '../../support/text-store';
-import { compiledHost } from '../../support/host';
 
 const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
 const BYTES_PER_TOKEN = 2 * TINY.layers * TINY.hidden * 4;
@@ -30,7 +30,7 @@ const observe = {
 async function served(files: Record<string, Uint8Array>, limits: Partial<TextLimits> = {}, runTimeout = 20) {
   const folder = writeFiles(fs.mkdtempSync(path.join(dir, 'model-')), files);
   const file = path.join(folder, 'model.onnx');
-  const host = compiledHost();
+  const host = hostCommand(process.execPath, process.env);
   const backend = new HostBackend({ host, onnx: { executionProvider: 'cpu', threads: 0 }, runTimeout, log });
   open.push(backend);
   const signature = await backend.load(file);
