@@ -102,7 +102,7 @@ async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Pr
   await app.register(modelRoutes(service));
   await app.register(repositoryRoutes(service));
   await app.register(trafficRoutes(models, traffic));
-  await app.register(inferRoutes({ models: service, admission }));
+  await app.register(inferRoutes({ models: service, admission, maxRequestBytes }));
   if (config.graphql === true) {
     const observed = observeCalls(metrics, known);
     const fields = { ...parts, models: service, audit: deps.audit, observed };

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HEADERS } from '../../contract';
 import type { Admission } from '../../shared/admission';
+import { readBytes } from '../../shared/body-bytes';
 import { unsupportedMediaType } from '../../shared/errors';
 import { invalidRequest } from '../errors';
 import { DecodingThread, INLINE_BYTES } from '../tensors/decoding-thread';
@@ -18,6 +19,8 @@ import type { ModelParams } from './models';
 export interface InferDeps {
   readonly models: Pick<InferenceService, 'identify' | 'infer'>;
   readonly admission: Admission;
+  /** Longest body that is taken, in bytes. */
+  readonly maxRequestBytes: number;
 }
 
 type InferRequest = FastifyRequest<{ Params: ModelParams; Body: unknown }>;
@@ -72,14 +75,18 @@ async function infer(
 }
 
 /** Inference. Bodies are taken as bytes, because the codec bounds what `JSON.parse` does not. */
-export function inferRoutes({ models, admission }: InferDeps): (app: FastifyInstance) => Promise<void> {
+export function inferRoutes({
+  models,
+  admission,
+  maxRequestBytes,
+}: InferDeps): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
     app.removeAllContentTypeParsers();
-    const asBytes = { parseAs: 'buffer' } as const;
-    app.addContentTypeParser([JSON_TYPE, BINARY], asBytes, (_request, body, done) => done(null, body));
+    const asBytes = readBytes(maxRequestBytes);
+    app.addContentTypeParser([JSON_TYPE, BINARY], asBytes);
     // Clients of the protocol exist that send no media type.
-    app.addContentTypeParser('*', asBytes, (request, body, done) => {
-      if (request.headers['content-type'] === undefined) done(null, body);
+    app.addContentTypeParser('*', (request, payload, done) => {
+      if (request.headers['content-type'] === undefined) asBytes(request, payload, done);
       else done(unsupportedMediaType('this media type'));
     });
     app.addHook('onRequest', admission.hook);

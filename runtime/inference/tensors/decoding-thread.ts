@@ -26,12 +26,11 @@ export const INLINE_BYTES = 256 * 1024;
 const LIMITS = { deadlineMs: 30_000, memoryMb: 2_048 } as const;
 const WORKER = path.join(__dirname, 'decoding-worker');
 
-/** Bytes that may be moved to another thread as a whole. */
+/** Bytes that may be moved to another thread: a long body is the only view of its memory, a short one may lie in a pool. */
 function movable(body: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer, byteLength } = body;
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
-    ? new Uint8Array(buffer)
-    : Uint8Array.from(body);
+  const { buffer, byteOffset, byteLength } = body;
+  const isAlone = buffer instanceof ArrayBuffer && byteLength > Buffer.poolSize / 2;
+  return isAlone ? new Uint8Array(buffer, byteOffset, byteLength) : Uint8Array.from(body);
 }
 
 /**
