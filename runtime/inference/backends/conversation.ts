@@ -1,9 +1,10 @@
 import type { GenerationListener } from '../generation/answer';
+import type { WrittenHeader } from '../host/frames';
 import type { HostProcess } from '../host/process';
 import type { HostReply, HostRequest } from '../host/protocol';
 
-/** A question to a worker, before it has its id. */
-export type Question = HostRequest extends infer R ? (R extends HostRequest ? Omit<R, 'id'> : never) : never;
+/** A question to a worker, written already or not. */
+export type Question = HostRequest | WrittenHeader;
 
 /** What a worker answered. */
 export interface Answer {
@@ -18,6 +19,8 @@ interface Waiting {
   readonly told: (answer: Answer) => boolean;
   readonly reject: (error: Error) => void;
 }
+
+const CANCEL: HostRequest = { type: 'cancel' };
 
 /** Questions to the workers of a host, each answered under its id. */
 export class Conversation {
@@ -51,7 +54,7 @@ export class Conversation {
     };
     const id = this.begin({ host, lane, told, reject: listener.fail }, question, parts);
     return () => {
-      if (this.waiting.has(id)) host.send(lane, { type: 'cancel', id: 0, target: id }, []);
+      if (this.waiting.has(id)) host.send(lane, id, CANCEL, []);
     };
   }
 
@@ -65,8 +68,8 @@ export class Conversation {
   }
 
   /** Hands an answer to who asked. */
-  receive(reply: HostReply, payload: Uint8Array): void {
-    if (this.waiting.get(reply.id)?.told({ reply, payload })) this.close(reply.id);
+  receive(id: number, reply: HostReply, payload: Uint8Array): void {
+    if (this.waiting.get(id)?.told({ reply, payload })) this.close(id);
   }
 
   /** Fails every open question to a host. */
@@ -81,7 +84,7 @@ export class Conversation {
     const id = this.nextId++;
     this.waiting.set(id, waiting);
     this.pending[lane] = (this.pending[lane] ?? 0) + 1;
-    host.send(lane, { ...question, id }, parts);
+    host.send(lane, id, question, parts);
     return id;
   }
 

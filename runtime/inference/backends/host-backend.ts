@@ -12,7 +12,7 @@ import { chooseWorkers, planWorkers } from '../host/plan';
 import type { Plan } from '../host/plan';
 import { HostProcess } from '../host/process';
 import type { HostCommand } from '../host/process';
-import { joinTensors, tensorHeads } from '../host/protocol';
+import { joinTensors, TensorHeaders } from '../host/protocol';
 import type { HostReply, Measured } from '../host/protocol';
 import type { Tensor } from '../tensors/tensor';
 import type { Backend, Capacity, GenerationWork, ModelSignature } from './backend';
@@ -66,6 +66,7 @@ export class HostBackend implements Backend {
   private stopWatching: () => void = () => undefined;
   private resident = 0;
   private readonly talk = new Conversation();
+  private readonly runs = new TensorHeaders((inputs, outputs) => ({ type: 'run', inputs, outputs }));
   private readonly steps: Watchdog;
 
   constructor(private readonly options: HostBackendOptions) {
@@ -102,7 +103,7 @@ export class HostBackend implements Backend {
   async run(inputs: readonly Tensor[], outputs: readonly string[]): Promise<readonly Tensor[]> {
     const host = this.host;
     if (host === undefined || !this.ready) throw notReady('replacing its model process');
-    const request = { type: 'run', inputs: tensorHeads(inputs), outputs } as const;
+    const request = this.runs.of(inputs, outputs);
     const parts = inputs.map(({ data }) => data);
     const { reply, payload } = await this.within(host, () =>
       this.talk.ask(host, this.talk.quietest(this.takes.lanes), request, parts),
@@ -242,8 +243,8 @@ export class HostBackend implements Backend {
     });
   }
 
-  private receive({ header, payload }: Frame): void {
-    this.talk.receive(header as HostReply, payload);
+  private receive({ id, header, payload }: Frame): void {
+    this.talk.receive(id, header as HostReply, payload);
   }
 
   private lost(host: HostProcess, how: string): void {

@@ -9,7 +9,7 @@ export interface GenerationParts {
   readonly runner: GraphRunner;
   readonly signature: ModelSignature;
   /** Sends one answer to the front. */
-  readonly send: (reply: GenerationReply) => void;
+  readonly send: (id: number, reply: GenerationReply) => void;
 }
 
 const INT32_BYTES = 4;
@@ -27,26 +27,26 @@ export class GenerationHost {
   constructor(private readonly parts: GenerationParts) {}
 
   /** Takes a message of the front. */
-  async receive(request: GenerationRequest, payload: Uint8Array): Promise<void> {
+  async receive(id: number, request: GenerationRequest, payload: Uint8Array): Promise<void> {
     if (request.type === 'cancel') {
       const engine = await this.engine;
-      engine?.cancel(request.target);
+      engine?.cancel(id);
       return;
     }
     try {
       this.engine ??= this.open(request.engine.maxRows);
       const engine = await this.engine;
-      engine.add(request.id, promptOf(payload, request.promptTokens), request.options);
+      engine.add(id, promptOf(payload, request.promptTokens), request.options);
       this.run(engine);
     } catch (error) {
       this.engine = undefined;
-      this.parts.send({ type: 'step', id: request.id, step: { finish: 'failed', message: reasonOf(error) } });
+      this.parts.send(id, { type: 'step', step: { finish: 'failed', message: reasonOf(error) } });
     }
   }
 
   private open(maxRows: number): Promise<Engine> {
     const { runner, signature, send } = this.parts;
-    return Engine.open(runner, signature, { maxRows }, ({ id }, step) => send({ type: 'step', id, step }));
+    return Engine.open(runner, signature, { maxRows }, ({ id }, step) => send(id, { type: 'step', step }));
   }
 
   /** Takes turns while there is work, and lets messages of the front in between them. */

@@ -60,20 +60,21 @@ export interface EngineOptions {
   readonly maxRows: number;
 }
 
-/** What the front asks of the worker that generates. The tokens of the prompt follow in the payload as INT32. */
+/**
+ * What the front asks of the worker that generates. The tokens of the prompt follow in the payload as INT32; `cancel` has
+ * the id of what it ends.
+ */
 export type GenerationRequest =
   | {
       readonly type: 'generate';
-      readonly id: number;
       readonly promptTokens: number;
       readonly options: GenerationOptions;
       readonly engine: EngineOptions;
     }
-  | { readonly type: 'cancel'; readonly id: number; readonly target: number };
+  | { readonly type: 'cancel' };
 
 /** What the worker answers under the id of `generate`, once for each token; the last one has `finish`. */
 export interface GenerationReply {
   readonly type: 'step';
-  readonly id: number;
   readonly step: GenerationStep;
 }

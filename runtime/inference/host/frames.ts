@@ -1,12 +1,19 @@
-const HEAD_BYTES = 8;
+const HEAD_BYTES = 16;
 const ALIGNMENT = 8;
 const SPACE = 0x20;
+const ID_PLACE = 8;
 
 /** Frames up to this size are copied into one chunk: for small ones a copy is cheaper than a list of chunks. */
 const COPIED_BYTES = 64 * 1024;
 
+/** Headers that a reader remembers: how many, and the longest in bytes. */
+const KNOWN = { headers: 16, bytes: 4_096 } as const;
+
 /** One message between front and host: a JSON header and bytes that start where any typed array can view them. */
 export interface Frame {
+  /** Of the question that it is, or that it answers. */
+  readonly id: number;
+  /** May be that of an earlier frame, too. */
   readonly header: unknown;
   readonly payload: Uint8Array;
 }
@@ -23,20 +30,34 @@ export const FRAME_LIMITS: FrameLimits = { header: 1 << 20, payload: 2 ** 31 };
 /** Bytes that a payload is padded to, so that every tensor in it starts where typed arrays can view it. */
 export const padded = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
-/** The chunks of a frame: lengths of header and payload as u32, header and payload parts each padded to 8 bytes. */
-export function encodeFrame(header: unknown, parts: readonly Uint8Array[]): Uint8Array[] {
-  const text = JSON.stringify(header);
-  const textBytes = padded(Buffer.byteLength(text));
+/** A header that is written once for many frames. */
+export class WrittenHeader {
+  readonly text: Buffer;
+
+  constructor(header: object) {
+    const text = JSON.stringify(header);
+    this.text = Buffer.alloc(padded(Buffer.byteLength(text)), SPACE);
+    this.text.write(text);
+  }
+}
+
+/**
+ * The chunks of a frame: lengths of header and payload as u32 and the id as f64, header and payload parts each padded to
+ * 8 bytes.
+ */
+export function encodeFrame(id: number, header: object | WrittenHeader, parts: readonly Uint8Array[]): Uint8Array[] {
+  const { text } = header instanceof WrittenHeader ? header : new WrittenHeader(header);
   let bytes = 0;
   for (const part of parts) bytes += padded(part.byteLength);
-  const whole = HEAD_BYTES + textBytes + bytes <= COPIED_BYTES;
-  const head = Buffer.alloc(HEAD_BYTES + textBytes + (whole ? bytes : 0), SPACE);
-  head.writeUInt32LE(textBytes, 0);
+  const whole = HEAD_BYTES + text.length + bytes <= COPIED_BYTES;
+  const head = Buffer.alloc(HEAD_BYTES + text.length + (whole ? bytes : 0));
+  head.writeUInt32LE(text.length, 0);
   head.writeUInt32LE(bytes, 4);
-  head.write(text, HEAD_BYTES);
+  head.writeDoubleLE(id, ID_PLACE);
+  head.set(text, HEAD_BYTES);
   if (!whole)
     return [head, ...parts.flatMap((part) => [part, Buffer.alloc(padded(part.byteLength) - part.byteLength)])];
-  let offset = HEAD_BYTES + textBytes;
+  let offset = HEAD_BYTES + text.length;
   for (const part of parts) {
     head.set(part, offset);
     offset += padded(part.byteLength);
@@ -44,26 +65,33 @@ export function encodeFrame(header: unknown, parts: readonly Uint8Array[]): Uint
   return [head];
 }
 
-function frameBytes(buffer: Uint8Array, offset: number, limits: FrameLimits): { header: number; payload: number } {
-  const view = new DataView(buffer.buffer, buffer.byteOffset + offset, HEAD_BYTES);
+function frameBytes(buffer: Uint8Array, limits: FrameLimits): { header: number; payload: number } {
+  const view = new DataView(buffer.buffer, buffer.byteOffset, HEAD_BYTES);
   const header = view.getUint32(0, true);
   const payload = view.getUint32(4, true);
   if (header > limits.header || payload > limits.payload) throw new Error('broken frame');
   return { header, payload };
 }
 
-function open(buffer: Uint8Array, offset: number, headerBytes: number, payloadBytes: number): Frame {
-  const start = offset + HEAD_BYTES + headerBytes;
-  const text = Buffer.from(buffer.buffer, buffer.byteOffset + offset + HEAD_BYTES, headerBytes).toString('utf8');
-  const payload = buffer.subarray(start, start + payloadBytes);
-  // A frame that follows another in one chunk need not be aligned.
-  return { header: JSON.parse(text), payload: payload.byteOffset % ALIGNMENT === 0 ? payload : payload.slice() };
+/** Headers by their texts: most frames have one that came before. */
+class ReadHeaders {
+  private readonly known: { readonly text: Buffer; readonly header: unknown }[] = [];
+
+  read(text: Buffer): unknown {
+    for (const each of this.known) if (each.text.equals(text)) return each.header;
+    const header: unknown = JSON.parse(text.toString('utf8'));
+    if (text.length > KNOWN.bytes) return header;
+    if (this.known.length >= KNOWN.headers) this.known.pop();
+    this.known.unshift({ text: Buffer.from(text), header });
+    return header;
+  }
 }
 
 /** Puts frames together from the chunks of a stream. One that lies in a single chunk is not copied. */
 export class FrameReader {
   private partial: Uint8Array = new Uint8Array();
   private held = 0;
+  private readonly headers = new ReadHeaders();
 
   constructor(private readonly limits: FrameLimits = FRAME_LIMITS) {}
 
@@ -71,16 +99,26 @@ export class FrameReader {
   push(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];
     for (let rest = this.held > 0 ? this.complete(chunk, frames) : chunk; rest.byteLength > 0;) {
-      const size = rest.byteLength < HEAD_BYTES ? undefined : frameBytes(rest, 0, this.limits);
+      const size = rest.byteLength < HEAD_BYTES ? undefined : frameBytes(rest, this.limits);
       const needed = size === undefined ? HEAD_BYTES : HEAD_BYTES + size.header + size.payload;
       if (size === undefined || rest.byteLength < needed) {
         this.keep(rest, needed);
         break;
       }
-      frames.push(open(rest, 0, size.header, size.payload));
+      frames.push(this.open(rest, size.header, size.payload));
       rest = rest.subarray(needed);
     }
     return frames;
+  }
+
+  private open(buffer: Uint8Array, headerBytes: number, payloadBytes: number): Frame {
+    const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    const start = HEAD_BYTES + headerBytes;
+    const header = this.headers.read(bytes.subarray(HEAD_BYTES, start));
+    const payload = buffer.subarray(start, start + payloadBytes);
+    const isAligned = payload.byteOffset % ALIGNMENT === 0;
+    // A frame that follows another in one chunk need not be aligned.
+    return { id: bytes.readDoubleLE(ID_PLACE), header, payload: isAligned ? payload : payload.slice() };
   }
 
   /** Adds what the frame in hand lacks, and gives the rest of the chunk. */
@@ -90,13 +128,13 @@ export class FrameReader {
     this.held += taken.byteLength;
     const rest = chunk.subarray(taken.byteLength);
     if (this.held < this.partial.byteLength) return rest;
-    const { header, payload } = frameBytes(this.partial, 0, this.limits);
+    const { header, payload } = frameBytes(this.partial, this.limits);
     const needed = HEAD_BYTES + header + payload;
     if (this.partial.byteLength < needed) {
       this.keep(this.partial, needed);
       return this.complete(rest, frames);
     }
-    frames.push(open(this.partial, 0, header, payload));
+    frames.push(this.open(this.partial, header, payload));
     this.held = 0;
     return rest;
   }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { encodeFrame, FRAME_LIMITS, FrameReader } from './frames';
-import type { Frame, FrameLimits } from './frames';
+import type { Frame, FrameLimits, WrittenHeader } from './frames';
 import type { ControlRequest } from './protocol';
 
 /** How a model host is started. */
@@ -23,6 +23,9 @@ export interface HostCommand {
   readonly limits?: FrameLimits;
 }
 
+/** Id of a message that nobody answers. */
+const NO_ANSWER = 0;
+
 /** What becomes of a host. */
 export interface HostEvents {
   readonly onFrame: (frame: Frame) => void;
@@ -30,8 +33,8 @@ export interface HostEvents {
   readonly onExit: (how: string) => void;
 }
 
-function send(socket: Duplex, header: unknown, parts: readonly Uint8Array[]): void {
-  const chunks = encodeFrame(header, parts);
+function send(socket: Duplex, id: number, header: object | WrittenHeader, parts: readonly Uint8Array[]): void {
+  const chunks = encodeFrame(id, header, parts);
   if (chunks.length > 1) socket.cork();
   for (const chunk of chunks) socket.write(chunk);
   if (chunks.length > 1) socket.uncork();
@@ -77,14 +80,14 @@ export class HostProcess {
   /** Starts the worker of a lane. */
   startLane(lane: number): void {
     const request: ControlRequest = { type: 'start', lane };
-    send(this.control, request, []);
+    send(this.control, NO_ANSWER, request, []);
   }
 
   /** Sends one message to the worker of a lane. */
-  send(lane: number, header: unknown, parts: readonly Uint8Array[]): void {
+  send(lane: number, id: number, header: object | WrittenHeader, parts: readonly Uint8Array[]): void {
     const socket = this.lanes[lane];
     if (socket === undefined) throw new Error(`no lane ${lane}; this is a bug`);
-    send(socket, header, parts);
+    send(socket, id, header, parts);
   }
 
   /** Ends the host now, whatever it is doing. */

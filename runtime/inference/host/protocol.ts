@@ -2,7 +2,7 @@ import type { ModelSignature } from '../backends/backend';
 import type { OnnxOptions } from '../backends/onnx';
 import type { GenerationReply, GenerationRequest } from '../generation/protocol';
 import type { Tensor } from '../tensors/tensor';
-import { padded } from './frames';
+import { padded, WrittenHeader } from './frames';
 
 /** Descriptors that a host inherits: the control socket, then one socket for each worker. */
 export const HOST_FDS = { control: 3, firstLane: 4 } as const;
@@ -33,29 +33,65 @@ export interface Measured {
   readonly maxRows: number;
 }
 
-/** What the front asks of a worker. */
+/** What the front asks of a worker; `cancel` under the id of what it ends. */
 export type HostRequest =
-  | { readonly type: 'load'; readonly id: number; readonly file: string; readonly options: OnnxOptions }
-  | { readonly type: 'measure'; readonly id: number; readonly options: MeasureOptions }
-  | {
-      readonly type: 'run';
-      readonly id: number;
-      readonly inputs: readonly TensorHead[];
-      readonly outputs: readonly string[];
-    }
+  | { readonly type: 'load'; readonly file: string; readonly options: OnnxOptions }
+  | { readonly type: 'measure'; readonly options: MeasureOptions }
+  | { readonly type: 'run'; readonly inputs: readonly TensorHead[]; readonly outputs: readonly string[] }
   | GenerationRequest;
 
 /** What a worker answers, under the id of the question. */
 export type HostReply =
-  | { readonly type: 'loaded'; readonly id: number; readonly signature: ModelSignature }
-  | { readonly type: 'measured'; readonly id: number; readonly measured: Measured }
-  | { readonly type: 'result'; readonly id: number; readonly outputs: readonly TensorHead[] }
-  | { readonly type: 'failed'; readonly id: number; readonly message: string }
+  | { readonly type: 'loaded'; readonly signature: ModelSignature }
+  | { readonly type: 'measured'; readonly measured: Measured }
+  | { readonly type: 'result'; readonly outputs: readonly TensorHead[] }
+  | { readonly type: 'failed'; readonly message: string }
   | GenerationReply;
 
 /** The heads of tensors, whose bytes travel beside them. */
 export function tensorHeads(tensors: readonly Tensor[]): TensorHead[] {
   return tensors.map(({ name, datatype, shape, data }) => ({ name, datatype, shape, bytes: data.byteLength }));
+}
+
+/** Headers that are remembered: about as many as batches of one model have sizes. */
+const KNOWN_HEADERS = 16;
+
+interface KnownHeader {
+  readonly heads: readonly TensorHead[];
+  readonly names: readonly string[];
+  readonly header: WrittenHeader;
+}
+
+const sameList = <T>(one: readonly T[], other: readonly T[]): boolean =>
+  one.length === other.length && one.every((item, index) => item === other[index]);
+
+const describes = (head: TensorHead | undefined, { name, datatype, shape, data }: Tensor): boolean =>
+  head !== undefined &&
+  head.bytes === data.byteLength &&
+  head.name === name &&
+  head.datatype === datatype &&
+  sameList(head.shape, shape);
+
+/** Headers of messages with tensors, each written once: nearly all carry tensors that look like those of one before. */
+export class TensorHeaders {
+  private readonly known: KnownHeader[] = [];
+
+  constructor(
+    private readonly make: (heads: readonly TensorHead[], names: readonly string[]) => HostRequest | HostReply,
+  ) {}
+
+  /** The header for these tensors and, in a request, names of outputs. */
+  of(tensors: readonly Tensor[], names: readonly string[] = []): WrittenHeader {
+    for (const each of this.known) {
+      const fits = each.heads.length === tensors.length && sameList(each.names, names);
+      if (fits && tensors.every((tensor, index) => describes(each.heads[index], tensor))) return each.header;
+    }
+    const heads = tensorHeads(tensors);
+    const header = new WrittenHeader(this.make(heads, names));
+    if (this.known.length >= KNOWN_HEADERS) this.known.pop();
+    this.known.unshift({ heads, names, header });
+    return header;
+  }
 }
 
 /** Puts tensors together from their heads and a payload. */

@@ -4,9 +4,9 @@ import { OnnxBackend } from '../backends/onnx';
 import { GenerationHost } from '../generation/host';
 import type { GenerationRequest } from '../generation/protocol';
 import { encodeFrame, FrameReader } from './frames';
-import type { Frame } from './frames';
+import type { Frame, WrittenHeader } from './frames';
 import { measure } from './measure';
-import { joinTensors, tensorHeads } from './protocol';
+import { joinTensors, TensorHeaders } from './protocol';
 import type { HostReply, HostRequest } from './protocol';
 
 /** What a worker is started with. */
@@ -23,25 +23,26 @@ let backend: OnnxBackend | undefined;
 let generation: GenerationHost | undefined;
 
 interface Reply {
-  readonly header: HostReply;
+  readonly header: HostReply | WrittenHeader;
   readonly parts: readonly Uint8Array[];
 }
 
+const results = new TensorHeaders((outputs) => ({ type: 'result', outputs }));
+
 async function answer(header: Exclude<HostRequest, GenerationRequest>, payload: Uint8Array): Promise<Reply> {
-  const { id } = header;
   if (header.type === 'load') {
     backend = new OnnxBackend(header.options);
     const signature = await backend.load(header.file);
-    generation = new GenerationHost({ runner: backend, signature, send: (reply) => send(reply, []) });
-    return { header: { type: 'loaded', id, signature }, parts: [] };
+    generation = new GenerationHost({ runner: backend, signature, send: (id, reply) => send(id, reply, []) });
+    return { header: { type: 'loaded', signature }, parts: [] };
   }
   if (backend === undefined) throw new Error('asked before load; this is a bug');
   switch (header.type) {
     case 'measure':
-      return { header: { type: 'measured', id, measured: await measure(backend, header.options) }, parts: [] };
+      return { header: { type: 'measured', measured: await measure(backend, header.options) }, parts: [] };
     case 'run': {
       const outputs = await backend.run(joinTensors(header.inputs, payload), header.outputs);
-      return { header: { type: 'result', id, outputs: tensorHeads(outputs) }, parts: outputs.map(({ data }) => data) };
+      return { header: results.of(outputs), parts: outputs.map(({ data }) => data) };
     }
   }
 }
@@ -51,19 +52,19 @@ function describe(error: unknown): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
-function send(header: HostReply, parts: readonly Uint8Array[]): void {
+function send(id: number, header: HostReply | WrittenHeader, parts: readonly Uint8Array[]): void {
   socket.cork();
-  for (const chunk of encodeFrame(header, parts)) socket.write(chunk);
+  for (const chunk of encodeFrame(id, header, parts)) socket.write(chunk);
   socket.uncork();
 }
 
-async function serve({ header, payload }: Frame): Promise<void> {
+async function serve({ id, header, payload }: Frame): Promise<void> {
   const request = header as HostRequest;
-  if (request.type === 'generate' || request.type === 'cancel') return generation?.receive(request, payload);
+  if (request.type === 'generate' || request.type === 'cancel') return generation?.receive(id, request, payload);
   const reply = await answer(request, payload).catch((error: unknown): Reply => {
-    return { header: { type: 'failed', id: request.id, message: describe(error) }, parts: [] };
+    return { header: { type: 'failed', message: describe(error) }, parts: [] };
   });
-  send(reply.header, reply.parts);
+  send(id, reply.header, reply.parts);
 }
 
 const { fd } = workerData as WorkerData;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeFrame, FrameReader } from '../../../runtime/inference/host/frames';
-import { joinTensors, tensorHeads } from '../../../runtime/inference/host/protocol';
+import { joinTensors, TensorHeaders, tensorHeads } from '../../../runtime/inference/host/protocol';
+import type { TensorHead } from '../../../runtime/inference/host/protocol';
 
 const tensors = fc.array(
   fc.record({
@@ -13,6 +14,8 @@ const tensors = fc.array(
   { maxLength: 4 },
 );
 
+const results = new TensorHeaders((outputs) => ({ type: 'result', outputs }));
+
 describe('frames between front and host', () => {
   it('arrive as they were sent, however the stream is cut', () => {
     fc.assert(
@@ -23,7 +26,9 @@ describe('frames between front and host', () => {
           const stream = Buffer.concat(
             sent.flatMap((list) =>
               encodeFrame(
-                tensorHeads(list),
+                2 ** 40 + list.length,
+                // Some written once for all that look the same, as most are.
+                list.length % 2 === 0 ? { outputs: tensorHeads(list) } : results.of(list),
                 list.map(({ data }) => data),
               ),
             ),
@@ -35,8 +40,9 @@ describe('frames between front and host', () => {
             received.push(...reader.push(stream.subarray(offset, end)));
             offset = end;
           }
+          expect(received.map(({ id }) => id)).toEqual(sent.map(({ length }) => 2 ** 40 + length));
           const read = received.map(({ header, payload }) =>
-            joinTensors(header as ReturnType<typeof tensorHeads>, payload),
+            joinTensors((header as { readonly outputs: readonly TensorHead[] }).outputs, payload),
           );
           const plain = (lists: typeof sent) =>
             lists.map((list) => list.map((item) => ({ ...item, data: [...item.data] })));
@@ -47,7 +53,39 @@ describe('frames between front and host', () => {
     );
   });
 
+  it('have one header for tensors that look the same, and another for any that do not', () => {
+    const runs = new TensorHeaders((inputs, outputs) => ({ type: 'run', inputs, outputs }));
+    const one = { name: 'x', datatype: 'FP32', shape: [1, 2], data: new Uint8Array(8) } as const;
+    const first = runs.of([one], ['y']);
+    expect(runs.of([{ ...one, shape: [1, 2], data: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) }], ['y'])).toBe(first);
+    const others = [
+      runs.of([{ ...one, name: 'z' }], ['y']),
+      runs.of([{ ...one, datatype: 'INT32' }], ['y']),
+      runs.of([{ ...one, shape: [2, 1] }], ['y']),
+      runs.of([{ ...one, shape: [1, 2, 1] }], ['y']),
+      runs.of([{ ...one, data: new Uint8Array(12) }], ['y']),
+      runs.of([one, one], ['y']),
+      runs.of([], ['y']),
+      runs.of([one], ['z']),
+      runs.of([one], []),
+    ];
+    expect(new Set([first, ...others].map(({ text }) => text.toString())).size).toBe(1 + others.length);
+  });
+
+  it('are remembered by the newest headers alone', () => {
+    const runs = new TensorHeaders((inputs, outputs) => ({ type: 'run', inputs, outputs }));
+    const header = (index: number): object => runs.of([], [`y${index}`]);
+    const first = header(0);
+    const reader = new FrameReader();
+    for (let index = 0; index < 100; index++) {
+      const [frame] = reader.push(Buffer.concat(encodeFrame(index, header(index), [])));
+      expect(frame).toMatchObject({ id: index, header: { outputs: [`y${index}`] } });
+    }
+    expect(header(99)).toBe(header(99));
+    expect(header(0)).not.toBe(first);
+  });
+
   it('refuses lengths that no frame has', () => {
-    expect(() => new FrameReader().push(Buffer.alloc(8, 0xff))).toThrow('broken frame');
+    expect(() => new FrameReader().push(Buffer.alloc(16, 0xff))).toThrow('broken frame');
   });
 });

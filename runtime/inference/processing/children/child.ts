@@ -38,22 +38,21 @@ export function serveSteps(open: (hello: Readonly<Record<string, unknown>>) => P
   control.on('error', end);
   const work = new net.Socket({ fd: CHILD_FDS.work });
   work.on('error', end);
-  const send = (header: object, parts: readonly Uint8Array[]): void => {
-    for (const chunk of encodeFrame(header, parts)) work.write(chunk);
+  const send = (id: number, header: object, parts: readonly Uint8Array[]): void => {
+    for (const chunk of encodeFrame(id, header, parts)) work.write(chunk);
   };
   let handler: Handler | undefined;
-  const serve = async ({ header, payload }: Frame): Promise<void> => {
+  const serve = async ({ id, header, payload }: Frame): Promise<void> => {
     const question = header as Readonly<Record<string, unknown>>;
-    const { id } = question;
     try {
       if (handler === undefined) {
         handler = await open(question);
-        return send({ id, type: 'ready' }, []);
+        return send(id, { type: 'ready' }, []);
       }
       const reply = await handler(question, payload);
-      send({ ...reply.header, id }, reply.parts);
+      send(id, reply.header, reply.parts);
     } catch (error) {
-      send({ id, type: 'failed', message: messageOf(error) }, []);
+      send(id, { type: 'failed', message: messageOf(error) }, []);
     }
   };
   const reader = new FrameReader();

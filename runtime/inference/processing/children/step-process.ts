@@ -77,7 +77,7 @@ export class StepProcess {
       host?.kill();
     }, timeout * 1000);
     this.running = { work, timer };
-    host?.send(0, { ...work.header, id: work.id }, work.parts);
+    host?.send(0, work.id, work.header, work.parts);
   }
 
   /** Ends it. */
@@ -99,7 +99,7 @@ export class StepProcess {
     this.host = host;
     this.startTimer = setTimeout(() => host.kill(), START_MS);
     if (host.pid === undefined) return;
-    host.send(0, { ...hello, id: HELLO }, []);
+    host.send(0, HELLO, hello, []);
     this.stopWatching = watchMemory(host.pid, (bytes) => {
       if (memoryBytes === 0 || bytes <= memoryBytes) return;
       log.error({ process: name, pid: host.pid, bytes, memoryBytes }, 'memory limit passed, ending a process of steps');
@@ -109,7 +109,8 @@ export class StepProcess {
 
   private receive(host: HostProcess, frame: Frame): void {
     if (host !== this.host) return;
-    const { id, type, message } = frame.header as { id?: unknown; type?: unknown; message?: unknown };
+    const { id } = frame;
+    const { type, message } = frame.header as { type?: unknown; message?: unknown };
     if (!this.ready) return this.greeted(host, type === 'ready' && id === HELLO, message);
     const { running } = this;
     if (running?.work.id !== id || running === undefined) {
