@@ -29,6 +29,7 @@ import { descriptionRoutes } from './routes/description';
 import { inferRoutes } from './routes/infer';
 import { modelRoutes } from './routes/models';
 import { openAiRoutes } from './routes/openai';
+import { OpenAiWork } from './routes/openai-work';
 import { repositoryRoutes } from './routes/repository';
 import { trafficRoutes } from './routes/traffic';
 import { buildServing } from './serving/build-serving';
@@ -103,13 +104,13 @@ async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Pr
   await app.register(repositoryRoutes(service));
   await app.register(trafficRoutes(models, traffic));
   await app.register(inferRoutes({ models: service, admission, maxRequestBytes }));
+  const openai = new OpenAiWork(textDirectory(models, traffic), deps.now);
   if (config.graphql === true) {
     const observed = observeCalls(metrics, known);
-    const fields = { ...parts, models: service, audit: deps.audit, observed };
+    const fields = { ...parts, models: service, openai, audit: deps.audit, observed };
     await app.register(graphQlRoutes(fields, maxRequestBytes));
   }
-  const texts = textDirectory(models, traffic);
-  await app.register(openAiRoutes({ models: texts, admission, maxRequestBytes, now: deps.now }));
+  await app.register(openAiRoutes({ work: openai, admission, maxRequestBytes }));
   return app;
 }
 

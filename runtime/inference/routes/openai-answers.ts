@@ -14,17 +14,62 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
+interface Head {
+  readonly id: string;
+  readonly created: number;
+  readonly model: string;
+}
+
+/** What a choice of a whole answer says: its text, or the message that it is. */
+export interface ChoiceText {
+  readonly text?: string;
+  readonly message?: { readonly role: 'assistant'; readonly content: string; readonly refusal: null };
+}
+
+/** A choice of a whole answer. */
+export interface Choice extends ChoiceText {
+  readonly index: number;
+  /** Probabilities of its tokens; null when they were not asked for. */
+  readonly logprobs: object | null;
+  readonly finish_reason: string | null;
+}
+
+/** A whole answer in the form of OpenAI's API. */
+export interface WholeAnswer extends Head {
+  readonly object: string;
+  readonly choices: readonly Choice[];
+  readonly usage: Usage;
+}
+
 /** How the two kinds of answers are written. */
 export interface AnswerForm {
   readonly idPrefix: string;
   /** The `object` of a whole answer and of an event. */
   readonly objects: { readonly whole: string; readonly event: string };
   /** A choice of a whole answer. */
-  readonly whole: (text: string) => object;
+  readonly whole: (text: string) => ChoiceText;
   /** A choice of an event; the first one of an answer is marked. */
   readonly part: (text: string, isFirst: boolean) => object;
   readonly logprobs: 'chat' | 'completion';
 }
+
+/** Completions of prompts. */
+export const COMPLETION: AnswerForm = {
+  idPrefix: 'cmpl',
+  objects: { whole: 'text_completion', event: 'text_completion' },
+  whole: (text) => ({ text }),
+  part: (text) => ({ text }),
+  logprobs: 'completion',
+};
+
+/** Answers in conversations. */
+export const CHAT: AnswerForm = {
+  idPrefix: 'chatcmpl',
+  objects: { whole: 'chat.completion', event: 'chat.completion.chunk' },
+  whole: (content) => ({ message: { role: 'assistant', content, refusal: null } }),
+  part: (content, isFirst) => ({ delta: isFirst ? { role: 'assistant', content } : { content } }),
+  logprobs: 'chat',
+};
 
 /** Answers to all prompts of a request. */
 export interface Answering {
@@ -36,12 +81,6 @@ export interface Answering {
   readonly signal: Cancellation;
   /** Seconds since the epoch. */
   readonly created: number;
-}
-
-interface Head {
-  readonly id: string;
-  readonly created: number;
-  readonly model: string;
 }
 
 /** Writes the answers to one request. */
@@ -72,7 +111,7 @@ export class AnswerWriter {
   }
 
   /** The whole answer. @throws RequestError */
-  async whole(pieces: AsyncGenerator<ChoicePiece, void>): Promise<object> {
+  async whole(pieces: AsyncGenerator<ChoicePiece, void>): Promise<WholeAnswer> {
     const { form, prompts } = this.work;
     const texts = prompts.map(() => '');
     const finishes = prompts.map((): string | null => null);
@@ -84,7 +123,7 @@ export class AnswerWriter {
     }
     const choices = texts.map((text, index) => ({
       ...{ index, ...form.whole(text), logprobs: this.writers[index]?.all() ?? null },
-      finish_reason: finishes[index],
+      finish_reason: finishes[index] ?? null,
     }));
     return { ...this.head, object: form.objects.whole, choices, usage: this.usage() };
   }

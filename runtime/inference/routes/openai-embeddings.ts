@@ -4,6 +4,17 @@ import type { TextModel } from '../text/model';
 import { normalized } from '../text/pooling';
 import type { EmbeddingRequest } from './openai-request';
 
+/** Embeddings in the order of their texts. */
+export interface EmbeddingAnswer {
+  /** The model, as it was asked for. */
+  readonly model: string;
+  readonly vectors: readonly Float32Array[];
+  /** Tokens of all texts. */
+  readonly tokens: number;
+  /** Whether Base64 was asked for. */
+  readonly base64: boolean;
+}
+
 function shortened(vector: Float32Array, dimensions: number | undefined): Float32Array {
   if (dimensions === undefined || dimensions === vector.length) return vector;
   if (dimensions > vector.length) throw invalidParameter('dimensions', `the model has ${vector.length}`);
@@ -13,16 +24,24 @@ function shortened(vector: Float32Array, dimensions: number | undefined): Float3
 /** Answers a request for embeddings. @throws RequestError */
 export async function embed(
   text: TextModel,
-  request: EmbeddingRequest,
+  { model, inputs, dimensions, base64 }: EmbeddingRequest,
   signal: Cancellation,
   caller: string | undefined,
-): Promise<object> {
-  const { vectors, tokens } = await text.embedder.embed(request.inputs, signal, caller);
+): Promise<EmbeddingAnswer> {
+  const { vectors, tokens } = await text.embedder.embed(inputs, signal, caller);
+  return { model, vectors: vectors.map((vector) => shortened(vector, dimensions)), tokens, base64 };
+}
+
+/** A vector as its bytes, little-endian, in Base64. */
+export function base64Of({ buffer, byteOffset, byteLength }: Float32Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+}
+
+/** Embeddings in the form of OpenAI's API. */
+export function embeddingsDocument({ model, vectors, tokens, base64 }: EmbeddingAnswer): object {
   const data = vectors.map((vector, index) => {
-    const values = shortened(vector, request.dimensions);
-    const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-    const embedding = request.base64 ? bytes.toString('base64') : Array.from(values);
+    const embedding = base64 ? base64Of(vector) : Array.from(vector);
     return { object: 'embedding', index, embedding };
   });
-  return { object: 'list', data, model: request.model, usage: { prompt_tokens: tokens, total_tokens: tokens } };
+  return { object: 'list', data, model, usage: { prompt_tokens: tokens, total_tokens: tokens } };
 }

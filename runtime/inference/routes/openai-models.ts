@@ -15,8 +15,8 @@ const OWNER = 'lnmt';
 const modelObject = (id: string, created: number): OpenAiModel => ({ id, object: 'model', created, owned_by: OWNER });
 
 /** All models that take text. */
-export function listModels(models: TextDirectory, created: number): { object: 'list'; data: readonly OpenAiModel[] } {
-  return { object: 'list', data: models.list().map((id) => modelObject(id, created)) };
+export function listModels(models: TextDirectory, created: number): readonly OpenAiModel[] {
+  return models.list().map((id) => modelObject(id, created));
 }
 
 /** One of them. @throws RequestError */
