@@ -22,9 +22,9 @@ export const GRAPHQL_ERRORS = {
   },
   LNMT8474: {
     status: 400,
-    title: 'the GraphQL document is beyond a limit',
+    title: 'the GraphQL document or its variables are beyond a limit',
     explanation:
-      'Length, tokens, depth, cost, aliases, directives and definitions are bounded, after fragments are expanded. Send tensors as variables, and several requests instead of a large one.',
+      'Length, tokens, depth, cost, aliases, directives and definitions are bounded, after fragments are expanded, and so are the values in variables. Send tensors as variables, and several requests instead of a large one.',
   },
 } as const satisfies RequestErrorTable;
 

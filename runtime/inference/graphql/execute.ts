@@ -5,6 +5,7 @@ import type { FieldContext, GraphQlDeps } from './context';
 import { beyondLimit, schemaMismatch, unreadableDocument } from './errors';
 import { checkLimits, GRAPHQL_LIMITS } from './limits';
 import type { GraphQlRequest } from './request';
+import { checkVariables } from './variables';
 
 /** Errors that one answer tells of; more help nobody. */
 const MAX_ERRORS = 5;
@@ -48,6 +49,7 @@ export class Executor {
     const document = this.parse(request.query);
     checkLimits(document);
     this.validate(document, context);
+    checkVariables(this.library, this.schema, document, request.variables);
     const { errors, data } = await this.library.execute({
       ...{ schema: this.schema, document, contextValue: context },
       variableValues: request.variables,

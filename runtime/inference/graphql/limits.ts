@@ -16,13 +16,15 @@ export const GRAPHQL_LIMITS = {
   directives: 20,
   /** Operations and fragments. */
   definitions: 20,
+  /** Values in variables, which the schema looks at one by one. Tensors and tokens count as one: bodies bound them. */
+  values: 20_000,
 } as const;
 
 /** Cost of a field: one that runs or changes models, another operation, and plain data. */
 const COST = { work: 50, operation: 10, data: 1 } as const;
 /** Lists in the answer make what stands in them so many times as dear. */
 const LIST_FACTOR = 5;
-const LISTS: readonly string[] = ['repository', 'inputs', 'outputs'];
+export const LISTS: readonly string[] = ['repository', 'inputs', 'outputs', 'openAiModels', 'data', 'choices'];
 /** Beyond this a cost is only "too much": products of nested fragments have no end. */
 const ENDLESS = 1e9;
 
