@@ -117,6 +117,8 @@ const QUERIES: readonly string[] = [
   'query Q($name: String!) { model(name: $name) { name versions inputs { name datatype shape } } }',
   '{ a: repository(readyOnly: true) { name version state } ...F } fragment F on Query { modelStatistics }',
   '{ infer(model: "tiny", inputs: [{name: "x", datatype: FP32, shape: [1, 2], data: [1, 2.5]}]) { modelName } }',
+  '{ completions(model: "tiny", prompt: [{text: "a"}, {tokens: [1, 2]}], maxTokens: 4, stop: ["b"]) { choices { text } } }',
+  '{ openAiModels { id } chatCompletions(model: "tiny", messages: {role: user, content: ["a"]}) { usage { totalTokens } } }',
   'mutation { loadModel(name: "tiny") }',
 ];
 

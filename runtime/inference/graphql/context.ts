@@ -9,11 +9,14 @@ import type { HealthState } from '../../shared/health';
 import type { ModelIdentity } from '../data-plane';
 import type { CallSubject } from '../grpc/gate';
 import type { ObservedCall } from '../observe';
+import type { OpenAiWork } from '../routes/openai-work';
 import type { InferenceService } from '../serving/service';
 
 /** What the fields of the schema work with. */
 export interface GraphQlDeps {
   readonly models: InferenceService;
+  /** Models that take text. */
+  readonly openai: Pick<OpenAiWork, 'models' | 'model' | 'embeddings' | 'completions' | 'chat'>;
   readonly health: HealthState;
   readonly admission: Admission;
   readonly access: AccessControl;
@@ -43,10 +46,17 @@ export interface FieldContext {
 /** Arguments of a field; the schema has held them to their types. */
 export type Arguments = Readonly<Record<string, unknown>>;
 
+/** What a field asks and tells while it answers. */
+export interface FieldCall {
+  /** Judges the caller for a model that only the answer finds out about. @throws RequestError 403 */
+  readonly permit: (model: string, version?: string) => void;
+  /** Told which version is going to answer, where that was not asked for. */
+  readonly answering: (model: ModelIdentity) => void;
+}
+
 /** One operation as a field. */
 export interface Field {
-  /** The model that it is about. @default - none */
+  /** The model that it is about, where its arguments say it as a path does. @default - none */
   readonly subject?: (given: Arguments) => CallSubject;
-  /** `answering` is told which version is going to answer, where that was not asked for. */
-  readonly answer: (given: Arguments, context: FieldContext, answering: (model: ModelIdentity) => void) => unknown;
+  readonly answer: (given: Arguments, context: FieldContext, call: FieldCall) => unknown;
 }

@@ -1,5 +1,4 @@
 import { MODEL_NAME_PATTERN } from '../../contract';
-import type { ModelIdentity } from '../data-plane';
 import type { CallSubject } from '../grpc/gate';
 import { invalidRequest, unknownModel } from '../errors';
 import { metadataOfModel, metadataOfServer } from '../metadata';
@@ -9,7 +8,8 @@ import { BinarySection } from '../tensors/binary';
 import { readRequest } from '../tensors/request';
 import type { InferenceRequest } from '../tensors/request';
 import { elementsText } from '../tensors/text';
-import type { Arguments, Field, FieldContext, GraphQlDeps } from './context';
+import type { Arguments, Field, FieldCall, FieldContext, GraphQlDeps } from './context';
+import { openAiFields } from './openai';
 import { bytesOf, JsonText } from './scalars';
 
 const MICROSECONDS = 1000;
@@ -79,23 +79,17 @@ function answerOf(id: string | undefined, { model: served, outputs }: Answer): o
 }
 
 async function infer(
-  { models, admission }: GraphQlDeps,
+  { models }: GraphQlDeps,
   given: Arguments,
-  context: FieldContext,
-  answering: (model: ModelIdentity) => void,
+  { trace, signal, attribute, principal }: FieldContext,
+  { answering }: FieldCall,
 ): Promise<object> {
-  const leave = admission.enter();
-  try {
-    const { model: name = '', version } = subjectOf(given, 'model');
-    models.identify(name, version);
-    const { trace, signal, attribute, principal } = context;
-    const request = { ...requestOf(given), trace: trace ?? undefined };
-    const caller = principal ?? undefined;
-    const call = { name, version, request, signal, caller, attribute, answering };
-    return answerOf(request.id, await models.infer(call));
-  } finally {
-    leave();
-  }
+  const { model: name = '', version } = subjectOf(given, 'model');
+  models.identify(name, version);
+  const request = { ...requestOf(given), trace: trace ?? undefined };
+  const caller = principal ?? undefined;
+  const call = { name, version, request, signal, caller, attribute, answering };
+  return answerOf(request.id, await models.infer(call));
 }
 
 function change({ models }: GraphQlDeps, verb: 'load' | 'unload'): Field {
@@ -127,10 +121,11 @@ export function fieldsOf(deps: GraphQlDeps): Readonly<Record<string, Field>> {
     },
     'Query.infer': {
       subject: (given) => subjectOf(given, 'model'),
-      answer: (given, context, answering) => infer(deps, given, context, answering),
+      answer: (given, context, call) => infer(deps, given, context, call),
     },
     'Query.repository': { answer: ({ readyOnly }) => models.index(readyOnly === true) },
     'Mutation.loadModel': change(deps, 'load'),
     'Mutation.unloadModel': change(deps, 'unload'),
+    ...openAiFields(deps),
   };
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { INFERENCE_ENV, PATHS } from '../../contract';
 import { ERROR_CODE_HEADER, toRequestError } from '../../shared/error-plugin';
 import { loadOptional } from '../../shared/optional-package';
+import { attributeOf } from '../routes/attribute';
 import { departure } from '../routes/departure';
 import type { FieldContext, GraphQlDeps } from './context';
 import { Executor, wireError } from './execute';
@@ -15,12 +16,9 @@ const JSON_TYPE = 'application/json';
 const RESPONSE_TYPE = 'application/graphql-response+json';
 
 function contextOf(request: FastifyRequest, reply: FastifyReply): FieldContext {
-  const attribute = (name: string): string | undefined => {
-    const value = request.headers[name];
-    return Array.isArray(value) ? value.join(',') : value;
-  };
   const { principal, ip: address, id, trace } = request;
-  return { principal, address, request: id, trace, signal: departure(reply), attribute, asked: 0 };
+  const [signal, attribute] = [departure(reply), attributeOf(request)];
+  return { principal, address, request: id, trace, signal, attribute, asked: 0 };
 }
 
 function typeFor(request: FastifyRequest): string {

@@ -24,11 +24,35 @@ function elementsOf(node: ValueNode, variables: Variables): unknown {
   throw schemaMismatch('the elements of a tensor are numbers, texts, booleans and lists of these');
 }
 
-/** Teaches the schema how tensors stand in documents; in variables they are what the JSON reader made of them. */
+/** Tokens as they are; which of them a model knows is for the reader of REST to say. */
+function tokensOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value;
+  // A text would be taken for one.
+  throw schemaMismatch('tokens are a list of integers');
+}
+
+type Literal = (node: ValueNode, variables?: Variables | null) => unknown;
+
+/** A scalar of the schema; without a library that is loaded yet, its parts are how it is known. */
+function scalarOf(
+  schema: GraphQLSchema,
+  name: string,
+): { parseLiteral: Literal; parseValue: (value: unknown) => unknown } {
+  const type = schema.getType(name);
+  if (type === undefined || !('parseLiteral' in type)) throw new Error(`the schema lacks ${name}; this is a bug`);
+  return type;
+}
+
+/**
+ * Teaches the schema how tensors and tokens stand in documents; in variables they are what the JSON reader made of them.
+ * Each is one value to the schema, which takes much longer to look at a list element by element.
+ */
 export function bindScalars(schema: GraphQLSchema): void {
-  const data = schema.getType('TensorData');
-  if (data === undefined || !('parseLiteral' in data)) throw new Error('the schema lacks TensorData; this is a bug');
-  data.parseLiteral = (node: ValueNode, variables?: Variables | null) => elementsOf(node, variables ?? {});
+  const literal: Literal = (node, variables) => elementsOf(node, variables ?? {});
+  scalarOf(schema, 'TensorData').parseLiteral = literal;
+  const tokens = scalarOf(schema, 'Tokens');
+  tokens.parseLiteral = (node, variables) => tokensOf(literal(node, variables));
+  tokens.parseValue = tokensOf;
 }
 
 /** The bytes of a Base64 text; undefined when it is none. */
@@ -42,7 +66,11 @@ export function bytesOf(text: unknown): Buffer | undefined {
 /** Writes an answer. By hand, because `JSON.stringify` cannot write a text as it is. */
 export function writeJson(value: unknown): string {
   if (value instanceof JsonText) return value.text;
-  if (Array.isArray(value)) return `[${value.map(writeJson).join(',')}]`;
+  if (Array.isArray(value)) {
+    // Vectors are most of an answer that has them.
+    if (value.every((each) => typeof each === 'number')) return JSON.stringify(value);
+    return `[${value.map(writeJson).join(',')}]`;
+  }
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
   return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${writeJson(member)}`).join(',')}}`;

@@ -3,7 +3,9 @@ import { scopeOf } from '../../shared/access-control';
 import { auditedCaller } from '../../shared/audit-plugin';
 import { asRequestError, StartError } from '../../shared/errors';
 import { traceFields } from '../../shared/tracing';
+import type { ModelIdentity } from '../data-plane';
 import type { CallSubject } from '../grpc/gate';
+import { CLIENT_GONE } from '../observe';
 import { operationOfField, operations } from '../operations/table';
 import type { Operation, OperationId } from '../operations/table';
 import type { Arguments, Field, FieldContext, GraphQlDeps } from './context';
@@ -20,32 +22,44 @@ type Resolver = (source: unknown, given: Arguments, context: FieldContext) => Pr
 /** Writes a field into the audit log, and counts it where it is an inference. */
 function report(deps: GraphQlDeps, id: OperationId, subject: CallSubject, context: FieldContext) {
   const started = performance.now();
-  return ({ access }: Operation, code: number, answered: CallSubject, error?: string): void => {
+  return ({ access }: Operation, status: number, answered: CallSubject, error?: string): void => {
     const seconds = (performance.now() - started) / 1000;
-    if (access === 'infer') deps.observed({ ...answered, status: code, error, seconds });
+    const gone = context.signal.aborted;
+    if (access === 'infer') deps.observed({ ...answered, status: gone ? Number(CLIENT_GONE) : status, error, seconds });
     if (access === 'public') return;
     deps.audit?.record({
-      ...{ operation: id, transport: 'graphql', ...subject, request: context.request },
+      ...{ operation: id, transport: 'graphql', request: context.request },
+      // A name that its caller invents may have any length: it is written down only where it was held to that of a path.
+      ...(subject.model === undefined ? answered : subject),
       caller: auditedCaller(context.principal),
-      outcome: String(code),
+      outcome: gone ? 'client left' : String(status),
       trace: traceFields(context.trace)?.trace_id,
     });
   };
 }
 
-/** A field that asks for its own permission, and counts as a request of its own; the first came as the HTTP request. */
+/**
+ * A field that asks for its own permission, counts as a request of its own (the first came as the HTTP request), and
+ * takes the place in admission that its row asks for.
+ */
 function guarded(deps: GraphQlDeps, [id, operation]: readonly [OperationId, Operation], field: Field): Resolver {
   const access = scopeOf(operation.access);
   return async (_source, given, context) => {
+    const { principal, address } = context;
     const subject = field.subject?.(given) ?? {};
     const done = report(deps, id, subject, context);
-    let leave: () => void = () => undefined;
+    const places: (() => void)[] = [];
     let answered = subject;
+    const permit = (model?: string, version?: string): void => {
+      if (access !== undefined) deps.access.permit(principal, { operation: id, access, model, version });
+    };
+    const answering = ({ name: model, version }: ModelIdentity): void => void (answered = { model, version });
     try {
-      if (access !== undefined) deps.access.permit(context.principal, { operation: id, access, ...subject });
+      permit(subject.model, subject.version);
       context.asked += 1;
-      if (context.asked > 1) leave = deps.limiter.enter(context.principal, context.address);
-      const answer = await field.answer(given, context, ({ name: model, version }) => (answered = { model, version }));
+      if (context.asked > 1) places.push(deps.limiter.enter(principal, address));
+      if (operation.admitted) places.push(deps.admission.enter());
+      const answer = await field.answer(given, context, { permit, answering });
       done(operation, OK, answered);
       return answer;
     } catch (thrown) {
@@ -53,7 +67,7 @@ function guarded(deps: GraphQlDeps, [id, operation]: readonly [OperationId, Oper
       done(operation, status, answered, code);
       throw thrown;
     } finally {
-      leave();
+      for (const leave of places) leave();
     }
   };
 }

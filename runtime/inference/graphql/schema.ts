@@ -1,3 +1,5 @@
+import { OPENAI_SDL } from './schema-openai';
+
 /** Types of the schema whose fields are operations; everything below them is plain data. */
 export const ROOT_TYPES = ['Query', 'Mutation'] as const;
 
@@ -78,4 +80,4 @@ type InferenceOutput { name: String! datatype: Datatype! shape: [Int!]! data: Te
 type InferenceResponse { modelName: String! modelVersion: String! id: String outputs: [InferenceOutput!]! }
 
 type RepositoryEntry { name: String! version: String! state: String! reason: String! }
-`;
+${OPENAI_SDL}`;

@@ -137,24 +137,28 @@ export const OPERATIONS = {
     access: 'read',
     summary: 'Models, as OpenAI lists them',
     rest: get(`${OPENAI}/models`, `${OPENAI}/models/:name`),
+    fields: ['Query.openAiModels', 'Query.openAiModel'],
   },
   OpenAiEmbeddings: {
     access: 'infer',
     summary: 'Embeddings of texts, as OpenAI has them',
     rest: post(`${OPENAI}/embeddings`),
     admitted: true,
+    fields: ['Query.embeddings'],
   },
   OpenAiCompletions: {
     access: 'infer',
     summary: 'Completions of a prompt, as OpenAI has them',
     rest: post(`${OPENAI}/completions`),
     admitted: true,
+    fields: ['Query.completions'],
   },
   OpenAiChatCompletions: {
     access: 'infer',
     summary: 'Answers in a conversation, as OpenAI has them',
     rest: post(`${OPENAI}/chat/completions`),
     admitted: true,
+    fields: ['Query.chatCompletions'],
   },
   GraphQl: {
     access: 'caller',

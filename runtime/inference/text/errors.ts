@@ -61,6 +61,8 @@ export const TEXT_ERRORS = {
 
 /** An error that names the parameter it is about. */
 export class ParameterError extends RequestError {
+  declare readonly code: keyof typeof TEXT_ERRORS;
+
   constructor(
     code: keyof typeof TEXT_ERRORS,
     message: string,
@@ -68,6 +70,12 @@ export class ParameterError extends RequestError {
     readonly param: string,
   ) {
     super(code, TEXT_ERRORS[code], message);
+  }
+
+  /** The same for callers who know the parameter by another name. */
+  renamed(name: string): ParameterError {
+    const { code, message, param } = this;
+    return new ParameterError(code, message.startsWith(param) ? name + message.slice(param.length) : message, name);
   }
 }
 

@@ -1,13 +1,17 @@
 import fastify from 'fastify';
 import fc from 'fast-check';
+import * as library from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PATHS } from '../../../runtime/contract';
+import { checkLimits, LISTS } from '../../../runtime/inference/graphql/limits';
+import { SDL } from '../../../runtime/inference/graphql/schema';
 import { EXCHANGES } from '../../../runtime/inference/operations/exchanges';
 import { openApi } from '../../../runtime/inference/operations/openapi';
 import { operationsPlugin } from '../../../runtime/inference/operations/plugin';
 import { SCHEMAS } from '../../../runtime/inference/operations/schemas';
 import { operations } from '../../../runtime/inference/operations/table';
 import type { OperationId } from '../../../runtime/inference/operations/table';
+import { askGraphQl } from '../support/graphql-client';
 import { FULL_KEY, testServer } from '../support/server';
 import type { TestServer } from '../support/server';
 
@@ -86,6 +90,83 @@ describe('the operation table', () => {
         if (access === 'manage') expect([id, await ask('read-key'), await ask('infer-key')]).toEqual([id, 403, 403]);
       }
     }
+  });
+});
+
+/** A value that the schema takes, whatever it means. */
+function valueFor(type: library.GraphQLInputType): string {
+  if (library.isNonNullType(type)) return valueFor(type.ofType);
+  if (library.isListType(type)) return `[${valueFor(type.ofType)}]`;
+  if (library.isEnumType(type)) return type.getValues()[0]?.name ?? '';
+  if (library.isInputObjectType(type)) {
+    const fields = Object.values(type.getFields());
+    const chosen = type.isOneOf ? fields.slice(0, 1) : fields.filter(library.isRequiredInputField);
+    return `{${chosen.map((field) => `${field.name}: ${valueFor(field.type)}`).join(', ')}}`;
+  }
+  return { Int: '1', Float: '0.5', Boolean: 'true' }[type.name] ?? '"demo"';
+}
+
+/** A document that asks for an operation by its field and no more than that. */
+function documentFor(name: string, schema: library.GraphQLSchema): string {
+  const [root = '', key = ''] = name.split('.');
+  const field = (schema.getType(root) as library.GraphQLObjectType).getFields()[key];
+  if (field === undefined) return `{ ${key}${key === '__type' ? '(name: "Query")' : ''} { __typename } }`;
+  const given = field.args.filter(library.isRequiredArgument).map((each) => `${each.name}: ${valueFor(each.type)}`);
+  const below = library.isObjectType(library.getNamedType(field.type)) ? ' { __typename }' : '';
+  return `${root === 'Query' ? 'query' : 'mutation'} { ${key}${given.length > 0 ? `(${given.join(', ')})` : ''}${below} }`;
+}
+
+describe('the fields of the operation table', () => {
+  const schema = library.buildSchema(SDL);
+
+  it('demand a key, and another scope than one that a key lacks', async () => {
+    let tried = 0;
+    for (const [id, { access, fields = [] }] of operations) {
+      for (const field of fields) {
+        const query = documentFor(field, schema);
+        const ask = async (key: string): Promise<string | undefined> =>
+          (await askGraphQl(server.app, query, {}, key)).codes[0];
+        expect([id, await ask(''), await ask('wrong'), await ask('expired-key')]).toEqual([
+          id,
+          ...['LNMT8001', 'LNMT8001', 'LNMT8001'],
+        ]);
+        for (const [scope, key] of [
+          ['infer', 'infer-key'],
+          ['read', 'read-key'],
+          ['manage', 'manage-key'],
+        ] as const) {
+          const isRefused = (await ask(key)) === 'LNMT8002';
+          expect([field, scope, isRefused]).toEqual([field, scope, access !== 'public' && access !== scope]);
+        }
+        tried += 1;
+      }
+    }
+    expect(tried).toBe(operations.flatMap(([, { fields = [] }]) => fields).length);
+    expect(tried).toBeGreaterThan(15);
+  });
+
+  it('cost as much as what runs a model where they take a place in admission', () => {
+    for (const [id, { admitted, fields = [] }] of operations) {
+      for (const field of fields) {
+        if (!admitted) continue;
+        const one = documentFor(field, schema);
+        const many = one.replace(/^query \{(.*)\}$/, (_all, body: string) => `query { ${body.repeat(20)} }`);
+        expect(() => checkLimits(library.parse(one)), id).not.toThrow();
+        expect(() => checkLimits(library.parse(many)), id).toThrow(/^cost of the document: 1\d{3}, beyond 1000$/);
+      }
+    }
+  });
+
+  it('make what stands in a list of the answer dearer', () => {
+    const types = Object.values(schema.getTypeMap()).filter(library.isObjectType);
+    const fields = types
+      .filter(({ name }) => !name.startsWith('__'))
+      .flatMap((type) => Object.values(type.getFields()));
+    const lists = fields.filter(({ type }) => {
+      const nullable = library.getNullableType(type);
+      return library.isListType(nullable) && library.isObjectType(library.getNamedType(nullable));
+    });
+    expect([...new Set(lists.map(({ name }) => name))].sort()).toEqual([...LISTS].sort());
   });
 });
 

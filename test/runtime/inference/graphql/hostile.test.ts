@@ -35,6 +35,16 @@ describe('a GraphQL document', () => {
       'depth of the document: 13, beyond 10',
     ],
     ['too dear', `{ ${repeat(101, () => 'server { name }')} }`, 'cost of the document: 1111, beyond 1000'],
+    [
+      'with too many completions',
+      `{ ${repeat(20, () => 'completions { id }')} }`,
+      'cost of the document: 1020, beyond 1000',
+    ],
+    [
+      'with too many answers in a fragment that is used twice',
+      `{ ...F ... on Query { ...F } } fragment F on Query { ${repeat(6, () => 'embeddings { data { index raw } } chatCompletions { id }')} }`,
+      'cost of the document: 1344, beyond 1000',
+    ],
     ['with too many inferences', `{ ${repeat(21, () => 'infer { id }')} }`, 'cost of the document: 1071, beyond 1000'],
     [
       'with too many aliases',
@@ -143,6 +153,67 @@ describe('a GraphQL document', () => {
   });
 });
 
+describe('the variables of a GraphQL request', () => {
+  let large: TestServer;
+
+  beforeAll(async () => {
+    large = await testServer({ graphql: true });
+    await large.load('model.onnx');
+  });
+
+  afterAll(() => large.app.close());
+
+  const MESSAGE = { role: 'user', content: 'a' };
+
+  it.each([
+    [
+      'messages',
+      '[ChatMessageInput!]!',
+      'chatCompletions(model: "demo", messages: $x) { id }',
+      { value: MESSAGE, most: 4_999 },
+    ],
+    [
+      'prompts',
+      '[TextInput!]!',
+      'completions(model: "demo", prompt: $x) { id }',
+      { value: { text: 'a' }, most: 9_999 },
+    ],
+    ['texts', '[String!]', 'infer(model: "demo", inputs: [], outputs: $x) { id }', { value: 'a', most: 19_999 }],
+  ])('are no more %s than can be looked at in no time', async (_title, type, field, { value, most }) => {
+    const asked = (count: number) =>
+      askGraphQl(large.app, `query ($x: ${type}) { ${field} }`, { x: Array(count).fill(value) });
+    const known = await asked(most);
+    expect([known.status, known.codes]).toEqual([200, [expect.stringMatching(/^LNMT82/)]]);
+    const beyond = await asked(most + 1);
+    expect([beyond.status, beyond.codes, beyond.data]).toEqual([400, ['LNMT8474'], undefined]);
+    expect(beyond.errors[0]?.message).toBe('the variables hold more than 20000 values');
+  });
+
+  it('hold tensors and tokens of any length as one value', async () => {
+    const data = Array<number>(200_000).fill(1);
+    const tensor = { name: 'x', datatype: 'FP32', shape: [100_000, 2], data };
+    const inputs = 'query ($x: [InferenceInput!]!) { infer(model: "demo", inputs: $x) { id } }';
+    expect((await askGraphQl(large.app, inputs, { x: [tensor] })).errors).toEqual([]);
+    const prompt = 'query ($x: [TextInput!]!) { completions(model: "demo", prompt: $x) { id } }';
+    expect((await askGraphQl(large.app, prompt, { x: [{ tokens: data }] })).codes).toEqual(['LNMT8247']);
+  });
+
+  it('count where they stand in objects and lists of others', async () => {
+    const query = 'query ($x: [ChatMessageInput!]!) { chatCompletions(model: "demo", messages: $x) { id } }';
+    const content = Array<string>(10_000).fill('a');
+    const nested = await askGraphQl(large.app, query, {
+      x: [
+        { ...MESSAGE, content },
+        { ...MESSAGE, content },
+      ],
+    });
+    expect(nested.codes).toEqual(['LNMT8474']);
+    // What no type has is not looked at.
+    const stranger = await askGraphQl(large.app, query, { x: [{ ...MESSAGE, secret: content }], y: content });
+    expect(stranger.codes).toEqual(['LNMT8473']);
+  });
+});
+
 describe('the body of a GraphQL request', () => {
   it.each([
     ['several requests', [{ query: '{ serverLive }' }, { query: '{ serverLive }' }], 'LNMT8471', 'one by one'],
@@ -206,6 +277,10 @@ describe('any GraphQL document', () => {
       ...['{', '}', '(', ')', '[', ']', ':', '...', 'on', 'Query', 'Model', 'fragment', 'F', 'query', 'mutation'],
       ...[
         'infer',
+        'completions',
+        'embeddings',
+        '(model: "demo" prompt: {text: "a"}) { id }',
+        '(model: "demo" input: {tokens: [1]}) { model }',
         'model',
         'name',
         'repository',
