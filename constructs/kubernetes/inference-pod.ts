@@ -2,6 +2,7 @@ import {
   API_KEYS_FILE,
   COMPONENTS,
   IMAGE_COMMANDS,
+  INFERENCE_ENV,
   PATHS,
   PORTS,
   PORT_NAMES,
@@ -12,6 +13,7 @@ import {
 } from '../../runtime/contract';
 import type { InferenceWorkloadProps } from './inference-workload-props';
 import { CONTAINER_SECURITY, placementOf, restrictedPod, sizedEmptyDir } from './pod-defaults';
+import type { EmptyDirVolume } from './pod-defaults';
 import { INFERENCE_RESOURCES } from './resources';
 import { spreadOf } from './spread';
 
@@ -31,6 +33,7 @@ export interface InferencePodParts {
 
 /** The pod specification of an inference server. */
 export function inferencePod(props: InferenceWorkloadProps, parts: InferencePodParts): object {
+  const telemetry = telemetryVolume(props);
   return {
     ...restrictedPod(parts.serviceAccountName),
     ...placementOf(props.placement, props.accelerator !== undefined),
@@ -41,6 +44,7 @@ export function inferencePod(props: InferenceWorkloadProps, parts: InferencePodP
     volumes: [
       sizedEmptyDir(VOLUME_NAMES.tmp, '1Gi'),
       sizedEmptyDir(VOLUME_NAMES.modelCache, `${props.modelCacheGiB ?? 10}Gi`),
+      ...(telemetry === undefined ? [] : [telemetry]),
       ...(parts.apiKeysSecret === undefined ? [] : [apiKeysVolume(parts.apiKeysSecret)]),
       ...(parts.filesName === undefined
         ? []
@@ -78,6 +82,7 @@ function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodPa
     volumeMounts: [
       { name: VOLUME_NAMES.tmp, mountPath: VOLUMES.tmp },
       { name: VOLUME_NAMES.modelCache, mountPath: VOLUMES.modelCache },
+      ...(telemetryVolume(props) === undefined ? [] : [{ name: VOLUME_NAMES.telemetry, mountPath: VOLUMES.telemetry }]),
       ...(parts.apiKeysSecret === undefined
         ? []
         : [{ name: VOLUME_NAMES.apiKeys, mountPath: VOLUMES.apiKeys, readOnly: true }]),
@@ -116,6 +121,15 @@ function probes(props: InferenceWorkloadProps): object {
       failureThreshold: 2,
     },
   };
+}
+
+/** Room for telemetry that its collector has not taken, where one is named and no other folder is. */
+function telemetryVolume({ env = {} }: InferenceWorkloadProps): EmptyDirVolume | undefined {
+  const { telemetryUrl, telemetryDir, telemetryBytes } = INFERENCE_ENV;
+  if (!(telemetryUrl.name in env) || telemetryDir.name in env) return undefined;
+  const bytes = Number(env[telemetryBytes.name] ?? telemetryBytes.default);
+  // Twice what it may hold: a volume beyond its limit ends the pod. A value that is known later has a wide one.
+  return sizedEmptyDir(VOLUME_NAMES.telemetry, Number.isSafeInteger(bytes) ? String(2 * bytes) : '1Gi');
 }
 
 // A mounted folder, not a subPath: only a folder is updated when the keys change. The group reads, nobody writes.

@@ -1,3 +1,5 @@
+import { VOLUMES } from './volumes';
+
 /** How a setting is written in the environment. */
 export type EnvKind = 'string' | 'integer' | 'boolean' | 'duration' | 'bytes' | 'enum' | 'list';
 
@@ -649,7 +651,7 @@ export const INFERENCE_ENV = {
     name: 'LNMT_TELEMETRY_DIR',
     kind: 'string',
     doc: 'Folder for telemetry that the collector has not taken; one server alone uses it.',
-    default: '/var/lib/lnmt/telemetry',
+    default: VOLUMES.telemetry,
   },
   telemetryBytes: {
     name: 'LNMT_TELEMETRY_BYTES',
@@ -745,7 +747,7 @@ export const TRAINING_ENV = {
     name: 'LNMT_CHECKPOINT_DIR',
     kind: 'string',
     doc: 'Local folder for checkpoints before they are uploaded.',
-    default: '/var/lib/lnmt/checkpoints',
+    default: VOLUMES.checkpoints,
   },
   scratchDir: { name: 'LNMT_SCRATCH_DIR', kind: 'string', doc: 'Parallel scratch.', optional: true },
   gpusPerNode: { name: 'LNMT_GPUS_PER_NODE', kind: 'integer', doc: 'GPUs of each rank’s node.', min: 0, max: 64 },

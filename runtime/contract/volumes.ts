@@ -8,6 +8,8 @@ export const VOLUMES = {
   apiKeys: '/etc/lnmt/api-keys',
   /** Files that settings name, mounted from a ConfigMap. */
   files: '/etc/lnmt/files',
+  /** Telemetry that its collector has not taken; a sized emptyDir. */
+  telemetry: '/var/lib/lnmt/telemetry',
   /** Checkpoints of a training job. */
   checkpoints: '/var/lib/lnmt/checkpoints',
   /** Parallel scratch of a training job. */
@@ -22,6 +24,7 @@ export const VOLUME_NAMES = {
   modelCache: 'model-cache',
   apiKeys: 'api-keys',
   files: 'files',
+  telemetry: 'telemetry',
   checkpoints: 'checkpoints',
   scratch: 'scratch',
   sharedMemory: 'shared-memory',

@@ -142,6 +142,18 @@ describe('the pod of an inference workload', () => {
     ]);
   });
 
+  test('has room for telemetry where a collector is named, and no other folder', () => {
+    const collector = { LNMT_TELEMETRY_URL: 'https://collector.example/v1' };
+    const volume = (env: Record<string, string>): Json | undefined =>
+      (at(podOf(workload({ env })), 'volumes') as Json[]).find((each) => at(each, 'name') === 'telemetry');
+    expect(volume(collector)).toEqual({ name: 'telemetry', emptyDir: { sizeLimit: '134217728' } });
+    expect(volume({ ...collector, LNMT_TELEMETRY_BYTES: '65536' })).toHaveProperty('emptyDir.sizeLimit', '131072');
+    expect(volume({ ...collector, LNMT_TELEMETRY_BYTES: TOKEN })).toHaveProperty('emptyDir.sizeLimit', '1Gi');
+    expect(volume({ ...collector, LNMT_TELEMETRY_DIR: '/tmp/telemetry' })).toBeUndefined();
+    const mounts = at(containerOf(workload({ env: collector })), 'volumeMounts');
+    expect(mounts).toContainEqual({ name: 'telemetry', mountPath: VOLUMES.telemetry });
+  });
+
   test('never gets a token for the API server', () => {
     const manifests = workload();
     expect(at(podOf(manifests), 'automountServiceAccountToken')).toBe(false);
