@@ -124,6 +124,18 @@ export const INFERENCE_ENV = {
     doc: 'Signers with certificates who are accepted, by e-mail address, URI or host name; unset are all.',
     optional: true,
   },
+  signatureTrustedRootFile: {
+    name: 'LNMT_SIGNATURE_TRUSTED_ROOT_FILE',
+    kind: 'string',
+    doc: 'Trusted root of Sigstore (`trusted_root.json`): authorities and logs behind keyless signatures of models.',
+    optional: true,
+  },
+  signatureKeylessIdentities: {
+    name: 'LNMT_SIGNATURE_KEYLESS_IDENTITIES',
+    kind: 'list',
+    doc: 'Who signs keyless, each a whole e-mail address or URI, a vertical bar, and the https URL of the identity provider that vouches for it.',
+    optional: true,
+  },
   bindAddress: { name: 'LNMT_BIND_ADDRESS', kind: 'string', doc: 'Address to listen on.', default: '127.0.0.1' },
   httpPort: { name: 'LNMT_HTTP_PORT', kind: 'integer', doc: 'HTTP port.', default: '8080', min: 0, max: 65535 },
   metricsPort: {

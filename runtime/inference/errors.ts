@@ -153,7 +153,7 @@ export const MODEL_ERRORS = {
   LNMT8312: {
     title: 'the signature of the model is not accepted',
     explanation:
-      'The signature policy of the server wants models to be signed, as the OpenSSF model signing specification describes it, by a key or a certificate that it trusts, and every file to be as it was signed. Sign the folder of the version and push it again with model.sig beside the graph.',
+      'The signature policy of the server wants models to be signed, as the OpenSSF model signing specification describes it, by a key, a certificate or an identity that it trusts, and every file to be as it was signed. Sign the folder of the version and push it again with model.sig beside the graph.',
   },
   LNMT8341: {
     title: 'the traffic rule names a version that is not served',

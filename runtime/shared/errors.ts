@@ -141,7 +141,7 @@ export const START_ERRORS = {
   LNMT8112: {
     title: 'the keys that models are signed with cannot be used',
     explanation:
-      'Public keys on the curves P-256, P-384 and P-521, or certificates of authorities, in PEM files that the server may read.',
+      'Public keys on the curves P-256, P-384 and P-521, or certificates of authorities, in PEM files that the server may read; or a trusted root of Sigstore with an authority, a log of certificates and a transparency log.',
   },
   LNMT8461: {
     title: 'the key of the payload log cannot be used',

@@ -12,6 +12,7 @@ export const FEATURES = {
   policies: ['@cedar-policy/cedar-wasm'],
   redis: ['ioredis'],
   pictures: ['sharp'],
+  keyless: ['@sigstore/verify', '@sigstore/bundle', '@sigstore/protobuf-specs'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 /** Name of a feature. */

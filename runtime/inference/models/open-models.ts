@@ -26,12 +26,12 @@ export interface OpenModels {
 /**
  * Opens the repositories that the configuration names; nothing is asked of them yet.
  *
- * @throws StartError LNMT8112 for keys of signers that cannot be read
+ * @throws StartError LNMT8112 for keys of signers that cannot be read, LNMT8103 without the packages that they need
  */
-export function openModels(config: InferenceConfig): OpenModels {
+export async function openModels(config: InferenceConfig): Promise<OpenModels> {
   const dir = path.resolve(config.modelCacheDir);
   const budget = new DiskBudget(dir, config.modelCacheBytes);
-  const signatures = openSignatures(config);
+  const signatures = await openSignatures(config);
   const opened = new Map<string, Repository>();
   const open = (location: ModelLocation, bare: boolean): Repository => {
     const origin = JSON.stringify(location);

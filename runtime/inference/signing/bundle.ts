@@ -14,12 +14,20 @@ export type SignerClaim =
       readonly chain: readonly X509Certificate[];
     };
 
-/** A signed envelope. @see https://github.com/secure-systems-lab/dsse */
-export interface Bundle {
+/** What is signed. @see https://github.com/secure-systems-lab/dsse */
+export interface Envelope {
   readonly payloadType: string;
   readonly payload: Buffer;
+}
+
+/** A signed envelope. */
+export interface Bundle extends Envelope {
   readonly signature: Buffer;
   readonly signer: SignerClaim;
+  /** True where an entry of a transparency log goes with it. */
+  readonly logged: boolean;
+  /** All of it, for those who look at more. */
+  readonly document: unknown;
 }
 
 const MAX_CERTIFICATES = 8;
@@ -78,16 +86,19 @@ export function parseBundle(text: string): Bundle {
   if (typeof payloadType !== 'string' || first === undefined || others.length > 0) {
     throw signatureRefused('it is no bundle with one signature over an envelope');
   }
+  const material = objectOf(verificationMaterial);
   return {
     payloadType,
     payload: bytesOf(payload, 'the payload'),
     signature: bytesOf(objectOf(first)['sig'], 'the signature'),
-    signer: signerOf(objectOf(verificationMaterial)),
+    signer: signerOf(material),
+    logged: listOf(material['tlogEntries']).length > 0,
+    document,
   };
 }
 
 /** The bytes that are signed: the payload and its type, each with its length. */
-export function signedBytes({ payloadType, payload }: Pick<Bundle, 'payloadType' | 'payload'>): Buffer {
+export function signedBytes({ payloadType, payload }: Envelope): Buffer {
   const head = `DSSEv1 ${Buffer.byteLength(payloadType)} ${payloadType} ${payload.length} `;
   return Buffer.concat([Buffer.from(head), payload]);
 }

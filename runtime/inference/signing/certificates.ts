@@ -18,6 +18,11 @@ export function identitiesOf({ subjectAltName = '' }: X509Certificate): readonly
   });
 }
 
+/** Whether a certificate is made for signing code, and for nothing above it. */
+export function isForSigning({ ca, keyUsage }: X509Certificate): boolean {
+  return !ca && (keyUsage as readonly string[] | undefined)?.includes(CODE_SIGNING) === true;
+}
+
 /**
  * The certificate of the signer, once a chain leads from it to an authority. Nobody attests when a signature was
  * made, so what counts is that the chain held when the certificate was issued.
@@ -30,8 +35,8 @@ export function trustedSigner(
 ): X509Certificate {
   const [signer, ...between] = chain;
   if (signer === undefined) throw signatureRefused('it has no certificate');
-  const usages = signer.keyUsage as readonly string[] | undefined;
-  if (signer.ca || (usages !== undefined && !usages.includes(CODE_SIGNING))) {
+  const isForAll = !signer.ca && (signer.keyUsage as readonly string[] | undefined) === undefined;
+  if (!isForAll && !isForSigning(signer)) {
     throw signatureRefused('the certificate of the signer is not for signing');
   }
   const time = new Date(signer.validFrom);

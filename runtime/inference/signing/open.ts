@@ -4,32 +4,62 @@ import fs from 'node:fs';
 import { INFERENCE_ENV } from '../../contract';
 import type { EnvValues } from '../../shared/env';
 import { StartError } from '../../shared/errors';
+import { KeylessVerifier } from './keyless';
+import { parseIdentity } from './keyless-identity';
 import { CURVES, SignatureVerifier } from './verifier';
 
 /** Settings of signatures. */
 export type SignatureSettings = Pick<
   EnvValues<typeof INFERENCE_ENV>,
-  'signaturePolicy' | 'signatureKeysFile' | 'signatureCaFile' | 'signatureIdentities'
+  | 'signaturePolicy'
+  | 'signatureKeysFile'
+  | 'signatureCaFile'
+  | 'signatureIdentities'
+  | 'signatureTrustedRootFile'
+  | 'signatureKeylessIdentities'
 >;
 
 const { signaturePolicy, signatureKeysFile, signatureCaFile } = INFERENCE_ENV;
+const { signatureTrustedRootFile: rootFile, signatureKeylessIdentities: keylessIdentities } = INFERENCE_ENV;
 
-/** What is missing: a policy that trusts nobody would refuse every model. */
+/** Anybody can have a certificate of a public authority, so it says nothing before it is known whose names count. */
+function keylessProblems(settings: SignatureSettings): readonly string[] {
+  const { signatureTrustedRootFile: root, signatureKeylessIdentities: entries } = settings;
+  if (root === undefined && entries === undefined) return [];
+  const how = 'IDENTITY|ISSUER, with the https URL of the issuer';
+  if (entries === undefined) {
+    return [
+      `${rootFile.name} is set, and anybody can have a certificate of it; name signers in ${keylessIdentities.name} as ${how}`,
+    ];
+  }
+  const strange = entries.find((entry) => parseIdentity(entry) === undefined);
+  const malformed =
+    strange === undefined ? [] : [`${keylessIdentities.name} has ${JSON.stringify(strange)}; give ${how}`];
+  return root === undefined ? [...malformed, `${keylessIdentities.name} is set without ${rootFile.name}`] : malformed;
+}
+
+/** What is missing: a policy that trusts nobody would refuse every model, and one that trusts anybody none. */
 export function signatureProblems(settings: SignatureSettings): readonly string[] {
-  const trusts = settings.signatureKeysFile ?? settings.signatureCaFile;
-  if (settings.signaturePolicy === 'off' || trusts !== undefined) return [];
+  if (settings.signaturePolicy === 'off') return [];
+  const problems = keylessProblems(settings);
+  const trusts = settings.signatureKeysFile ?? settings.signatureCaFile ?? settings.signatureTrustedRootFile;
+  if (trusts !== undefined) return problems;
   return [
-    `${signaturePolicy.name} is ${settings.signaturePolicy}, and neither ${signatureKeysFile.name} nor ${signatureCaFile.name} says whose signatures count`,
+    ...problems,
+    `${signaturePolicy.name} is ${settings.signaturePolicy}, and neither ${signatureKeysFile.name}, ${signatureCaFile.name} nor ${rootFile.name} says whose signatures count`,
   ];
 }
 
-function blocksOf(file: string, setting: string, kind: string): readonly string[] {
-  let text: string;
+function textOf(file: string, setting: string): string {
   try {
-    text = fs.readFileSync(file, 'utf8');
+    return fs.readFileSync(file, 'utf8');
   } catch (error) {
     throw new StartError('LNMT8112', `${setting} cannot be read`, error);
   }
+}
+
+function blocksOf(file: string, setting: string, kind: string): readonly string[] {
+  const text = textOf(file, setting);
   const blocks = text.match(new RegExp(`-----BEGIN ${kind}-----[^-]+-----END ${kind}-----`, 'g')) ?? [];
   if (blocks.length === 0) throw new StartError('LNMT8112', `${setting} holds no ${kind.toLowerCase()} in PEM`);
   return blocks;
@@ -59,16 +89,25 @@ function authoritiesIn(file: string | undefined): readonly X509Certificate[] {
   return blocks.map((block) => read(() => new X509Certificate(block), signatureCaFile.name));
 }
 
+async function openKeyless(settings: SignatureSettings): Promise<KeylessVerifier | undefined> {
+  const { signatureTrustedRootFile: file, signatureKeylessIdentities: entries = [] } = settings;
+  if (file === undefined) return undefined;
+  const identities = entries.map(parseIdentity).filter((identity) => identity !== undefined);
+  return KeylessVerifier.open(textOf(file, rootFile.name), identities, rootFile.name);
+}
+
 /**
  * The verifier that the settings ask for; undefined where signatures are not looked at.
  *
- * @throws StartError LNMT8112 for keys or certificates that cannot be read
+ * @throws StartError LNMT8112 for keys, certificates or a trusted root that cannot be read, LNMT8103 without the packages
+ * of the latter
  */
-export function openSignatures(settings: SignatureSettings): SignatureVerifier | undefined {
+export async function openSignatures(settings: SignatureSettings): Promise<SignatureVerifier | undefined> {
   if (settings.signaturePolicy === 'off') return undefined;
   return new SignatureVerifier(settings.signaturePolicy, {
     keys: keysIn(settings.signatureKeysFile),
     authorities: authoritiesIn(settings.signatureCaFile),
     identities: settings.signatureIdentities ?? [],
+    keyless: await openKeyless(settings),
   });
 }

@@ -4,9 +4,10 @@ import type { X509Certificate } from 'node:crypto';
 import type { ModelFile } from '../../contract';
 import { MODEL_STORE } from '../../contract';
 import { parseBundle, signedBytes } from './bundle';
-import type { Bundle } from './bundle';
+import type { Bundle, Envelope } from './bundle';
 import { identitiesOf, trustedSigner } from './certificates';
 import { signatureRefused } from './errors';
+import type { KeylessVerifier } from './keyless';
 import { compareFiles, signedFiles } from './statement';
 
 /** Digest that goes with each curve. */
@@ -24,6 +25,8 @@ export interface TrustedSigners {
   readonly authorities: readonly X509Certificate[];
   /** Names of signers with certificates; everybody whom the authorities know where it is empty. */
   readonly identities: readonly string[];
+  /** Signers by identity, whose signatures are in a transparency log. @default - none */
+  readonly keyless?: KeylessVerifier | undefined;
 }
 
 /** Whether a model must be signed: `when-present` holds one that is signed to its signature, and serves others too. */
@@ -52,19 +55,25 @@ export class SignatureVerifier {
       if (this.policy === 'required') throw signatureRefused('it has none');
       return;
     }
-    const parsed = parseBundle(bundle);
-    const { signature } = parsed;
-    const bytes = signedBytes(parsed);
-    const isGood = this.candidates(parsed).some((key) => {
-      const digest = CURVES[key.asymmetricKeyDetails?.namedCurve ?? ''];
-      return digest !== undefined && verify(digest, bytes, key, signature);
-    });
-    if (!isGood) throw signatureRefused('it was not made by a signer who is trusted');
-    const signed = signedFiles(parsed.payloadType, parsed.payload);
+    const { payloadType, payload } = this.verified(parseBundle(bundle));
     compareFiles(
-      signed,
+      signedFiles(payloadType, payload),
       files.filter(({ path }) => path !== MODEL_STORE.signature),
     );
+  }
+
+  /** What is signed by somebody who is trusted; nothing else of the bundle is. */
+  private verified(bundle: Bundle): Envelope {
+    const { keyless, authorities } = this.signers;
+    const isKeyless = bundle.signer.kind === 'certificates' && (bundle.logged || authorities.length === 0);
+    if (keyless !== undefined && isKeyless) return keyless.verify(bundle.document);
+    const bytes = signedBytes(bundle);
+    const isGood = this.candidates(bundle).some((key) => {
+      const digest = CURVES[key.asymmetricKeyDetails?.namedCurve ?? ''];
+      return digest !== undefined && verify(digest, bytes, key, bundle.signature);
+    });
+    if (!isGood) throw signatureRefused('it was not made by a signer who is trusted');
+    return bundle;
   }
 
   private candidates({ signer }: Bundle): readonly KeyObject[] {

@@ -54,7 +54,7 @@ export class ProcessedServer {
     this.steps = await openSteps(config, { node, searchPath: env['PATH'] ?? '', log });
     this.server = await buildServer(config, {
       openGrpc: async (wire) => new GrpcServer(wire),
-      ...openModels(config),
+      ...(await openModels(config)),
       createBackend: () => new OnnxBackend({ executionProvider: 'cpu', threads: 1 }),
       ...{ log, registry: new Registry(), keys: undefined, steps: this.steps, now: Date.now },
     });

@@ -132,7 +132,7 @@ describe('a repository in the form of Triton', () => {
     const config = readConfig(env);
     server = await buildServer(config, {
       openGrpc: async (wire) => new GrpcServer(wire),
-      ...openModels(config),
+      ...(await openModels(config)),
       createBackend: () => new OnnxBackend({ executionProvider: 'cpu', threads: 1 }),
       registry: new Registry(),
       ...{ log: pino({ level: 'silent' }), now: Date.now },

@@ -14,15 +14,12 @@ import { STATEMENT } from '../../../../runtime/inference/signing/statement';
 import { SignatureVerifier } from '../../../../runtime/inference/signing/verifier';
 import type { TrustedSigners } from '../../../../runtime/inference/signing/verifier';
 import { TestAuthority } from '../../support/certificates';
+import { fileOf, statementOf } from '../../support/model-statement';
+import type { StatementChange } from '../../support/model-statement';
 import { identityModel, pushModel } from '../../support/models';
 import { temporaryFolder } from '../../support/temporary';
 
 const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
-const fileOf = (name: string, content: string | Uint8Array): ModelFile => ({
-  path: name,
-  sha256: sha256(content),
-  bytes: content.length,
-});
 
 const FILES: readonly ModelFile[] = [fileOf('model.onnx', 'graph'), fileOf('weights/w.bin', 'weights')];
 const SIGNATURE = fileOf('model.sig', 'whatever it says');
@@ -34,34 +31,12 @@ const pairs = Object.fromEntries(
   Object.keys(CURVES).map((curve) => [curve, generateKeyPairSync('ec', { namedCurve: curve })]),
 ) as Record<Curve, { readonly publicKey: KeyObject; readonly privateKey: KeyObject }>;
 
-interface Change {
-  readonly resources?: readonly Readonly<Record<string, string>>[];
-  readonly statement?: Readonly<Record<string, unknown>>;
-  readonly method?: string;
-  readonly payloadType?: string;
-  readonly digest?: string;
-}
-
-function statementOf(files: readonly ModelFile[], change: Change = {}): string {
-  const resources =
-    change.resources ?? files.map(({ path: name, sha256: digest }) => ({ name, digest, algorithm: 'sha256' }));
-  const all = createHash('sha256');
-  for (const { digest = '' } of resources) all.update(Buffer.from(digest, 'hex'));
-  return JSON.stringify({
-    _type: STATEMENT.type,
-    subject: [{ name: 'digits', digest: { sha256: change.digest ?? all.digest('hex') } }],
-    predicateType: STATEMENT.predicate,
-    predicate: { resources, serialization: { method: change.method ?? 'files', hash_type: 'sha256' } },
-    ...change.statement,
-  });
-}
-
 function bundleOf(
   statement: string,
   key: KeyObject,
   material: unknown,
   curve: Curve = 'P-256',
-  change: Change = {},
+  change: StatementChange = {},
 ): string {
   const { payloadType = STATEMENT.payloadType } = change;
   const payload = Buffer.from(statement);
@@ -72,7 +47,7 @@ function bundleOf(
 
 const hintOf = (key: KeyObject): string => sha256(key.export({ type: 'spki', format: 'pem' }).toString());
 
-function signed(files: readonly ModelFile[], change: Change = {}, curve: Curve = 'P-256'): string {
+function signed(files: readonly ModelFile[], change: StatementChange = {}, curve: Curve = 'P-256'): string {
   const { publicKey, privateKey } = pairs[curve];
   return bundleOf(statementOf(files, change), privateKey, { publicKey: { hint: hintOf(publicKey) } }, curve, change);
 }
@@ -284,20 +259,22 @@ describe('the settings of signatures', () => {
   };
   const pem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }).toString();
   const model = { LNMT_MODEL_NAME: 'm', LNMT_MODEL_VERSION: '1', LNMT_MODEL_URI: 'file:///models' };
-  const open = (env: Record<string, string>) => openSignatures(readConfig({ ...model, ...env }));
+  const open = async (env: Record<string, string>) => openSignatures(readConfig({ ...model, ...env }));
 
-  it('make a verifier of keys and authorities, or none', () => {
-    expect(open({})).toBeUndefined();
+  it('make a verifier of keys and authorities, or none', async () => {
+    expect(await open({})).toBeUndefined();
     const keys = file(pem(pairs['P-256'].publicKey) + pem(pairs['P-384'].publicKey));
-    const verifier = open({ LNMT_SIGNATURE_POLICY: 'required', LNMT_SIGNATURE_KEYS_FILE: keys });
+    const verifier = await open({ LNMT_SIGNATURE_POLICY: 'required', LNMT_SIGNATURE_KEYS_FILE: keys });
     expect(() => verifier?.check(signed(FILES, {}, 'P-384'), FILES)).not.toThrow();
     expect(() => verifier?.check(signed(FILES, {}, 'P-521'), FILES)).toThrow(/LNMT8312/);
     const ca = file(new TestAuthority('root').cert);
-    expect(open({ LNMT_SIGNATURE_POLICY: 'when-present', LNMT_SIGNATURE_CA_FILE: ca })).toBeDefined();
+    expect(await open({ LNMT_SIGNATURE_POLICY: 'when-present', LNMT_SIGNATURE_CA_FILE: ca })).toBeDefined();
   });
 
-  it('refuse a policy that trusts nobody', () => {
-    expect(() => open({ LNMT_SIGNATURE_POLICY: 'required' })).toThrow(/LNMT_SIGNATURE_POLICY is required, and neither/);
+  it('refuse a policy that trusts nobody', async () => {
+    await expect(open({ LNMT_SIGNATURE_POLICY: 'required' })).rejects.toThrow(
+      /LNMT_SIGNATURE_POLICY is required, and neither/,
+    );
   });
 
   it.each([
@@ -313,7 +290,8 @@ describe('the settings of signatures', () => {
       file(pem(createPublicKey(generateKeyPairSync('ed25519').privateKey))),
       /LNMT8112.*none of the curves/,
     ],
-  ])('refuse %s', (_title, keys, message) => {
-    expect(() => open({ LNMT_SIGNATURE_POLICY: 'required', LNMT_SIGNATURE_KEYS_FILE: keys })).toThrow(message);
+  ])('refuse %s', async (_title, keys, message) => {
+    const settings = { LNMT_SIGNATURE_POLICY: 'required', LNMT_SIGNATURE_KEYS_FILE: keys };
+    await expect(open(settings)).rejects.toThrow(message);
   });
 });
