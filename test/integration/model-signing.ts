@@ -7,7 +7,9 @@ import { EXIT_CODES, MODEL_STORE } from '../../runtime/contract';
 import { TestAuthority } from '../runtime/support/certificates';
 import { identityModel } from '../runtime/support/models';
 import { ServerProcess } from '../runtime/support/process';
+import { TestSigstore } from '../runtime/support/sigstore';
 import { run } from './processes';
+import { identityToken, SigstoreServices } from './sigstore-services';
 import type { Checks, Suite } from './suite';
 import { Skip } from './suite';
 import { root } from './tools';
@@ -56,11 +58,12 @@ class Workshop {
   }
 
   /** The reference tool looks at what lies in the store. */
-  async verify(version: string): Promise<void> {
+  async verify(version: string, ...how: readonly string[]): Promise<void> {
     const pushed = path.join(this.store, NAME, version);
-    const options = ['--signature', path.join(pushed, MODEL_STORE.signature), '--public_key', this.keys];
+    const [kind = '', ...options] = how.length > 0 ? how : ['key', '--public_key', this.keys];
+    const signature = ['--signature', path.join(pushed, MODEL_STORE.signature)];
     const ignored = ['--ignore-paths', path.join(pushed, MODEL_STORE.manifest)];
-    await must(this.tool, ['verify', 'key', pushed, ...options, ...ignored]);
+    await must(this.tool, ['verify', kind, pushed, ...signature, ...options, ...ignored]);
   }
 
   async push(version: string): Promise<void> {
@@ -137,6 +140,34 @@ async function checkSigning(checks: Checks): Promise<void> {
     await served(use.serve('3', { signatureCaFile: ca, signatureIdentities: 'https://ci.example.com/models' }));
     await refused(use.serve('3', { signatureCaFile: other }), 'no trusted authority');
   });
+  await checks.check(
+    'it serves what the tool signed by identity, as the tool itself verifies it, and nobody else’s',
+    () => checkKeyless(use),
+  );
+}
+
+const SIGNER = { identity: 'https://ci.example.com/release', issuer: 'https://token.example.com' };
+
+/** Authority and log are ours, on this machine; tool and server have the same root and no network. */
+async function checkKeyless(workshop: Workshop): Promise<void> {
+  const services = await SigstoreServices.start();
+  const { identity, issuer } = SIGNER;
+  try {
+    const config = ['--trust_config', workshop.file('trust.json', services.trustConfig)];
+    await workshop.sign('sigstore', ...config, '--identity_token', identityToken(issuer, identity));
+    await workshop.push('4');
+    await workshop.verify('4', 'sigstore', ...config, '--identity', identity, '--identity_provider', issuer);
+  } finally {
+    await services.close();
+  }
+  const serve = (signatureTrustedRootFile: string, signatureKeylessIdentities: string): ServerProcess =>
+    workshop.serve('4', { signatureTrustedRootFile, signatureKeylessIdentities });
+  const root = workshop.file('root.json', JSON.stringify(services.sigstore.root));
+  await served(serve(root, `${identity}|${issuer}`));
+  await refused(serve(root, `${identity}|https://other.example.com`), 'not among those who are named');
+  await refused(serve(root, `${identity}x|${issuer}`), 'not among those who are named');
+  const other = workshop.file('other-root.json', JSON.stringify((await TestSigstore.create()).root));
+  await refused(serve(other, `${identity}|${issuer}`), 'no trusted authority');
 }
 
 /** Models signed by the reference tool of the specification. */

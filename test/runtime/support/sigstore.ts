@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 // By their files: the package as a whole replaces the HTTP client of the process.
-import { initializeCA, initializeCTLog } from '@sigstore/mock/dist/fulcio/index.js';
+import { fulcioHandler, initializeCA, initializeCTLog } from '@sigstore/mock/dist/fulcio/index.js';
 import type { CA } from '@sigstore/mock/dist/fulcio/index.js';
 import { initializeTLog } from '@sigstore/mock/dist/rekor/index.js';
 import type { TLog } from '@sigstore/mock/dist/rekor/index.js';
@@ -172,6 +172,14 @@ export class TestSigstore {
     return { signedTimestamp: base64(await tsa.timestamp(request)) };
   }
 
+  /** Answers a request for a certificate as the authority does on the network. */
+  async requestCertificate(request: string): Promise<string> {
+    const { statusCode, response } = await fulcioHandler(this.parts.ca).fn(request);
+    const text = typeof response === 'string' ? response : '';
+    if (statusCode !== 201) throw new Error(`the authority refuses: ${text}`);
+    return text;
+  }
+
   /** What a log says about an entry, as its clients get it. */
   async log(entry: object): Promise<Readonly<Record<string, Logged>>> {
     return (await this.parts.log.log(entry)) as Readonly<Record<string, Logged>>;
@@ -202,6 +210,8 @@ export interface Signed {
   readonly payload: Buffer;
   readonly signature: Buffer;
   readonly certificate: X509Certificate;
+  /** The envelope as it was sent, of which logs keep a digest that nobody can check later. @default - the signature */
+  readonly envelope?: Uint8Array;
 }
 
 interface Entry {
@@ -211,10 +221,10 @@ interface Entry {
 }
 
 /** The entry that the first generation of the log makes of an envelope. */
-export const entryOf = ({ payload, signature, certificate }: Signed): Entry => ({
+export const entryOf = ({ payload, signature, certificate, envelope = signature }: Signed): Entry => ({
   ...{ apiVersion: '0.0.1', kind: 'dsse' },
   spec: {
-    envelopeHash: { algorithm: 'sha256', value: digest(signature).toString('hex') },
+    envelopeHash: { algorithm: 'sha256', value: digest(envelope).toString('hex') },
     payloadHash: { algorithm: 'sha256', value: digest(payload).toString('hex') },
     signatures: [
       { signature: signature.toString('base64'), verifier: Buffer.from(certificate.toString()).toString('base64') },
