@@ -102,6 +102,11 @@ export const KUBERNETES_ERRORS = {
     explanation:
       'They travel in a ConfigMap, which holds one mebibyte at most. Lists of models and pipelines that are longer belong into the repository of the models.',
   },
+  LNMT3021: {
+    title: 'nobody is named who may sign models by identity',
+    explanation:
+      'Anybody can have a certificate of a public authority, so a trusted root says nothing before it is known whose names count, and which identity providers vouch for them.',
+  },
 } as const satisfies ErrorTable;
 
 /** The name is not a DNS label or too long. */
@@ -313,5 +318,14 @@ export function fileTooLarge(scope: IConstruct | undefined, bytes: number, most:
     got: `${bytes} bytes`,
     allowed: `at most ${most} bytes`,
     remedy: 'shorten the files, or name models by their repository',
+  });
+}
+
+/** A trusted root without names of signers. */
+export function signersUnnamed(scope: IConstruct, setting: string): LnmtError {
+  return new LnmtError('LNMT3021', scope, {
+    what: `files.signatureTrustedRoot is given and env does not set ${setting}`,
+    allowed: 'whole e-mail addresses or URIs, each with a vertical bar and the https URL of its identity provider',
+    remedy: `set ${setting} in env, e.g. 'models@example.com|https://accounts.example.com'`,
   });
 }

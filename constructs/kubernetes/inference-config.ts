@@ -1,13 +1,13 @@
 import type { IConstruct } from 'constructs';
 import { INFERENCE_ENV, LABELS, PORTS, SHUTDOWN, VOLUMES, toEnv } from '../../runtime/contract';
-import { executionMismatch, variableSetTwice } from './errors';
+import { executionMismatch, signersUnnamed, variableSetTwice } from './errors';
 import type { ExecutionProvider, InferenceWorkloadProps } from './inference-workload-props';
 import { isLateBound, literalHash } from './opaque';
 import { amount } from './quantity';
 import { INFERENCE_RESOURCES } from './resources';
 import { fileSettings } from './server-files';
 
-/** The settings of the server that are not secret, as environment variables. @throws LNMT3005, LNMT3008 */
+/** The settings of the server that are not secret, as environment variables. @throws LNMT3005, LNMT3008, LNMT3021 */
 export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps): Record<string, string> {
   const settings = toEnv(INFERENCE_ENV, {
     modelName: props.model.name,
@@ -41,6 +41,8 @@ export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps
     if (name in own) throw variableSetTwice(scope, 'secretEnv', name, 'InferenceWorkload');
     if (name in env) throw variableSetTwice(scope, 'secretEnv', name, 'env');
   }
+  const { name: signers } = INFERENCE_ENV.signatureKeylessIdentities;
+  if (props.files?.signatureTrustedRoot !== undefined && !env[signers]) throw signersUnnamed(scope, signers);
   return { ...own, ...env };
 }
 

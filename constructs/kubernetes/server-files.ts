@@ -17,6 +17,13 @@ export interface ServerFiles {
   readonly signatureKeys?: string;
   /** Certificates in PEM of authorities behind the signers of models. @default - none */
   readonly signatureCa?: string;
+  /**
+   * Trusted root of Sigstore (`trusted_root.json`) behind signers of models by identity. It says of nobody that they may sign:
+   * `env` names them, with their identity providers, in LNMT_SIGNATURE_KEYLESS_IDENTITIES. The image needs the feature `keyless`.
+   *
+   * @default - none
+   */
+  readonly signatureTrustedRoot?: string;
 }
 
 /** Name of each file, and the setting that names it. */
@@ -26,6 +33,7 @@ const FILES = {
   policies: ['policies.cedar', INFERENCE_ENV.policyFile.name],
   signatureKeys: ['signature-keys.pem', INFERENCE_ENV.signatureKeysFile.name],
   signatureCa: ['signature-ca.pem', INFERENCE_ENV.signatureCaFile.name],
+  signatureTrustedRoot: ['trusted_root.json', INFERENCE_ENV.signatureTrustedRootFile.name],
 } as const satisfies Record<keyof ServerFiles, readonly [file: string, setting: string]>;
 
 /** What a ConfigMap holds at most, with room for its names. @see https://kubernetes.io/docs/concepts/configuration/configmap/ */

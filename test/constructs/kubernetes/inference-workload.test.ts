@@ -441,6 +441,16 @@ describe('files that the server reads', () => {
     });
   });
 
+  test('hold a trusted root for signers by identity, whom env names', () => {
+    const env = { LNMT_SIGNATURE_KEYLESS_IDENTITIES: 'models@example.com|https://accounts.example.com' };
+    const manifests = workload({ files: { signatureTrustedRoot: '{}' }, env });
+    expect(at(objectOf(manifests, 'ConfigMap', 'digits-files'), 'data')).toEqual({ 'trusted_root.json': '{}' });
+    expect(at(objectOf(manifests, 'ConfigMap', 'digits-config'), 'data')).toMatchObject({
+      ...env,
+      LNMT_SIGNATURE_TRUSTED_ROOT_FILE: `${VOLUMES.files}/trusted_root.json`,
+    });
+  });
+
   test('replace the pods when they change, and are not there when none is given', () => {
     const hash = (given: InferenceWorkloadProps['files']): unknown =>
       (at(objectOf(workload({ files: given }), 'Deployment'), 'spec.template.metadata.annotations') as JsonObject)[
@@ -497,6 +507,11 @@ describe('what an inference workload refuses', () => {
       'a setting of a file in env',
       { files: { models: '{}' }, env: { LNMT_MODELS_FILE: '/x' } },
       'LNMT3005 [chart/workload]: env sets LNMT_MODELS_FILE',
+    ],
+    [
+      'a trusted root without names of signers',
+      { files: { signatureTrustedRoot: '{}' } },
+      'LNMT3021 [chart/workload]: files.signatureTrustedRoot is given and env does not set LNMT_SIGNATURE_KEYLESS_IDENTITIES; allowed: whole e-mail addresses',
     ],
     [
       'an egress rule to everywhere',
