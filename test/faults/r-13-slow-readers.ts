@@ -1,5 +1,6 @@
 import http2 from 'node:http2';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { loadSync } from 'protobufjs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inferPath, PATHS } from '../../runtime/contract';
@@ -24,6 +25,8 @@ const ANSWER = 6 * MIB;
 const PATIENCE_MS = 75_000;
 /** After this the answers are made, and before the patience of the server ends. */
 const STEADY_MS = 10_000;
+/** After this a stream of inferences holds what it is going to hold. */
+const FILLED_MS = 5_000;
 
 const POST = (to: string, body: string): string =>
   `POST ${to} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
@@ -74,32 +77,73 @@ function answers(port: number, count: number): Held[] {
   });
 }
 
-/** Answers over gRPC that nobody reads: the window of the stream stays closed. */
-function calls(bench: Bench, port: number, count: number): http2.ClientHttp2Session {
-  const root = loadSync(path.join(ROOT, 'runtime/inference/grpc/protos/open-inference.proto'));
-  const type = root.lookupType('inference.ModelInferRequest');
-  const input = { name: 'x', datatype: 'FP32', shape: [rows, 2] };
-  const message = type
-    .encode({ modelName: 'big', inputs: [input], rawInputContents: [Buffer.alloc(rows * 8)] })
-    .finish();
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
+/** A connection to the gRPC port. */
+function connection(bench: Bench, port: number): http2.ClientHttp2Session {
   const session = http2.connect(`http://127.0.0.1:${port}`);
   session.on('error', () => undefined);
   bench.after(() => session.destroy());
-  for (let index = 0; index < count; index += 1) {
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': '/inference.GRPCInferenceService/ModelInfer',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-      authorization: `Bearer ${KEY}`,
-    });
-    stream.on('error', () => undefined);
-    stream.pause();
-    stream.end(Buffer.concat([head, message]));
-  }
   return session;
+}
+
+/** A request for inference with so many rows, as gRPC frames it. */
+function framed(model: string, rowCount: number): Buffer {
+  const root = loadSync(path.join(ROOT, 'runtime/inference/grpc/protos/open-inference.proto'));
+  const type = root.lookupType('inference.ModelInferRequest');
+  const input = { name: 'x', datatype: 'FP32', shape: [rowCount, 2] };
+  const message = type
+    .encode({ modelName: model, inputs: [input], rawInputContents: [Buffer.alloc(rowCount * 8)] })
+    .finish();
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+/** A call whose answers nobody reads: the window of its stream stays closed. */
+function unread(session: http2.ClientHttp2Session, procedure: string): http2.ClientHttp2Stream {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': `/inference.GRPCInferenceService/${procedure}`,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    authorization: `Bearer ${KEY}`,
+  });
+  stream.on('error', () => undefined);
+  stream.pause();
+  return stream;
+}
+
+/** Answers over gRPC that nobody reads. */
+function calls(bench: Bench, port: number, count: number): http2.ClientHttp2Session {
+  const [session, message] = [connection(bench, port), framed('big', rows)];
+  for (let index = 0; index < count; index += 1) unread(session, 'ModelInfer').end(message);
+  return session;
+}
+
+/** A way to ask over a stream of inferences. */
+interface Asking {
+  readonly what: string;
+  /** Rows of each request, and so of its answer: 8 bytes each. */
+  readonly rows: number;
+  readonly requests: number;
+}
+
+/** Together far more than what may be held. */
+const ASKING = [
+  { what: 'of 1 KiB', rows: 128, requests: 32_768 },
+  { what: 'of 1 MiB', rows: MIB / 8, requests: 64 },
+] as const satisfies readonly Asking[];
+
+/** Clients with a connection each that ask on and on over one stream, as fast as they may, and never read. */
+function inferStreams(bench: Bench, port: number, count: number, asking: Asking): http2.ClientHttp2Session[] {
+  const message = framed('big', asking.rows);
+  const requests = function* (): Generator<Buffer> {
+    for (let sent = 0; sent < asking.requests; sent += 1) yield message;
+  };
+  return Array.from({ length: count }, () => {
+    const session = connection(bench, port);
+    Readable.from(requests(), { objectMode: true, highWaterMark: 1 }).pipe(unread(session, 'ModelStreamInfer'));
+    return session;
+  });
 }
 
 /** Bytes that the front holds, garbage collected: the least of some looks, since requests are under way. */
@@ -114,10 +158,30 @@ async function held(server: Server, metrics: number, looks: number): Promise<num
   return least;
 }
 
-/** Clients that ask and never read: streams of tokens, whole answers, calls. */
+/** What each unread stream of inferences holds. Its clients leave afterwards, and nothing of them may stay. */
+async function heldForInferStreams(bench: Bench, server: Server, count: number): Promise<void> {
+  const { grpc, metrics } = await server.ports();
+  for (const asking of ASKING) {
+    const [memory, files] = [await held(server, metrics, 3), openFiles(server.pid)];
+    const sessions = inferStreams(bench, grpc, count, asking);
+    const came = await until(() => openFiles(server.pid) >= files + count, 10_000);
+    bench.must(`streams of inferences ${asking.what} came`, came, '= true', came);
+    await delay(FILLED_MS);
+    const waiting = await held(server, metrics, 4);
+    bench.atMost(
+      `memory held for each stream of inferences ${asking.what} MiB`,
+      (waiting - memory) / count / MIB,
+      CAP / MIB,
+    );
+    for (const session of sessions) session.destroy();
+    await until(() => openFiles(server.pid) <= files, 5_000);
+  }
+}
+
+/** Clients that ask and never read: streams of tokens and of inferences, whole answers, calls. */
 export const slowReaders: FaultCase = {
   id: 'R-13',
-  what: 'readers that never read: SSE, HTTP answers, gRPC answers',
+  what: 'readers that never read: SSE, HTTP answers, gRPC answers, gRPC streams',
   limit: { scaled: 150, full: 400 },
   run: async (bench) => {
     const readers = bench.count('readers of each kind', 4, 16);
@@ -138,15 +202,16 @@ export const slowReaders: FaultCase = {
     const warm = JSON.stringify({ model: 'decoder', prompt: 'the', max_tokens: 4 });
     await send({ port, path: `${PATHS.openai}/completions`, body: warm });
     for (let turn = 0; turn < 20; turn += 1) await send({ port, path: inferPath('tiny'), body: TINY_BODY });
-    const [memory, files] = [await held(server, metrics, 3), openFiles(server.pid)];
     const peak = new Peak(() => residentBytes(server.pid));
+    const [memory, files] = [await held(server, metrics, 3), openFiles(server.pid)];
     const sse = streams(port, readers);
     await delay(STEADY_MS);
     const waiting = await held(server, metrics, 8);
     const whole = answers(port, readers);
-    const remote = calls(bench, grpc, readers);
+    const asking = ASKING.flatMap((each) => inferStreams(bench, grpc, readers, each));
+    const remote = [calls(bench, grpc, readers), ...asking];
     bench.after(() => [...sse, ...whole].forEach((held) => held.end()));
-    const came = await until(() => openFiles(server.pid) >= files + readers + 1, 10_000);
+    const came = await until(() => openFiles(server.pid) >= files + readers + remote.length, 10_000);
     bench.must('readers came', came, '= true', came);
     // A paused socket does not see its end: the server's descriptors tell.
     const gone = await until(() => openFiles(server.pid) <= files, PATIENCE_MS);
@@ -155,8 +220,9 @@ export const slowReaders: FaultCase = {
     bench.atMost('memory held for each stream MiB', (waiting - memory) / readers / MIB, CAP / MIB);
     bench.note(`most of the process ${(peak.end() / MIB).toFixed(0)} MiB`);
     for (const held of [...sse, ...whole]) held.end();
-    remote.destroy();
+    for (const session of remote) session.destroy();
     await delay(500);
+    await heldForInferStreams(bench, server, readers);
     const back = await until(() => openFiles(server.pid) <= files, 5_000);
     bench.must('descriptors afterwards', openFiles(server.pid), `<= ${files}`, back);
     bench.equal(

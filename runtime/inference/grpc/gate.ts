@@ -20,6 +20,7 @@ import type { ObservedCall } from '../observe';
 import { Unread, WatchedCall } from './stalled-calls';
 import type { StalledCalls } from './stalled-calls';
 import { httpStatusOf, statusOf } from './status';
+import { sizeOf, StreamRoom } from './stream-room';
 
 /** What a call has to pass. */
 export interface GateOptions {
@@ -165,6 +166,7 @@ export class Gate {
       send(answer);
     };
     const unread = new Unread(outer, this.options.stalled);
+    const room = definition.requestStream ? new StreamRoom() : undefined;
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         const admitted = this.admit(definition.path, metadata, outer, closers);
@@ -175,6 +177,10 @@ export class Gate {
         };
         admitted.then(proceed).catch((error: unknown) => refuse(metadata, asRequestError(error)));
       })
+      .withOnReceiveMessage((message: object, next) => {
+        room?.came(sizeOf(message));
+        next(message);
+      })
       // Of every call, when its stream is closed.
       .withOnCancel(() => {
         unread.forget();
@@ -182,7 +188,7 @@ export class Gate {
       })
       .build();
     const responder = new ResponderBuilder().withStart((next) => next(listener)).build();
-    return new WatchedCall(outer, responder, unread);
+    return new WatchedCall(outer, responder, unread, room);
   };
 
   private async admit(

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import { asRequestError } from '../../shared/errors';
 import type { HandlerDeps } from './handlers';
@@ -7,12 +6,11 @@ import type { ModelInferRequest, ModelStreamInferResponse } from './messages';
 
 type StreamCall = ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>;
 
-/** Requests of one stream that are answered at the same time; the next is not read before one is done. */
-export const STREAM_IN_FLIGHT = 8;
-
-/** Answers the requests of one stream: side by side, and told in the order in which they came. */
+/**
+ * Answers the requests of one stream: side by side, and told in the order in which they came. No more requests come than
+ * `stream-room.ts` lets in.
+ */
 class InferStream {
-  private running = 0;
   private told: Promise<void> = Promise.resolve();
   private readonly signal: AbortSignal;
 
@@ -27,14 +25,8 @@ class InferStream {
   }
 
   private take(request: ModelInferRequest): void {
-    this.running += 1;
-    if (this.running >= STREAM_IN_FLIGHT) this.call.pause();
     const answer = this.answer(request);
-    this.told = this.told.then(async () => {
-      await this.tell(await answer);
-      this.running -= 1;
-      this.call.resume();
-    });
+    this.told = this.told.then(async () => this.tell(await answer));
   }
 
   /** Never fails: what went wrong is an answer too. */
@@ -55,10 +47,8 @@ class InferStream {
     }
   }
 
-  /** A client that does not read holds its answers back, and so its next requests. */
-  private async tell(answer: ModelStreamInferResponse): Promise<void> {
-    if (this.signal.aborted || this.call.write(answer)) return;
-    await once(this.call, 'drain', { signal: this.signal }).catch(() => undefined);
+  private tell(answer: ModelStreamInferResponse): void {
+    if (!this.signal.aborted) this.call.write(answer);
   }
 }
 

@@ -13,6 +13,7 @@ import { inferenceHandlers } from './handlers';
 import type { HandlerDeps } from './handlers';
 import { healthHandlers } from './health';
 import { StalledCalls } from './stalled-calls';
+import { sized } from './stream-room';
 
 /** What a call may cost. Sizes in bytes, times in milliseconds. */
 export const GRPC_LIMITS = {
@@ -68,7 +69,7 @@ export class GrpcServer {
     });
     const { inference, health } = loadServices();
     [inference, health].forEach(refuseUnlisted);
-    this.server.addService(inference, inferenceHandlers({ ...deps, gate }));
+    this.server.addService(sized(inference), inferenceHandlers({ ...deps, gate }));
     this.server.addService(health, healthHandlers(gate, deps.health));
     this.connections = this.server.createConnectionInjector(credentialsOf(deps.tls));
     // The library has no limit of connections, so it is handed those that are within it.

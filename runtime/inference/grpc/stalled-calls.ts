@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import { ServerInterceptingCall } from '@grpc/grpc-js';
 import type { Responder, ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { HTTP_LIMITS } from '../../shared/limits';
+import { sizeOf } from './stream-room';
+import type { StreamRoom } from './stream-room';
 
 /** Bytes that a connection sends in the same time although nobody reads: pings and settings. */
 const IDLE_BYTES = 4_096;
@@ -72,19 +74,29 @@ export class Unread {
 
 /** A call that tells of its answers until they are taken, which the library reports here and nowhere else. */
 export class WatchedCall extends ServerInterceptingCall {
+  /** @param room of a stream of requests; undefined for any other call */
   constructor(
     outer: ServerInterceptingCallInterface,
     responder: Responder,
     private readonly unread: Unread,
+    private readonly room: StreamRoom | undefined,
   ) {
     super(outer, responder);
   }
 
-  override sendMessage(message: unknown, taken: () => void): void {
+  override sendMessage(message: object, taken: () => void): void {
     const end = this.unread.begin();
     super.sendMessage(message, () => {
       end();
+      this.room?.taken();
       taken();
     });
+    this.room?.sent(sizeOf(message));
+  }
+
+  /** The library reads ahead of a stream that is paused; nothing else keeps it from doing so. */
+  override startRead(): void {
+    if (this.room === undefined) super.startRead();
+    else this.room.read(() => super.startRead());
   }
 }

@@ -3,7 +3,7 @@ import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { METRICS } from '../../../../runtime/contract';
-import { STREAM_IN_FLIGHT } from '../../../../runtime/inference/grpc/infer-stream';
+import { STREAM_LIMITS } from '../../../../runtime/inference/grpc/stream-room';
 import { GrpcClient, metadataOf } from '../../support/grpc-client';
 import { FULL_KEY, testServer } from '../../support/server';
 import type { ServerOptions, TestServer } from '../../support/server';
@@ -113,13 +113,56 @@ describe('a stream of inferences', () => {
     const stream = open();
     for (let index = 0; index < 40; index += 1) stream.call.write(asked(`r${index}`));
     stream.call.end();
-    await expect.poll(() => server.admission.inFlight).toBe(STREAM_IN_FLIGHT);
+    await expect.poll(() => server.admission.inFlight).toBe(STREAM_LIMITS.inFlight);
     await delay(100);
-    expect(server.admission.inFlight).toBe(STREAM_IN_FLIGHT);
+    expect(server.admission.inFlight).toBe(STREAM_LIMITS.inFlight);
     release();
     await stream.ended;
     expect(stream.ids()).toHaveLength(40);
     expect(server.admission.inFlight).toBe(0);
+  });
+
+  it('reads what is large one after another', async () => {
+    let release: () => void = () => undefined;
+    server.backend.gate = new Promise((resolve) => (release = resolve));
+    const rows = STREAM_LIMITS.bytes / 8;
+    const large = {
+      ...{ model_name: 'demo', raw_input_contents: [Buffer.alloc(rows * 8)] },
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [String(rows), '2'] }],
+    };
+    const stream = open();
+    for (let index = 0; index < 4; index += 1) stream.call.write({ ...large, id: `r${index}` });
+    stream.call.end();
+    await expect.poll(() => server.admission.inFlight).toBe(1);
+    await delay(200);
+    expect(server.admission.inFlight).toBe(1);
+    release();
+    expect(await stream.ended).toBeUndefined();
+    expect(stream.ids()).toEqual(['r0', 'r1', 'r2', 'r3']);
+  });
+
+  it('takes no further request of a client that does not read its answers', async () => {
+    const rows = 2 ** 18 / 8;
+    const asks = {
+      ...{ model_name: 'demo', raw_input_contents: [Buffer.alloc(rows * 8)] },
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [String(rows), '2'] }],
+    };
+    const stream = open();
+    stream.call.pause();
+    for (let index = 0; index < 60; index += 1) stream.call.write({ ...asks, id: `r${index}` });
+    stream.call.end();
+    await expect.poll(() => server.backend.runs).toBeGreaterThan(0);
+    const settled = async (): Promise<boolean> => {
+      const before = server.backend.runs;
+      await delay(300);
+      return server.backend.runs === before;
+    };
+    await expect.poll(settled, { timeout: 10_000 }).toBe(true);
+    // What the windows of stream and connection and the client itself take besides.
+    expect(server.backend.runs).toBeLessThan(30);
+    stream.call.resume();
+    expect(await stream.ended).toBeUndefined();
+    expect(stream.ids()).toEqual(Array.from({ length: 60 }, (_, index) => `r${index}`));
   });
 
   it('takes its work out of the queue when its client leaves', async () => {
