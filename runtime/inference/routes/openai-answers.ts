@@ -92,7 +92,7 @@ export class AnswerWriter {
   constructor(private readonly work: Answering) {
     const { form, created, request, prompts, completer } = work;
     this.head = { id: `${form.idPrefix}-${randomUUID()}`, created, model: request.model };
-    this.writers = prompts.map(() => new LogprobWriter(completer, form.logprobs));
+    this.writers = prompts.map(() => new LogprobWriter(completer, form.logprobs, !request.stream));
   }
 
   /** Takes the places in the cache: what does not fit is refused before anything is sent. @throws RequestError */

@@ -21,15 +21,17 @@ export class LogprobWriter {
   private readonly rows: TokenRow[] = [];
   private offset = 0;
 
+  /** @param keeps whether all of them are asked for at the end; those of a stream are not, and would outweigh its text */
   constructor(
     private readonly completer: Pick<Completer, 'tokenTexts'>,
     private readonly form: 'chat' | 'completion',
+    private readonly keeps: boolean,
   ) {}
 
   /** Takes steps and gives their probabilities; null when none are told. */
   async take(steps: readonly GenerationStep[]): Promise<object | null> {
     const rows = await this.rowsOf(steps);
-    this.rows.push(...rows);
+    if (this.keeps) this.rows.push(...rows);
     return this.written(rows);
   }
 
