@@ -16,7 +16,8 @@ interface BaselineOptions {
 const EXAMPLES = `
 A record is a line of JSON with the tensors of a request and of its answer, as the payload log of the server has them:
 {"inputs": [{"name", "datatype", "shape", "data"}], "outputs": [...]}. Where no feature is named, every element of rows of
-up to 16 is one, and the mean of wider rows. The file goes beside the graph, and with it into the store.
+up to 16 is one, and the mean of wider rows. The file goes beside the graph, and with it into the store. Records of requests
+that carry text (those with "operation") are passed over: their texts and embeddings are no tensors of the model.
 
 Examples:
   lnmt model baseline payload.jsonl --output model/${DRIFT_BASELINE.file}
@@ -48,7 +49,11 @@ async function baseline(io: Io, records: string, options: BaselineOptions): Prom
   }
   const made = builder.build();
   fs.writeFileSync(path.resolve(io.cwd, options.output), `${JSON.stringify(made)}\n`);
-  const told = { output: options.output, records: builder.records, features: made.features.length };
+  const { records: used, texts } = builder;
+  const told = { output: options.output, records: used, features: made.features.length, texts };
   if (options.json) sayJson(io, told);
-  else say(io, `${told.features} features of ${told.records} records written to ${told.output}`);
+  else {
+    const passed = texts > 0 ? `; ${texts} records of text passed over` : '';
+    say(io, `${told.features} features of ${told.records} records written to ${told.output}${passed}`);
+  }
 }

@@ -54,10 +54,15 @@ function featuresOf(side: DriftFeatureName['side'], { name, shape }: JsonTensor)
   return Array.from({ length: width }, (_, element) => ({ side, tensor: name, element }));
 }
 
+const memberOf = (record: unknown, name: string): unknown =>
+  typeof record === 'object' && record !== null ? Reflect.get(record, name) : undefined;
+
 /** Gathers the values of features from records, one after another. */
 export class BaselineBuilder {
   /** Records that had a tensor. */
   records = 0;
+  /** Records of requests that carry text, which were passed over: what they name are no tensors of the model. */
+  texts = 0;
   private readonly values = new Map<string, { readonly name: DriftFeatureName; readonly values: number[] }>();
   private readonly tensors = new Set<string>();
 
@@ -74,9 +79,14 @@ export class BaselineBuilder {
     } catch {
       throw badInvocation('a line is not JSON', `line ${number}`, 'give records of the payload log, one a line');
     }
+    // Only those say which operation it was.
+    if (memberOf(record, 'operation') !== undefined) {
+      this.texts += 1;
+      return;
+    }
     let found = 0;
     for (const side of SIDES) {
-      const list: unknown = typeof record === 'object' && record !== null ? Reflect.get(record, side) : undefined;
+      const list = memberOf(record, side);
       for (const tensor of Array.isArray(list) ? list.map(tensorOf) : []) {
         if (tensor === undefined) continue;
         found += 1;
@@ -92,7 +102,8 @@ export class BaselineBuilder {
     const { minRows, maxFeatures, format } = DRIFT_BASELINE;
     const poor = all.find(({ values }) => values.length < minRows);
     if (all.length === 0 || poor !== undefined) {
-      const got = poor ? `${driftFeatureText(poor.name)} has ${poor.values.length} rows` : 'no numbers';
+      const texts = this.texts > 0 ? `, and ${this.texts} records of text` : '';
+      const got = poor ? `${driftFeatureText(poor.name)} has ${poor.values.length} rows` : `no numbers${texts}`;
       throw badInvocation('the records hold too little', got, `give at least ${minRows} rows, better 10000`);
     }
     if (all.length > maxFeatures) {

@@ -30,7 +30,7 @@ describe('lnmt model baseline', () => {
   it('makes the file that the server reads, of every element of narrow rows and the mean of wide ones', async () => {
     const output = path.join(scratch(), DRIFT_BASELINE.file);
     const { code, out } = await baseline(recordsFile(150), '--output', output, '--json');
-    expect([code, JSON.parse(out)]).toEqual([0, { output, records: 150, features: 4 }]);
+    expect([code, JSON.parse(out)]).toEqual([0, { output, records: 150, features: 4, texts: 0 }]);
     const tensor = (name: string) => ({ name, datatype: 'FP32', shape: undefined }) as const;
     const signature = { inputs: [tensor('x'), tensor('wide')], outputs: [tensor('y')] };
     const { features } = parseBaseline(fs.readFileSync(output, 'utf8'), signature);
@@ -43,6 +43,20 @@ describe('lnmt model baseline', () => {
     const total = ({ counts }: { counts: readonly number[] }): number => counts.reduce((sum, count) => sum + count, 0);
     expect(features.map(total)).toEqual([300, 300, 150, 150]);
     expect(features[3]?.counts.at(-1)).toBe(150);
+  });
+
+  it('passes records of text over: their embeddings and texts are no tensors of the model', async () => {
+    const output = path.join(scratch(), DRIFT_BASELINE.file);
+    const vectors = { name: 'embedding', datatype: 'FP32', shape: [1, 2], data: [1, 2] };
+    const text = { operation: 'OpenAiEmbeddings', tokens: { prompt: 3 }, inputs: [], outputs: [vectors] };
+    const records = Array.from({ length: 120 }, () => text);
+    const { out } = await baseline(recordsFile(150, records), '--output', output, '--json');
+    expect(JSON.parse(out)).toEqual({ output, records: 150, features: 4, texts: 120 });
+    expect((await baseline(recordsFile(150, records), '--output', output)).out).toContain(
+      '4 features of 150 records written',
+    );
+    const { code, err } = await baseline(recordsFile(0, records), '--output', output);
+    expect([code, err]).toEqual([2, expect.stringContaining('no numbers, and 120 records of text')]);
   });
 
   it('takes the features that are named, and no others', async () => {
