@@ -25,6 +25,7 @@ import type { OperationId } from './operations/table';
 import type { ModelRegistry } from './registry';
 import { textDirectory } from './registry/text-directory';
 import type { PayloadLog } from './payload-log/payload-log';
+import { textNotes } from './payload-log/text-note';
 import { descriptionRoutes } from './routes/description';
 import { inferRoutes } from './routes/infer';
 import { modelRoutes } from './routes/models';
@@ -79,7 +80,7 @@ type SizedConfig = Pick<InferenceConfig, 'maxRequestBytes' | 'maxConcurrency'> &
     readonly metricAliases?: readonly AliasSet[];
   };
 
-interface Parts extends Pick<Serving, 'models' | 'service' | 'known' | 'traffic'> {
+interface Parts extends Pick<Serving, 'models' | 'service' | 'known' | 'traffic' | 'payloadLog'> {
   readonly health: HealthState;
   readonly admission: Admission;
   readonly metrics: ServerMetrics;
@@ -88,7 +89,7 @@ interface Parts extends Pick<Serving, 'models' | 'service' | 'known' | 'traffic'
 }
 
 async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Promise<FastifyInstance> {
-  const { models, service, known, health, admission, metrics, traffic } = parts;
+  const { models, service, known, health, admission, metrics, traffic, payloadLog } = parts;
   const { maxRequestBytes, connectionsPerAddress = DEFAULT_LIMITS.connectionsPerAddress } = config;
   const app: FastifyInstance = fastify({ ...listenerOptions(maxRequestBytes, deps.tls), loggerInstance: deps.log });
   const served = new Set<OperationId>();
@@ -104,7 +105,8 @@ async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Pr
   await app.register(repositoryRoutes(service));
   await app.register(trafficRoutes(models, traffic));
   await app.register(inferRoutes({ models: service, admission, maxRequestBytes }));
-  const openai = new OpenAiWork(textDirectory(models, traffic), deps.now);
+  const notes = payloadLog && textNotes(payloadLog);
+  const openai = new OpenAiWork(textDirectory(models, traffic), deps.now, notes);
   if (config.graphql === true) {
     const observed = observeCalls(metrics, known);
     const fields = { ...parts, models: service, openai, audit: deps.audit, observed };

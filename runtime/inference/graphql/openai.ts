@@ -70,8 +70,8 @@ async function inOwnNames<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-const callOf = ({ principal, attribute, signal }: FieldContext, call: FieldCall): OpenAiCall => ({
-  ...{ principal, attribute, signal },
+const callOf = ({ request, trace, principal, attribute, signal }: FieldContext, call: FieldCall): OpenAiCall => ({
+  ...{ request, trace, principal, attribute, signal },
   ...call,
 });
 

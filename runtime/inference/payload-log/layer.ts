@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks';
-import { RequestError } from '../../shared/errors';
 import { traceFields } from '../../shared/tracing';
 import type { Answer } from '../registry';
 import type { Infer, InferenceCall, Layer } from '../serving/layer';
 import { readTensors } from '../tensors/unread';
 import type { PayloadLog } from './payload-log';
+import { outcomeOf } from './record';
 
 /** Notes a sample of what passes. */
 export function payloadLogLayer(log: PayloadLog): Layer {
@@ -31,7 +31,7 @@ export function payloadLogLayer(log: PayloadLog): Layer {
         note('ok', answer);
         return answer;
       } catch (error) {
-        note(error instanceof RequestError ? error.code : 'failed');
+        note(outcomeOf(error));
         throw error;
       }
     };

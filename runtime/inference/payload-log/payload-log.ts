@@ -46,13 +46,18 @@ export class PayloadLog {
     return rate > 0 && this.random() < rate;
   }
 
-  /** Takes an exchange; it becomes a line once its answer is on its way. */
-  record(exchange: Exchange): void {
+  /** Most bytes of a record. */
+  get recordBytes(): number {
+    return this.options.maxBytes;
+  }
+
+  /** Takes an exchange; it becomes a line once its answer is on its way, and a function is asked for it no sooner. */
+  record(exchange: Exchange | (() => Exchange)): void {
     if (this.lines.length + this.chosen >= QUEUE_LIMITS.records) return this.options.counted('queue-full', 1);
     this.chosen += 1;
     setImmediate(() => {
       this.chosen -= 1;
-      this.queue(exchange);
+      this.queue(typeof exchange === 'function' ? exchange() : exchange);
     });
   }
 

@@ -1,8 +1,25 @@
 import { createHmac } from 'node:crypto';
 import type { Principal } from '../../shared/api-keys';
+import { RequestError } from '../../shared/errors';
 import { elementsText } from '../tensors/text';
 import type { Tensor } from '../tensors/tensor';
 import type { PayloadRules } from './rules';
+
+/** A tensor as it was noted. */
+export interface NotedTensor extends Tensor {
+  /** True where its values were not held, because no record could have them. @default false */
+  readonly truncated?: boolean;
+}
+
+/** What there is to say of a request that carries text beside its texts. */
+export interface TextFacts {
+  /** Id of the operation. */
+  readonly operation: string;
+  /** Tokens of all prompts and of all answers; absent where it did not come so far. */
+  readonly tokens: { readonly prompt?: number | undefined; readonly completion?: number | undefined };
+  /** Why each answer ended; null for one that was cut. Absent where there are none. */
+  readonly finish?: readonly (string | null)[] | undefined;
+}
 
 /** A request and what became of it. */
 export interface Exchange {
@@ -16,8 +33,10 @@ export interface Exchange {
   readonly caller: Principal | undefined;
   /** `ok`, or the code of the error. */
   readonly outcome: string;
-  readonly inputs: readonly Tensor[];
-  readonly outputs: readonly Tensor[];
+  readonly inputs: readonly NotedTensor[];
+  readonly outputs: readonly NotedTensor[];
+  /** @default - a request of tensors */
+  readonly text?: TextFacts | undefined;
 }
 
 /** How records are written. */
@@ -39,6 +58,9 @@ export function pseudonym(key: Buffer, kind: 'caller' | 'tensor', content: strin
   return createHmac('sha256', key).update(`${kind}\0`).update(content).digest('hex').slice(0, DIGITS);
 }
 
+/** What became of a request that failed: the code of its error. */
+export const outcomeOf = (error: unknown): string => (error instanceof RequestError ? error.code : 'failed');
+
 interface WrittenTensor {
   readonly head: string;
   readonly values: string | undefined;
@@ -50,9 +72,10 @@ const headOf = ({ name, datatype, shape }: Tensor, more = ''): string =>
 /** Bytes of values that a tensor of so many bytes has at least when it is written. */
 const leastText = ({ data, datatype }: Tensor): number => (datatype === 'BYTES' ? data.length / 8 : data.length / 4);
 
-function written(tensor: Tensor, model: string, { rules, key, maxBytes }: RecordOptions): WrittenTensor {
+function written(tensor: NotedTensor, model: string, { rules, key, maxBytes }: RecordOptions): WrittenTensor {
   const treatment = rules.treatmentOf(model, tensor.name, tensor.datatype === 'BYTES');
   if (treatment === 'drop') return { head: headOf(tensor), values: undefined };
+  if (tensor.truncated) return { head: headOf(tensor, ',"truncated":true'), values: undefined };
   if (treatment === 'hash') {
     const hash = pseudonym(key, 'tensor', tensor.data);
     return { head: headOf(tensor, `,"hash":"${hash}"`), values: undefined };
@@ -75,6 +98,7 @@ export function writeRecord(exchange: Exchange, options: RecordOptions): string 
     ...{ trace, model, version },
     caller: caller && pseudonym(options.key, 'caller', `${caller.method}:${caller.id}`),
     ...{ outcome, ms: Math.round(ms * 1000) / 1000 },
+    ...exchange.text,
   }).slice(0, -1);
   const all = [...exchange.inputs, ...exchange.outputs].map((tensor) => written(tensor, model, options));
   const fixed = Buffer.byteLength(head) + '"inputs":[],"outputs":[]},,\n'.length;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Cancellation } from '../../shared/cancellation';
 import { signalOf } from '../../shared/cancellation';
+import type { TextNote } from '../payload-log/text-note';
 import type { AnswerPiece, Completer } from '../text/completer';
 import { mergeAnswers } from './merge-answers';
 import type { ChoicePiece } from './merge-answers';
@@ -81,6 +82,8 @@ export interface Answering {
   readonly signal: Cancellation;
   /** Seconds since the epoch. */
   readonly created: number;
+  /** Told of what is sent. @default - nobody notes it */
+  readonly note?: TextNote | undefined;
 }
 
 /** Writes the answers to one request. */
@@ -110,17 +113,24 @@ export class AnswerWriter {
     return mergeAnswers(begun, () => leaving.abort());
   }
 
+  /** A stream that had begun failed. */
+  failed(error: unknown): void {
+    this.work.note?.failed(error);
+  }
+
   /** The whole answer. @throws RequestError */
   async whole(pieces: AsyncGenerator<ChoicePiece, void>): Promise<WholeAnswer> {
-    const { form, prompts } = this.work;
+    const { form, prompts, note, signal } = this.work;
     const texts = prompts.map(() => '');
-    const finishes = prompts.map((): string | null => null);
+    const finishes = prompts.map((): AnswerPiece['finish'] => undefined);
     for await (const { index, piece } of pieces) {
       texts[index] = (texts[index] ?? '') + piece.text;
-      finishes[index] = piece.finish ?? null;
+      finishes[index] = piece.finish;
       this.generated += piece.steps.length;
       await this.writers[index]?.take(piece.steps);
     }
+    if (!signal.aborted) texts.forEach((text, index) => note?.sent(index, text, finishes[index]));
+    note?.generated(this.generated);
     const choices = texts.map((text, index) => ({
       ...{ index, ...form.whole(text), logprobs: this.writers[index]?.all() ?? null },
       finish_reason: finishes[index] ?? null,
@@ -130,12 +140,14 @@ export class AnswerWriter {
 
   /** The answer as events. @throws RequestError */
   async *events(pieces: AsyncGenerator<ChoicePiece, void>): AsyncGenerator<object, void> {
-    const { form, request } = this.work;
+    const { form, request, note } = this.work;
     const object = form.objects.event;
     const withUsage = request.includeUsage ? { usage: null } : {};
     const started = new Set<number>();
     for await (const { index, piece } of pieces) {
       this.generated += piece.steps.length;
+      note?.sent(index, piece.text, piece.finish);
+      note?.generated(this.generated);
       const logprobs = (await this.writers[index]?.take(piece.steps)) ?? null;
       const isFirst = !started.has(index);
       if (!isFirst && piece.text === '' && piece.finish === undefined && logprobs === null) continue;

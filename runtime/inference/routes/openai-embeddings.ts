@@ -1,4 +1,5 @@
 import type { Cancellation } from '../../shared/cancellation';
+import type { TextNote } from '../payload-log/text-note';
 import { invalidParameter } from '../text/errors';
 import type { TextModel } from '../text/model';
 import { normalized } from '../text/pooling';
@@ -21,15 +22,26 @@ function shortened(vector: Float32Array, dimensions: number | undefined): Float3
   return normalized(vector.slice(0, dimensions));
 }
 
+/** Who asks for embeddings, and who is told of them. */
+export interface Embedding {
+  /** Fires when the client leaves. */
+  readonly signal: Cancellation;
+  /** The callers of a model take turns. */
+  readonly caller: string | undefined;
+  /** @default - nobody notes them */
+  readonly note?: TextNote | undefined;
+}
+
 /** Answers a request for embeddings. @throws RequestError */
 export async function embed(
   text: TextModel,
   { model, inputs, dimensions, base64 }: EmbeddingRequest,
-  signal: Cancellation,
-  caller: string | undefined,
+  { signal, caller, note }: Embedding,
 ): Promise<EmbeddingAnswer> {
-  const { vectors, tokens } = await text.embedder.embed(inputs, signal, caller);
-  return { model, vectors: vectors.map((vector) => shortened(vector, dimensions)), tokens, base64 };
+  const { vectors: whole, tokens } = await text.embedder.embed(inputs, signal, caller);
+  const vectors = whole.map((vector) => shortened(vector, dimensions));
+  note?.embedded(vectors, tokens);
+  return { model, vectors, tokens, base64 };
 }
 
 /** A vector as its bytes, little-endian, in Base64. */

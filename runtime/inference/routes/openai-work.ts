@@ -1,7 +1,13 @@
+import type { Context } from '@opentelemetry/api';
 import type { Principal } from '../../shared/api-keys';
 import { callerKey } from '../../shared/caller-limits';
 import type { Cancellation } from '../../shared/cancellation';
+import { traceFields } from '../../shared/tracing';
 import type { ModelIdentity } from '../data-plane';
+import type { OperationId } from '../operations/table';
+import { textsTensor } from '../payload-log/text-note';
+import type { TextNote, TextRequest } from '../payload-log/text-note';
+import type { Tensor } from '../tensors/tensor';
 import type { TextDirectory } from '../text/directory';
 import { splitId } from '../text/directory';
 import type { TextModel } from '../text/model';
@@ -17,6 +23,9 @@ import type { AnswerRequest } from './openai-request';
 
 /** Who asks, as every transport tells it. */
 export interface OpenAiCall {
+  /** Id of the request. */
+  readonly request: string;
+  readonly trace: Context | null;
   /** Nobody in particular where authentication is off. */
   readonly principal: Principal | null;
   /** A header, by its name in lower case. */
@@ -36,7 +45,16 @@ export type Deliver<T> = (
   request: AnswerRequest,
 ) => Promise<T>;
 
-interface AnswerParts<T> {
+/** What a request is about, once it is read. */
+interface Asked {
+  readonly operation: OperationId;
+  /** The model, perhaps with its version. */
+  readonly model: string;
+  /** Its texts, for who notes them. */
+  readonly inputs: () => Tensor;
+}
+
+interface AnswerParts<T> extends Omit<Asked, 'model'> {
   readonly wanted: AnswerRequest;
   readonly form: AnswerForm;
   /** Tokens of the prompts. */
@@ -51,10 +69,14 @@ interface AnswerParts<T> {
 export class OpenAiWork {
   private readonly created: number;
 
-  /** @param now milliseconds since the epoch */
+  /**
+   * @param now milliseconds since the epoch
+   * @param notes begins a note of a request that is to be recorded
+   */
   constructor(
     private readonly directory: TextDirectory,
     private readonly now: () => number,
+    private readonly notes: (asked: TextRequest) => TextNote | undefined = () => undefined,
   ) {
     this.created = this.seconds();
   }
@@ -73,7 +95,10 @@ export class OpenAiWork {
   async embeddings(body: unknown, call: OpenAiCall): Promise<EmbeddingAnswer> {
     const wanted = readEmbeddingRequest(body);
     const caller = call.principal === null ? undefined : callerKey(call.principal);
-    return this.use(wanted.model, call, (text) => embed(text, wanted, call.signal, caller));
+    const { signal } = call;
+    const inputs = (): Tensor => textsTensor('input', wanted.inputs);
+    const asked = { operation: 'OpenAiEmbeddings', model: wanted.model, inputs } as const;
+    return this.use(asked, call, (text, note) => embed(text, wanted, { signal, caller, note }));
   }
 
   /** @param body the request in the form of REST @throws RequestError */
@@ -83,7 +108,9 @@ export class OpenAiWork {
       const param = (index: number): string => (wanted.prompts.length === 1 ? 'prompt' : `prompt[${index}]`);
       return Promise.all(wanted.prompts.map((prompt, index) => completer.prompt(prompt, param(index))));
     };
-    return this.answer(call, { wanted, form: COMPLETION, prompts, deliver });
+    const inputs = (): Tensor => textsTensor('prompt', wanted.prompts);
+    const operation = 'OpenAiCompletions';
+    return this.answer(call, { operation, wanted, form: COMPLETION, prompts, inputs, deliver });
   }
 
   /** @param body the request in the form of REST @throws RequestError */
@@ -92,28 +119,53 @@ export class OpenAiWork {
     const prompts = async ({ completer }: TextModel): Promise<(readonly number[])[]> => [
       await completer.conversation(wanted.messages),
     ];
-    return this.answer(call, { wanted, form: CHAT, prompts, deliver });
+    const inputs = (): Tensor => textsTensor('messages', wanted.messages);
+    const operation = 'OpenAiChatCompletions';
+    return this.answer(call, { operation, wanted, form: CHAT, prompts, inputs, deliver });
   }
 
-  private answer<T>(call: OpenAiCall, { wanted, form, prompts: promptsOf, deliver }: AnswerParts<T>): Promise<T> {
+  private answer<T>(call: OpenAiCall, parts: AnswerParts<T>): Promise<T> {
     const { signal } = call;
-    return this.use(wanted.model, call, async (text) => {
-      const prompts = await promptsOf(text);
+    const { operation, wanted, form, inputs } = parts;
+    return this.use({ operation, model: wanted.model, inputs }, call, async (text, note) => {
+      const prompts = await parts.prompts(text);
+      note?.read(prompts.map(({ length }) => length));
       const { completer } = text;
-      const writer = new AnswerWriter({ completer, prompts, request: wanted, form, signal, created: this.seconds() });
-      return deliver(writer, writer.begin(), wanted);
+      const writer = new AnswerWriter({
+        completer,
+        prompts,
+        request: wanted,
+        form,
+        signal,
+        created: this.seconds(),
+        note,
+      });
+      return parts.deliver(writer, writer.begin(), wanted);
     });
   }
 
   /** Holds the model until the work is over; the caller must be allowed to use it. */
-  private use<T>(id: string, call: OpenAiCall, work: (text: TextModel) => Promise<T>): Promise<T> {
-    const { name, version } = splitId(id);
-    const { principal, signal, attribute, answering, permit } = call;
-    permit(name, version);
-    return this.directory.use(id, { signal, caller: principal ?? undefined, attribute, answering }, (text) => {
+  private use<T>(
+    { model: id, ...asked }: Asked,
+    call: OpenAiCall,
+    work: (text: TextModel, note: TextNote | undefined) => Promise<T>,
+  ): Promise<T> {
+    const { name: model, version } = splitId(id);
+    const { signal, attribute, permit, request } = call;
+    permit(model, version);
+    const caller = call.principal ?? undefined;
+    let served: ModelIdentity | undefined;
+    const answering = (chosen: ModelIdentity): void => {
+      served = chosen;
+      call.answering(chosen);
+    };
+    const trace = traceFields(call.trace)?.trace_id;
+    const note = this.notes({ ...asked, request, trace, caller, model, version, served: () => served, signal });
+    const answered = this.directory.use(id, { signal, caller, attribute, answering }, (text) => {
       answering(text.model);
-      return work(text);
+      return work(text, note);
     });
+    return note === undefined ? answered : note.follow(answered);
   }
 
   private seconds(): number {

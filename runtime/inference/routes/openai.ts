@@ -23,6 +23,7 @@ function bodyOf(request: FastifyRequest): unknown {
 
 function callOf(request: FastifyRequest, reply: FastifyReply): OpenAiCall {
   return {
+    ...{ request: request.id, trace: request.trace },
     ...{ principal: request.principal, attribute: attributeOf(request), signal: departure(reply) },
     permit: (model, version) => request.permitModel(model, version),
     answering: (model) => (request.servedModel = model),
@@ -33,7 +34,10 @@ function callOf(request: FastifyRequest, reply: FastifyReply): OpenAiCall {
 function delivery(request: FastifyRequest, reply: FastifyReply): Deliver<object> {
   return async (writer, pieces, { stream }) => {
     if (!stream) return writer.whole(pieces);
-    const failed = (error: unknown): void => request.log.warn({ err: error }, 'the stream ended early');
+    const failed = (error: unknown): void => {
+      writer.failed(error);
+      request.log.warn({ err: error }, 'the stream ended early');
+    };
     await new EventStream(reply).write(writer.events(pieces), failed);
     return reply;
   };

@@ -1,16 +1,19 @@
 const LENGTH_BYTES = 4;
 
-/** Writes texts as a BYTES tensor. */
-export function packStrings(values: readonly string[]): Uint8Array {
-  const parts: Buffer[] = [];
+/** Writes elements as a BYTES tensor. */
+export function packBytes(values: readonly Uint8Array[]): Uint8Array {
+  const parts: Uint8Array[] = [];
   for (const value of values) {
-    const text = Buffer.from(value, 'utf8');
     const length = Buffer.alloc(LENGTH_BYTES);
-    length.writeUInt32LE(text.length);
-    parts.push(length, text);
+    length.writeUInt32LE(value.length);
+    parts.push(length, value);
   }
   return Buffer.concat(parts);
 }
+
+/** Writes texts as a BYTES tensor. */
+export const packStrings = (values: readonly string[]): Uint8Array =>
+  packBytes(values.map((value) => Buffer.from(value, 'utf8')));
 
 /** Reads a BYTES tensor that this server wrote. */
 export function unpackStrings(data: Uint8Array): string[] {
