@@ -84,6 +84,15 @@ function addressOf(call: ServerInterceptingCallInterface): string {
 
 type Closer = (code: status) => void;
 
+/** Tells of every status, also of those that the library makes by itself: a message beyond its limit, a deadline. */
+function overhear(call: ServerInterceptingCallInterface, told: Closer): void {
+  const send = call.sendStatus.bind(call);
+  call.sendStatus = (answer) => {
+    told(answer.code ?? status.UNKNOWN);
+    send(answer);
+  };
+}
+
 /**
  * What stands before every procedure: its row of the operation table, who calls, how often, whether they may, and the
  * audit log. A call of nobody is refused before its message is read.
@@ -159,12 +168,7 @@ export class Gate {
       if (error.cause !== undefined) this.options.log.error({ err: error.cause, code: error.code }, error.message);
       outer.sendStatus(statusOf(error));
     };
-    // Every status passes here, also those that the library makes by itself: a message beyond its limit, a deadline.
-    const send = outer.sendStatus.bind(outer);
-    outer.sendStatus = (answer) => {
-      close(answer.code ?? status.UNKNOWN);
-      send(answer);
-    };
+    overhear(outer, close);
     const unread = new Unread(outer, this.options.stalled);
     const room = definition.requestStream ? new StreamRoom() : undefined;
     const listener = new ServerListenerBuilder()
