@@ -96,7 +96,7 @@ const messages = [
 ] satisfies OpenAI.ChatCompletionMessageParam[];
 
 describe('the payload log of a server of answers', () => {
-  const logged = served(() => decoder({ kvCacheBytes: String(256 * BYTES_PER_TOKEN) }));
+  const logged = served(() => decoder({ kvCacheBytes: String(256 * BYTES_PER_TOKEN), graphql: 'true' }));
 
   it('has one record of each completion and chat, streamed or not, and no text in clear', async () => {
     const { client } = logged();
@@ -131,6 +131,22 @@ describe('the payload log of a server of answers', () => {
     for (const secret of secrets) expect(written).not.toContain(JSON.stringify(secret).slice(1, -1));
   });
 
+  it('has one of each GraphQL field that answers, like that of REST', async () => {
+    const query =
+      '{ completions(model: "tiny-chat", prompt: [{text: "the cat sat"}], temperature: 0, maxTokens: 12) { id } }';
+    const response = await fetch((await logged().server.url()) + PATHS.graphql, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-api-key': KEY },
+      body: JSON.stringify({ query }),
+    });
+    expect(response.status).toBe(200);
+    await logged().client.completions.create({ ...greedy, prompt: 'the cat sat' });
+    const [field, route] = await logged().lines(2);
+    const { operation, outcome, tokens, finish, inputs, outputs } = route ?? {};
+    expect(field).toMatchObject({ operation, outcome, tokens, finish, inputs, outputs });
+    expect(field?.request).toBe(response.headers.get('x-request-id'));
+  });
+
   it('has the code of what was refused, and no record of what could not be read or is not served', async () => {
     const { client, server } = logged();
     const refused = async (change: object): Promise<unknown> =>
@@ -152,7 +168,7 @@ describe('the payload log of a server of answers', () => {
     ]);
     expect(logged().text).not.toContain('invented');
     const metrics = async (): Promise<string> => (await fetch((await server.metricsUrl()) + PATHS.metrics)).text();
-    await expect.poll(metrics).toContain(`${METRICS.payloadRecords.name}{outcome="written"} 7`);
+    await expect.poll(metrics).toContain(`${METRICS.payloadRecords.name}{outcome="written"} 9`);
   });
 });
 
