@@ -1,4 +1,4 @@
-import { isBadJson, RequestError } from '../shared/errors';
+import { RequestError } from '../shared/errors';
 import type { RequestErrorOptions, RequestErrorTable } from '../shared/errors';
 
 /** Codes of inference requests. */
@@ -94,9 +94,6 @@ export const isHostLoss = (error: unknown): boolean => hasCode(error, 'LNMT8206'
 
 /** True when the version that a request means is not served. */
 export const isUnknownModel = (error: unknown): boolean => hasCode(error, 'LNMT8202');
-
-/** True when what a request says cannot be read, whatever the model. */
-export const isInvalid = (error: unknown): boolean => hasCode(error, 'LNMT8201') || isBadJson(error);
 
 /** True when the graph failed on the values of a request. */
 export const isRefusal = (error: unknown): boolean => hasCode(error, 'LNMT8204');

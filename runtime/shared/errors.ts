@@ -235,9 +235,6 @@ export const internalError = (cause: unknown): RequestError => raise('LNMT8010',
 /** 400: a body that is not the JSON we accept. */
 export const badJson = (what: string): RequestError => raise('LNMT8011', what);
 
-/** True for {@link badJson}. */
-export const isBadJson = (error: unknown): boolean => error instanceof RequestError && error.code === 'LNMT8011';
-
 /** 429: one caller asks too much; `what` says of which. */
 export const overLimit = (what: string, retryAfter: number): RequestError =>
   raise('LNMT8012', `${what}; repeat later`, { retryAfter });

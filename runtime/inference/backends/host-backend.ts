@@ -12,10 +12,9 @@ import { chooseWorkers, planWorkers } from '../host/plan';
 import type { Plan } from '../host/plan';
 import { HostProcess } from '../host/process';
 import type { HostCommand } from '../host/process';
+import { joinTensors, TensorHeaders } from '../host/protocol';
 import type { HostReply, Measured } from '../host/protocol';
-import { joinTensors, TensorHeaders, tensorPayload } from '../host/tensors';
 import type { Tensor } from '../tensors/tensor';
-import { readTensors } from '../tensors/unread';
 import type { Backend, Capacity, GenerationWork, ModelSignature } from './backend';
 import { Conversation } from './conversation';
 import type { OnnxOptions } from './onnx';
@@ -105,13 +104,12 @@ export class HostBackend implements Backend {
     const host = this.host;
     if (host === undefined || !this.ready) throw notReady('replacing its model process');
     const request = this.runs.of(inputs, outputs);
-    const parts = tensorPayload(inputs);
+    const parts = inputs.map(({ data }) => data);
     const { reply, payload } = await this.within(host, () =>
       this.talk.ask(host, this.talk.quietest(this.takes.lanes), request, parts),
     );
     this.pause = BACKOFF_MS.first;
     if (reply.type === 'failed') throw modelRefused(new Error(reply.message));
-    if (reply.type === 'unread') return this.run(readTensors(inputs), outputs);
     if (reply.type !== 'result') throw new Error(`host answered a run with '${reply.type}'; this is a bug`);
     return joinTensors(reply.outputs, payload);
   }

@@ -2,11 +2,10 @@ import type { Context } from '@opentelemetry/api';
 import { traceBatch } from '../../shared/batch-trace';
 import type { Cancellation } from '../../shared/cancellation';
 import type { Backend, ModelSignature } from '../backends/backend';
-import { clientGone, deadlinePassed, isHostLoss, isInvalid, isRefusal, modelProcessLost, queueFull } from '../errors';
+import { clientGone, deadlinePassed, isHostLoss, isRefusal, modelProcessLost, queueFull } from '../errors';
 import type { Execution } from '../metric-aliases/tallies';
 import type { BatchingInForce } from '../model-configuration';
 import type { Tensor } from '../tensors/tensor';
-import { readTensors } from '../tensors/unread';
 import { decide } from './decide';
 import type { BatchPolicy, QueuedRequest } from './decide';
 import { bucketOf, mayBatch, mergeInputs, rowsOf, splitOutputs } from './tensors';
@@ -285,29 +284,11 @@ export class Batcher {
   private recover(batch: readonly Entry[], error: unknown): void {
     // One bad request must not fail those that happened to share its batch.
     if (isRefusal(error) && batch.length > 1) return this.again(batch);
-    if (isInvalid(error) && batch.length > 1) return this.sift(batch, error);
     const [again, lost] = [batch.filter((entry) => isHostLoss(error) && !entry.retried), [] as Entry[]];
     for (const entry of batch) if (!again.includes(entry)) lost.push(entry);
     for (const entry of again) entry.retried = true;
     for (const entry of lost) this.settle(entry, () => entry.reject(error));
     this.again(again);
-  }
-
-  /** Refuses those whose elements cannot be read; the others share a run again, with theirs read. */
-  private sift(batch: readonly Entry[], error: unknown): void {
-    const good = batch.filter((entry) => {
-      try {
-        readTensors(entry.inputs);
-        return true;
-      } catch (refusal) {
-        this.settle(entry, () => entry.reject(refusal));
-        return false;
-      }
-    });
-    if (good.length === batch.length) for (const entry of good) this.settle(entry, () => entry.reject(error));
-    else this.queue.unshift(...good.filter(({ left }) => !left));
-    for (const entry of good) if (entry.left) this.settle(entry, () => entry.reject(clientGone()));
-    this.schedule();
   }
 
   /** Puts requests back in front, each to be run alone. */

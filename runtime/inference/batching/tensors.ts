@@ -1,8 +1,6 @@
 import type { ModelSignature } from '../backends/backend';
 import { DATATYPE_BYTES, elementCount } from '../tensors/tensor';
 import type { Tensor, TensorSpec } from '../tensors/tensor';
-import { unreadParts, unreadTensor } from '../tensors/unread';
-import type { ElementsPart } from '../tensors/unread';
 
 const LENGTH_BYTES = 4;
 
@@ -29,10 +27,7 @@ export function bucketOf(inputs: readonly Tensor[], outputs: readonly string[]):
   return key;
 }
 
-const partsOf = (tensor: Tensor): readonly ElementsPart[] =>
-  unreadParts(tensor) ?? [{ bytes: tensor.data, count: undefined }];
-
-/** Puts the tensors of several requests together, row after row. What was not read stays so. */
+/** Puts the tensors of several requests together, row after row. */
 export function mergeInputs(requests: readonly (readonly Tensor[])[]): readonly Tensor[] {
   const [first] = requests;
   if (first === undefined || requests.length === 1) return first ?? [];
@@ -40,10 +35,7 @@ export function mergeInputs(requests: readonly (readonly Tensor[])[]): readonly 
     const parts = requests.map((inputs) => inputs.find((input) => input.name === name));
     const present = parts.filter((part) => part !== undefined);
     const rows = present.reduce((sum, part) => sum + (part.shape[0] ?? 0), 0);
-    const head = { name, datatype, shape: [rows, ...shape.slice(1)] };
-    const join = (): Buffer => Buffer.concat(present.map(({ data }) => data));
-    if (present.every((part) => unreadParts(part) === undefined)) return { ...head, data: join() };
-    return unreadTensor(head, present.flatMap(partsOf), join);
+    return { name, datatype, shape: [rows, ...shape.slice(1)], data: Buffer.concat(present.map(({ data }) => data)) };
   });
 }
 

@@ -1,7 +1,8 @@
 import type { ModelSignature } from '../backends/backend';
 import type { OnnxOptions } from '../backends/onnx';
 import type { GenerationReply, GenerationRequest } from '../generation/protocol';
-import type { TensorHead } from './tensors';
+import type { Tensor } from '../tensors/tensor';
+import { padded, WrittenHeader } from './frames';
 
 /** Descriptors that a host inherits: the control socket, then one socket for each worker. */
 export const HOST_FDS = { control: 3, firstLane: 4 } as const;
@@ -12,6 +13,9 @@ export interface ControlRequest {
   /** Which worker to start: it serves the socket of the same number. */
   readonly lane: number;
 }
+
+/** A tensor inside a frame: its bytes follow in the payload, in order. */
+export type TensorHead = Omit<Tensor, 'data'> & { readonly bytes: number };
 
 /** What a worker is asked to find out about its model. */
 export interface MeasureOptions {
@@ -41,7 +45,61 @@ export type HostReply =
   | { readonly type: 'loaded'; readonly signature: ModelSignature }
   | { readonly type: 'measured'; readonly measured: Measured }
   | { readonly type: 'result'; readonly outputs: readonly TensorHead[] }
-  /** The text of an input is not the numbers that it should be, or in a form that is too rare to be read there. */
-  | { readonly type: 'unread' }
   | { readonly type: 'failed'; readonly message: string }
   | GenerationReply;
+
+/** The heads of tensors, whose bytes travel beside them. */
+export function tensorHeads(tensors: readonly Tensor[]): TensorHead[] {
+  return tensors.map(({ name, datatype, shape, data }) => ({ name, datatype, shape, bytes: data.byteLength }));
+}
+
+/** Headers that are remembered: about as many as batches of one model have sizes. */
+const KNOWN_HEADERS = 16;
+
+interface KnownHeader {
+  readonly heads: readonly TensorHead[];
+  readonly names: readonly string[];
+  readonly header: WrittenHeader;
+}
+
+const sameList = <T>(one: readonly T[], other: readonly T[]): boolean =>
+  one.length === other.length && one.every((item, index) => item === other[index]);
+
+const describes = (head: TensorHead | undefined, { name, datatype, shape, data }: Tensor): boolean =>
+  head !== undefined &&
+  head.bytes === data.byteLength &&
+  head.name === name &&
+  head.datatype === datatype &&
+  sameList(head.shape, shape);
+
+/** Headers of messages with tensors, each written once: nearly all carry tensors that look like those of one before. */
+export class TensorHeaders {
+  private readonly known: KnownHeader[] = [];
+
+  constructor(
+    private readonly make: (heads: readonly TensorHead[], names: readonly string[]) => HostRequest | HostReply,
+  ) {}
+
+  /** The header for these tensors and, in a request, names of outputs. */
+  of(tensors: readonly Tensor[], names: readonly string[] = []): WrittenHeader {
+    for (const each of this.known) {
+      const fits = each.heads.length === tensors.length && sameList(each.names, names);
+      if (fits && tensors.every((tensor, index) => describes(each.heads[index], tensor))) return each.header;
+    }
+    const heads = tensorHeads(tensors);
+    const header = new WrittenHeader(this.make(heads, names));
+    if (this.known.length >= KNOWN_HEADERS) this.known.pop();
+    this.known.unshift({ heads, names, header });
+    return header;
+  }
+}
+
+/** Puts tensors together from their heads and a payload. */
+export function joinTensors(heads: readonly TensorHead[], payload: Uint8Array): Tensor[] {
+  let offset = 0;
+  return heads.map(({ name, datatype, shape, bytes }) => {
+    const data = payload.subarray(offset, offset + bytes);
+    offset += padded(bytes);
+    return { name, datatype, shape, data };
+  });
+}

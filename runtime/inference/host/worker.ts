@@ -6,8 +6,8 @@ import type { GenerationRequest } from '../generation/protocol';
 import { encodeFrame, FrameReader } from './frames';
 import type { Frame, WrittenHeader } from './frames';
 import { measure } from './measure';
+import { joinTensors, TensorHeaders } from './protocol';
 import type { HostReply, HostRequest } from './protocol';
-import { joinTensors, TensorHeaders, tensorPayload, UnreadableElements } from './tensors';
 
 /** What a worker is started with. */
 export interface WorkerData {
@@ -42,7 +42,7 @@ async function answer(header: Exclude<HostRequest, GenerationRequest>, payload: 
       return { header: { type: 'measured', measured: await measure(backend, header.options) }, parts: [] };
     case 'run': {
       const outputs = await backend.run(joinTensors(header.inputs, payload), header.outputs);
-      return { header: results.of(outputs), parts: tensorPayload(outputs) };
+      return { header: results.of(outputs), parts: outputs.map(({ data }) => data) };
     }
   }
 }
@@ -62,8 +62,7 @@ async function serve({ id, header, payload }: Frame): Promise<void> {
   const request = header as HostRequest;
   if (request.type === 'generate' || request.type === 'cancel') return generation?.receive(id, request, payload);
   const reply = await answer(request, payload).catch((error: unknown): Reply => {
-    const isUnread = error instanceof UnreadableElements;
-    return { header: isUnread ? { type: 'unread' } : { type: 'failed', message: describe(error) }, parts: [] };
+    return { header: { type: 'failed', message: describe(error) }, parts: [] };
   });
   send(id, reply.header, reply.parts);
 }

@@ -2,7 +2,6 @@ import { performance } from 'node:perf_hooks';
 import { traceFields } from '../../shared/tracing';
 import type { Answer } from '../registry';
 import type { Infer, InferenceCall, Layer } from '../serving/layer';
-import { readTensors } from '../tensors/unread';
 import type { PayloadLog } from './payload-log';
 import { outcomeOf } from './record';
 
@@ -11,8 +10,6 @@ export function payloadLogLayer(log: PayloadLog): Layer {
   return (next: Infer): Infer => {
     const logged = async (call: InferenceCall): Promise<Answer> => {
       const started = performance.now();
-      // What cannot be read is refused before anything is noted of it.
-      const inputs = readTensors(call.request.inputs);
       const note = (outcome: string, answer?: Answer): void =>
         log.record({
           at: Date.now(),
@@ -23,7 +20,7 @@ export function payloadLogLayer(log: PayloadLog): Layer {
           version: answer?.model.version ?? call.version,
           caller: call.caller,
           outcome,
-          inputs,
+          inputs: call.request.inputs,
           outputs: answer?.outputs ?? [],
         });
       try {

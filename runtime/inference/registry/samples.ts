@@ -16,11 +16,9 @@ export class SampleRing {
 
   /** Keeps a copy of a request, when it is time for one. `now` in milliseconds of a monotonic clock. */
   add(request: InferenceRequest, now: number): void {
-    const full = this.samples.length >= SAMPLE_LIMITS.count;
-    if (full && now - this.last < SAMPLE_LIMITS.everyMs) return;
-    // Asked last: it has elements read that may be text yet.
     const size = bytesOf(request);
-    if (size > SAMPLE_LIMITS.bytes / 2) return;
+    const full = this.samples.length >= SAMPLE_LIMITS.count;
+    if (size > SAMPLE_LIMITS.bytes / 2 || (full && now - this.last < SAMPLE_LIMITS.everyMs)) return;
     this.last = now;
     // A copy, because the bytes are a view of a body that would be held as a whole.
     const inputs = request.inputs.map((tensor) => ({ ...tensor, data: Uint8Array.from(tensor.data) }));

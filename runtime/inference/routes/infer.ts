@@ -44,8 +44,7 @@ function decode(
 ): HttpInferenceRequest | Promise<HttpInferenceRequest> {
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const jsonBytes = headerLength === undefined ? body.length : Number(headerLength);
-  if (jsonBytes > INLINE_BYTES) return thread.decode(body, headerLength);
-  return decodeRequest(body, headerLength, { later: true });
+  return jsonBytes > INLINE_BYTES ? thread.decode(body, headerLength) : decodeRequest(body, headerLength);
 }
 
 async function infer(

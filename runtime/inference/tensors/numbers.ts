@@ -1,11 +1,5 @@
+import type { NumberSpan } from './json';
 import type { Datatype } from './tensor';
-
-/** Text of numbers between two places, a comma after each but the last. */
-export interface NumberText {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-}
 
 const COMMA = 0x2c;
 const MINUS = 0x2d;
@@ -87,7 +81,7 @@ function fourDigits(word: number): number {
  * the engine does not inline cost more than the digits do: plain decimals are read here, four digits at a time where there
  * are four, all else by the engine.
  */
-function scanFloats(span: NumberText, out: Float32Array | Float64Array, most: number): boolean {
+function scanFloats(span: NumberSpan, out: Float32Array | Float64Array, most: number): boolean {
   const { bytes, start, end } = span;
   const single = most === FLOAT32.most;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -135,7 +129,7 @@ type Store = (index: number, value: number) => boolean;
 const EXACT_DIGITS = 15;
 
 /** Reads integers of up to 15 digits; false unless the text is exactly that many of them. */
-function scanIntegers({ bytes, start, end }: NumberText, count: number, store: Store): boolean {
+function scanIntegers({ bytes, start, end }: NumberSpan, count: number, store: Store): boolean {
   let place = start;
   for (let index = 0; index < count; index++) {
     if (bytes[place] === SPACE) place++;
@@ -158,7 +152,7 @@ function scanIntegers({ bytes, start, end }: NumberText, count: number, store: S
 }
 
 /** 64-bit integers as two 32-bit halves: far cheaper than a bigint for each. */
-function wide(span: NumberText, count: number, signed: boolean): Uint8Array | undefined {
+function wide(span: NumberSpan, count: number, signed: boolean): Uint8Array | undefined {
   const out = new Uint32Array(2 * count);
   const stored = scanIntegers(span, count, (index, value) => {
     const high = Math.floor(value / 2 ** 32);
@@ -171,7 +165,7 @@ function wide(span: NumberText, count: number, signed: boolean): Uint8Array | un
 
 type Narrow = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;
 
-function narrow(span: NumberText, out: Narrow, min: number, max: number): Uint8Array | undefined {
+function narrow(span: NumberSpan, out: Narrow, min: number, max: number): Uint8Array | undefined {
   const stored = scanIntegers(span, out.length, (index, value) => {
     out[index] = value;
     return value >= min && value <= max;
@@ -179,20 +173,9 @@ function narrow(span: NumberText, out: Narrow, min: number, max: number): Uint8A
   return stored ? new Uint8Array(out.buffer) : undefined;
 }
 
-function floats(span: NumberText, out: Float32Array | Float64Array, most: number): Uint8Array | undefined {
+function floats(span: NumberSpan, out: Float32Array | Float64Array, most: number): Uint8Array | undefined {
   return scanFloats(span, out, most) ? new Uint8Array(out.buffer as ArrayBuffer) : undefined;
 }
-
-/** Datatypes that are never read straight from text. */
-const UNREAD: readonly Datatype[] = ['BOOL', 'FP16', 'BYTES'];
-
-/** Each element takes a byte and a comma, so a shape cannot claim memory that the body does not pay for. */
-const mayBeNumbers = ({ start, end }: NumberText, count: number): boolean =>
-  count >= 1 && count <= (end - start + 1) / 2;
-
-/** True where {@link scanNumbers} may read a text. */
-export const mayScan = (span: NumberText, datatype: Datatype, count: number): boolean =>
-  !UNREAD.includes(datatype) && mayBeNumbers(span, count);
 
 /**
  * Reads the elements of a tensor straight from JSON text. Every element is what `JSON.parse` and a typed array make of
@@ -201,8 +184,9 @@ export const mayScan = (span: NumberText, datatype: Datatype, count: number): bo
  * @returns undefined where the text holds anything but that many numbers of this datatype, or a number in a form that
  * is too rare to be read here
  */
-export function scanNumbers(span: NumberText, datatype: Datatype, count: number): Uint8Array | undefined {
-  if (!mayBeNumbers(span, count)) return undefined;
+export function scanNumbers(span: NumberSpan, datatype: Datatype, count: number): Uint8Array | undefined {
+  // Each element takes a byte and a comma, so a shape cannot claim memory that the body does not pay for.
+  if (count < 1 || count > (span.end - span.start + 1) / 2) return undefined;
   switch (datatype) {
     case 'FP32':
       return floats(span, new Float32Array(count), FLOAT32.most);

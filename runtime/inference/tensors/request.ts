@@ -5,10 +5,9 @@ import type { BinarySection, WireDatatype } from './binary';
 import { ElementError, isText, packElements } from './elements';
 import { NumberSpan, parseJson } from './json';
 import { KnownBodies, KnownHeads } from './known';
-import { mayScan, scanNumbers } from './numbers';
+import { scanNumbers } from './numbers';
 import { elementCount, isDatatype, TENSOR_LIMITS } from './tensor';
 import type { Tensor } from './tensor';
-import { unreadTensor } from './unread';
 
 /** Value of a parameter of a request. */
 export type Parameter = string | number | bigint | boolean;
@@ -49,8 +48,6 @@ type Fields = Readonly<Record<string, unknown>>;
 const MAX_NAME = 256;
 const MICROSECONDS = 1000;
 const NO_FIELDS: Fields = {};
-/** Bytes of a list of numbers from which it is worth while to read it where the model is. */
-const LATER_BYTES = 2_048;
 
 function fields(value: unknown, where: string): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberSpan)) {
@@ -124,10 +121,11 @@ interface TensorHead {
   readonly shape: readonly number[];
 }
 
-function elementsOf({ datatype, shape }: Omit<Tensor, 'data' | 'name'>, data: unknown, where: string): Uint8Array {
+function fromJson({ name, datatype, shape }: TensorHead, data: unknown, where: string): Tensor {
+  if (datatype === 'BF16') throw invalidRequest(`${where}: BF16 has no JSON form; send it as a binary tensor`);
   const count = elementCount(shape);
   const scanned = data instanceof NumberSpan ? scanNumbers(data, datatype, count) : undefined;
-  if (scanned !== undefined) return scanned;
+  if (scanned !== undefined) return { name, datatype, shape, data: scanned };
   if (data instanceof NumberSpan && data.count !== count) {
     throw invalidRequest(`${where}: shape [${shape.join(',')}] has ${count} elements, data has ${data.count}`);
   }
@@ -138,21 +136,11 @@ function elementsOf({ datatype, shape }: Omit<Tensor, 'data' | 'name'>, data: un
     throw invalidRequest(`${where}: shape [${shape.join(',')}] has ${count} elements, data has ${elements.length}`);
   }
   try {
-    return packElements(datatype, elements);
+    return { name, datatype, shape, data: packElements(datatype, elements) };
   } catch (error) {
     if (error instanceof ElementError) throw invalidRequest(`${where}: ${error.message}`);
     throw error;
   }
-}
-
-function fromJson({ name, datatype, shape }: TensorHead, data: unknown, where: string, later: boolean): Tensor {
-  if (datatype === 'BF16') throw invalidRequest(`${where}: BF16 has no JSON form; send it as a binary tensor`);
-  const head = { name, datatype, shape };
-  const read = (): Uint8Array => elementsOf(head, data, where);
-  if (!later || !(data instanceof NumberSpan) || data.end - data.start < LATER_BYTES) return { ...head, data: read() };
-  const count = elementCount(shape);
-  if (!mayScan(data, datatype, count)) return { ...head, data: read() };
-  return unreadTensor(head, [{ bytes: data.bytes.subarray(data.start, data.end), count }], read);
 }
 
 function fromBinary({ name, datatype, shape }: TensorHead, data: Uint8Array, where: string): Tensor {
@@ -186,8 +174,8 @@ function inputOf(value: unknown, index: number): InputPlan {
   return { head, where, data, size };
 }
 
-function tensorOf({ head, where, data, size }: InputPlan, binary: BinarySection | undefined, later: boolean): Tensor {
-  if (size === undefined) return fromJson(head, data, where, later);
+function tensorOf({ head, where, data, size }: InputPlan, binary: BinarySection | undefined): Tensor {
+  if (size === undefined) return fromJson(head, data, where);
   if (binary === undefined) {
     throw invalidRequest(`${where}: binary_data_size needs the header Inference-Header-Content-Length`);
   }
@@ -265,8 +253,8 @@ function planOf(document: unknown): RequestPlan {
   return { inputs, said: { id, outputs: names.length > 0 ? names : undefined, ...turn, form } };
 }
 
-function fill({ inputs, said }: RequestPlan, binary: BinarySection | undefined, later = false): HttpInferenceRequest {
-  const tensors = inputs.map((input) => tensorOf(input, binary, later));
+function fill({ inputs, said }: RequestPlan, binary: BinarySection | undefined): HttpInferenceRequest {
+  const tensors = inputs.map((input) => tensorOf(input, binary));
   binary?.finish();
   return { ...said, inputs: tensors };
 }
@@ -293,15 +281,14 @@ function withHead(json: Buffer, binary: BinarySection): HttpInferenceRequest {
   return fill(plan, binary);
 }
 
-function withElements(json: Buffer, later: boolean): HttpInferenceRequest {
+function withElements(json: Buffer): HttpInferenceRequest {
   const known = knownBodies.find(json);
   if (known !== undefined) {
     const { plan, spans } = known;
-    const inputs = plan.inputs.map((input, index) => ({ ...input, data: spans[index] }));
-    return fill({ ...plan, inputs }, undefined, later);
+    return fill({ ...plan, inputs: plan.inputs.map((input, index) => ({ ...input, data: spans[index] })) }, undefined);
   }
   const plan = planOf(parseJson(json, { spans: true }));
-  const request = fill(plan, undefined, later);
+  const request = fill(plan, undefined);
   const spans = plan.inputs.flatMap(({ data }) => (data instanceof NumberSpan ? [data] : []));
   // Only where each input has one: they stand in the order of the inputs.
   if (spans.length !== plan.inputs.length) return request;
@@ -312,27 +299,13 @@ function withElements(json: Buffer, later: boolean): HttpInferenceRequest {
   return request;
 }
 
-/** How {@link decodeRequest} reads. */
-export interface DecodeOptions {
-  /**
-   * Leaves long lists of numbers unread until somebody asks for the data of their tensors; what is wrong with them is
-   * thrown then.
-   * @default false
-   */
-  readonly later?: boolean;
-}
-
 /**
  * Decodes an Open Inference Protocol request, with JSON tensors, binary tensors, or both.
  *
  * @param headerLength text of the header with the length of the JSON part, where there is one
  * @throws RequestError that names the member at fault
  */
-export function decodeRequest(
-  body: Buffer,
-  headerLength?: string,
-  { later = false }: DecodeOptions = {},
-): HttpInferenceRequest {
+export function decodeRequest(body: Buffer, headerLength?: string): HttpInferenceRequest {
   const { json, binary } = splitBody(body, headerLength);
-  return binary === undefined ? withElements(json, later) : withHead(json, binary);
+  return binary === undefined ? withElements(json) : withHead(json, binary);
 }

@@ -1,6 +1,6 @@
 import { callerKey } from '../../shared/caller-limits';
 import { RequestError } from '../../shared/errors';
-import { isInvalid, isUnknownModel } from '../errors';
+import { isUnknownModel } from '../errors';
 import type { ModelRegistry, ServingRules } from '../registry';
 import type { InferenceCall } from '../serving/layer';
 import { choose } from './choose';
@@ -153,8 +153,7 @@ export class Traffic {
       record(false, tells(result));
       return result;
     } catch (error) {
-      const isAsked = error instanceof RequestError && (BLAMELESS.includes(error.status) || isInvalid(error));
-      const isBlameless = isUnknownModel(error) || isAsked;
+      const isBlameless = isUnknownModel(error) || (error instanceof RequestError && BLAMELESS.includes(error.status));
       if (!isBlameless) record(true, false);
       throw error;
     }

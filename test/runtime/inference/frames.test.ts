@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeFrame, FrameReader } from '../../../runtime/inference/host/frames';
-import { joinTensors, tensorHead, TensorHeaders } from '../../../runtime/inference/host/tensors';
-import type { TensorHead } from '../../../runtime/inference/host/tensors';
+import { joinTensors, TensorHeaders, tensorHeads } from '../../../runtime/inference/host/protocol';
+import type { TensorHead } from '../../../runtime/inference/host/protocol';
 
 const tensors = fc.array(
   fc.record({
@@ -28,7 +28,7 @@ describe('frames between front and host', () => {
               encodeFrame(
                 2 ** 40 + list.length,
                 // Some written once for all that look the same, as most are.
-                list.length % 2 === 0 ? { outputs: list.map(tensorHead) } : results.of(list),
+                list.length % 2 === 0 ? { outputs: tensorHeads(list) } : results.of(list),
                 list.map(({ data }) => data),
               ),
             ),

@@ -22,15 +22,15 @@ const ELEMENT_TYPES = {
   BYTES: ElementType.STRING,
 } as const satisfies Record<Datatype, ElementTypeCode>;
 
-/** A graph that gives its input back, `x` as `y`, with shape `[-1, width]`. */
-export function identityModel(datatype: Datatype, width = 2): Uint8Array {
+/** A graph that gives its input back, `x` as `y`, with shape `[-1, 2]`. */
+export function identityModel(datatype: Datatype): Uint8Array {
   const type = ELEMENT_TYPES[datatype];
   return writeOnnx(
     {
       name: 'identity',
       nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }],
-      inputs: [{ name: 'x', type, shape: ['n', width] }],
-      outputs: [{ name: 'y', type, shape: ['n', width] }],
+      inputs: [{ name: 'x', type, shape: ['n', 2] }],
+      outputs: [{ name: 'y', type, shape: ['n', 2] }],
     },
     'test',
   );

@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { padded } from '../../host/frames';
-import type { TensorHead } from '../../host/tensors';
+import type { TensorHead } from '../../host/protocol';
 import type { Plugin, PluginNumbers, PluginTensor, StepTools } from '../plugins/api';
 import { serveSteps } from './child';
 import type { Handler } from './child';

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Frame } from '../../host/frames';
 import { padded } from '../../host/frames';
-import { tensorHead } from '../../host/tensors';
+import { tensorHeads } from '../../host/protocol';
 import { checkBinary } from '../../tensors/binary';
 import { bytesOf } from '../../tensors/bytes';
 import { elementCount, TENSOR_LIMITS } from '../../tensors/tensor';
@@ -103,7 +103,7 @@ export function pluginStep(settings: PluginSettings, plugins: ReadonlyMap<string
     ...{ label, keeps: false, inputs: renamed(step.inputs, settings.inputs, 'inputs'), outputs },
     run: async (tensors) => {
       const own = tensors.map((tensor, index) => ({ ...tensor, name: step.inputs[index]?.name ?? tensor.name }));
-      const question = { type: 'step', step: step.name, heads: own.map(tensorHead), parameters: settings.parameters };
+      const question = { type: 'step', step: step.name, heads: tensorHeads(own), parameters: settings.parameters };
       const parts = own.map(({ data }) => data);
       const answer = readAnswer(label, step.outputs, await plugin.workers.ask(label, question, parts));
       return answer.map((tensor, index) => ({ ...tensor, name: outputs[index]?.name ?? tensor.name }));
