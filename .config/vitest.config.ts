@@ -28,8 +28,6 @@ export default defineConfig({
     globalSetup: path.join(root, 'test/support/global-setup.ts'),
     setupFiles: path.join(root, 'test/support/setup.ts'),
     testTimeout: 30_000,
-    // Hooks start servers, which is as long as a test.
-    hookTimeout: 30_000,
     // One more than there are cores: many tests wait for processes that they started. Left to itself vitest has one less.
     maxWorkers: os.availableParallelism() + 1,
     // onnxruntime reports to its vendor unless it is told not to; the server says so itself, tests load it directly.

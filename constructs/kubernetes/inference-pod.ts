@@ -33,7 +33,6 @@ export interface InferencePodParts {
 
 /** The pod specification of an inference server. */
 export function inferencePod(props: InferenceWorkloadProps, parts: InferencePodParts): object {
-  const telemetry = telemetryVolume(props);
   return {
     ...restrictedPod(parts.serviceAccountName),
     ...placementOf(props.placement, props.accelerator !== undefined),
@@ -41,15 +40,7 @@ export function inferencePod(props: InferenceWorkloadProps, parts: InferencePodP
     priorityClassName: props.priorityClassName,
     terminationGracePeriodSeconds: TERMINATION_GRACE_SECONDS,
     containers: [inferenceContainer(props, parts)],
-    volumes: [
-      sizedEmptyDir(VOLUME_NAMES.tmp, '1Gi'),
-      sizedEmptyDir(VOLUME_NAMES.modelCache, `${props.modelCacheGiB ?? 10}Gi`),
-      ...(telemetry === undefined ? [] : [telemetry]),
-      ...(parts.apiKeysSecret === undefined ? [] : [apiKeysVolume(parts.apiKeysSecret)]),
-      ...(parts.filesName === undefined
-        ? []
-        : [{ name: VOLUME_NAMES.files, configMap: { name: parts.filesName, defaultMode: 0o440 } }]),
-    ],
+    volumes: mountsOf(props, parts).map(({ volume }) => volume),
   };
 }
 
@@ -79,17 +70,7 @@ function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodPa
     ...probes(props),
     // The kubelet sleeps, so that the image needs no shell: endpoints are withdrawn while the server still answers.
     lifecycle: { preStop: { sleep: { seconds: SHUTDOWN.preStopSleep } } },
-    volumeMounts: [
-      { name: VOLUME_NAMES.tmp, mountPath: VOLUMES.tmp },
-      { name: VOLUME_NAMES.modelCache, mountPath: VOLUMES.modelCache },
-      ...(telemetryVolume(props) === undefined ? [] : [{ name: VOLUME_NAMES.telemetry, mountPath: VOLUMES.telemetry }]),
-      ...(parts.apiKeysSecret === undefined
-        ? []
-        : [{ name: VOLUME_NAMES.apiKeys, mountPath: VOLUMES.apiKeys, readOnly: true }]),
-      ...(parts.filesName === undefined
-        ? []
-        : [{ name: VOLUME_NAMES.files, mountPath: VOLUMES.files, readOnly: true }]),
-    ],
+    volumeMounts: mountsOf(props, parts).map(({ volume, ...mount }) => ({ name: volume.name, ...mount })),
   };
 }
 
@@ -123,6 +104,33 @@ function probes(props: InferenceWorkloadProps): object {
   };
 }
 
+/** A volume of the pod, and where its container finds it. */
+interface Mount {
+  readonly volume: { readonly name: string };
+  readonly mountPath: string;
+  readonly readOnly?: true;
+}
+
+function mountsOf(props: InferenceWorkloadProps, { apiKeysSecret, filesName }: InferencePodParts): readonly Mount[] {
+  const mounts: Mount[] = [
+    { volume: sizedEmptyDir(VOLUME_NAMES.tmp, '1Gi'), mountPath: VOLUMES.tmp },
+    {
+      volume: sizedEmptyDir(VOLUME_NAMES.modelCache, `${props.modelCacheGiB ?? 10}Gi`),
+      mountPath: VOLUMES.modelCache,
+    },
+  ];
+  const telemetry = telemetryVolume(props);
+  if (telemetry !== undefined) mounts.push({ volume: telemetry, mountPath: VOLUMES.telemetry });
+  if (apiKeysSecret !== undefined) {
+    mounts.push({ volume: apiKeysVolume(apiKeysSecret), mountPath: VOLUMES.apiKeys, readOnly: true });
+  }
+  if (filesName !== undefined) {
+    const volume = { name: VOLUME_NAMES.files, configMap: { name: filesName, defaultMode: 0o440 } };
+    mounts.push({ volume, mountPath: VOLUMES.files, readOnly: true });
+  }
+  return mounts;
+}
+
 /** Room for telemetry that its collector has not taken, where one is named and no other folder is. */
 function telemetryVolume({ env = {} }: InferenceWorkloadProps): EmptyDirVolume | undefined {
   const { telemetryUrl, telemetryDir, telemetryBytes } = INFERENCE_ENV;
@@ -133,7 +141,7 @@ function telemetryVolume({ env = {} }: InferenceWorkloadProps): EmptyDirVolume |
 }
 
 // A mounted folder, not a subPath: only a folder is updated when the keys change. The group reads, nobody writes.
-function apiKeysVolume(secretName: string): object {
+function apiKeysVolume(secretName: string): Mount['volume'] & { readonly secret: object } {
   return {
     name: VOLUME_NAMES.apiKeys,
     secret: { secretName, defaultMode: 0o440, items: [{ key: API_KEYS_FILE, path: API_KEYS_FILE }] },

@@ -13,7 +13,7 @@ const KNOWN = { headers: 16, bytes: 4_096 } as const;
 export interface Frame {
   /** Of the question that it is, or that it answers. */
   readonly id: number;
-  /** May be that of an earlier frame, too. */
+  /** That of an earlier frame, too, where its reader remembers. */
   readonly header: unknown;
   readonly payload: Uint8Array;
 }
@@ -77,11 +77,14 @@ function frameBytes(buffer: Uint8Array, limits: FrameLimits): { header: number; 
 class ReadHeaders {
   private readonly known: { readonly text: Buffer; readonly header: unknown }[] = [];
 
+  /** @param most headers to remember */
+  constructor(private readonly most: number) {}
+
   read(text: Buffer): unknown {
     for (const each of this.known) if (each.text.equals(text)) return each.header;
     const header: unknown = JSON.parse(text.toString('utf8'));
-    if (text.length > KNOWN.bytes) return header;
-    if (this.known.length >= KNOWN.headers) this.known.pop();
+    if (this.most === 0 || text.length > KNOWN.bytes) return header;
+    if (this.known.length >= this.most) this.known.pop();
     this.known.unshift({ text: Buffer.from(text), header });
     return header;
   }
@@ -91,9 +94,15 @@ class ReadHeaders {
 export class FrameReader {
   private partial: Uint8Array = new Uint8Array();
   private held = 0;
-  private readonly headers = new ReadHeaders();
+  private readonly headers: ReadHeaders;
 
-  constructor(private readonly limits: FrameLimits = FRAME_LIMITS) {}
+  /** @param remembers whether frames may share a header, which nobody may change then */
+  constructor(
+    private readonly limits: FrameLimits = FRAME_LIMITS,
+    remembers = false,
+  ) {
+    this.headers = new ReadHeaders(remembers ? KNOWN.headers : 0);
+  }
 
   /** Takes a chunk and gives the frames that it completes. */
   push(chunk: Uint8Array): Frame[] {

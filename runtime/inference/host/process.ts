@@ -104,7 +104,7 @@ export class HostProcess {
   }
 
   private listen(socket: Duplex, events: HostEvents, limits: FrameLimits = FRAME_LIMITS): void {
-    const reader = new FrameReader(limits);
+    const reader = new FrameReader(limits, true);
     socket.on('data', (chunk: Buffer) => {
       try {
         for (const frame of reader.push(chunk)) events.onFrame(frame);

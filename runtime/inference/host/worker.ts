@@ -69,7 +69,7 @@ async function serve({ id, header, payload }: Frame): Promise<void> {
 
 const { fd } = workerData as WorkerData;
 const socket = new net.Socket({ fd });
-const reader = new FrameReader();
+const reader = new FrameReader(undefined, true);
 let last = Promise.resolve();
 
 socket.on('data', (chunk) => {

@@ -33,7 +33,7 @@ describe('frames between front and host', () => {
               ),
             ),
           );
-          const reader = new FrameReader();
+          const reader = new FrameReader(undefined, sent.length % 2 === 0);
           const received = [];
           for (let offset = 0, turn = 0; offset < stream.length; turn++) {
             const end = offset + (cuts[turn % cuts.length] ?? 1);
@@ -76,13 +76,22 @@ describe('frames between front and host', () => {
     const runs = new TensorHeaders((inputs, outputs) => ({ type: 'run', inputs, outputs }));
     const header = (index: number): object => runs.of([], [`y${index}`]);
     const first = header(0);
-    const reader = new FrameReader();
+    const reader = new FrameReader(undefined, true);
     for (let index = 0; index < 100; index++) {
       const [frame] = reader.push(Buffer.concat(encodeFrame(index, header(index), [])));
       expect(frame).toMatchObject({ id: index, header: { outputs: [`y${index}`] } });
     }
     expect(header(99)).toBe(header(99));
     expect(header(0)).not.toBe(first);
+  });
+
+  it('share a header only where their reader remembers', () => {
+    const frames = Buffer.concat([1, 2].flatMap((id) => encodeFrame(id, { heads: [] }, [])));
+    const [first, second] = new FrameReader().push(frames).map(({ header }) => header);
+    expect(second).toEqual(first);
+    expect(second).not.toBe(first);
+    const [third, fourth] = new FrameReader(undefined, true).push(frames).map(({ header }) => header);
+    expect(fourth).toBe(third);
   });
 
   it('refuses lengths that no frame has', () => {

@@ -55,6 +55,7 @@ export function serveSteps(open: (hello: Readonly<Record<string, unknown>>) => P
       send(id, { type: 'failed', message: messageOf(error) }, []);
     }
   };
+  // One that remembers nothing: a plugin may change what it is given, and must not find it changed the next time.
   const reader = new FrameReader();
   let last = Promise.resolve();
   work.on('data', (chunk) => {

@@ -81,6 +81,22 @@ describe('plugins', () => {
       expect(pidOf('upper')).not.toBe(process.pid);
     });
 
+    it('find nothing of what an earlier step made of its tensors and parameters', async () => {
+      const greedy = `exports.steps = {
+        run: ({ text }, parameters, tools) => {
+          parameters.suffix += '!';
+          parameters.list.push('more');
+          const answer = text.shape.concat(parameters.suffix, parameters.list).join(' ');
+          text.shape.push(1);
+          return [tools.ofTexts('text', [1], [answer])];
+        },
+      };`;
+      textPlugin(path.join(folder, 'greedy'), 'greedy', greedy);
+      await open();
+      const ask = (): Promise<string[]> => take('greedy', textTensor('a'), { suffix: 'b', list: ['c'] });
+      for (let turn = 0; turn < 3; turn += 1) expect(await ask()).toEqual(['1 b! c more']);
+    });
+
     it('may be modules, and work with numbers', async () => {
       const x = { name: 'x', datatype: 'FP32', shape: [-1] };
       writePlugin(path.join(folder, 'double'), {
