@@ -94,7 +94,10 @@ export class ServerProcess {
   async ready(): Promise<void> {
     const url = await this.url();
     for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await delay(20)) {
-      if ((await fetch(url + PATHS.ready)).ok) return;
+      const answer = await fetch(url + PATHS.ready).catch((error: unknown) => {
+        throw new Error(`it does not answer:\n${this.text}`, { cause: error });
+      });
+      if (answer.ok) return;
     }
     throw new Error(`not ready:\n${this.text}`);
   }
