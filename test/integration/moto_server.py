@@ -1,10 +1,11 @@
-"""moto_server on 127.0.0.1, with three defects of moto mended that stop the real AWS provider. Usage: moto_server.py PORT
+"""moto_server on 127.0.0.1, with four defects of moto mended that stop the real AWS provider. Usage: moto_server.py PORT
 
 No interface is added that moto lacks.
 """
 
 import os
 import sys
+import threading
 import uuid
 
 # Read when moto's modules load: without it the policies that AWS manages do not exist.
@@ -14,7 +15,19 @@ from moto.core import responses  # noqa: E402
 from moto.ec2.models import ec2_backends  # noqa: E402
 from moto.eks import models as eks  # noqa: E402
 from moto.rds import models as rds  # noqa: E402
-from moto.server import main  # noqa: E402
+from moto.server import DomainDispatcherApplication, main  # noqa: E402
+
+
+def answer_one_request_at_a_time():
+    """moto's stores are plain dictionaries: of twenty requests at once, one deletes from what another one walks through, which answers 500."""
+    original = DomainDispatcherApplication.__call__
+    lock = threading.Lock()
+
+    def call(self, environ, start_response):
+        with lock:
+            return original(self, environ, start_response)
+
+    DomainDispatcherApplication.__call__ = call
 
 
 def answer_501_when_unimplemented():
@@ -66,6 +79,7 @@ def give_each_cluster_its_security_group():
 
 
 if __name__ == "__main__":
+    answer_one_request_at_a_time()
     answer_501_when_unimplemented()
     give_each_database_its_own_resource_id()
     give_each_cluster_its_security_group()

@@ -87,7 +87,7 @@ export class WorkingCopy {
   async call(args: readonly string[], expected: readonly number[] = [0], timeoutMinutes = 10): Promise<RunResult> {
     const result = await this.try(args, timeoutMinutes);
     if (!expected.includes(result.code))
-      throw new Error(`terraform ${args[0] ?? ''}: exit ${result.code}\n${tail(result.output, 60)}`);
+      throw new Error(`terraform ${args[0] ?? ''}: exit ${result.code}\n${tail(result.stderr || result.output, 60)}`);
     return result;
   }
 
