@@ -68,10 +68,16 @@ export function denyAllBut(scope: Construct, id: string, props: DenyAllButProps)
     spec: {
       podSelector: podSelector ? { matchLabels: podSelector } : {},
       policyTypes: egress ? ['Ingress', 'Egress'] : ['Ingress'],
-      ingress: [...one.map((pods) => ({ from: [pods] })), ...ingress.map((rule) => ingressRule(scope, rule))],
-      egress: egress && [...one.map((pods) => ({ to: [pods] })), ...egress.map((rule) => egressRule(scope, rule))],
+      ingress: once([...one.map((pods) => ({ from: [pods] })), ...ingress.map((rule) => ingressRule(scope, rule))]),
+      egress:
+        egress && once([...one.map((pods) => ({ to: [pods] })), ...egress.map((rule) => egressRule(scope, rule))]),
     },
   });
+}
+
+/** Two reasons may open the same: the policy says it once, and the description both reasons. */
+function once(rules: readonly object[]): object[] {
+  return [...new Map(rules.map((rule) => [JSON.stringify(rule), rule])).values()];
 }
 
 function ingressRule(scope: Construct, rule: PortIngressRule): object {
