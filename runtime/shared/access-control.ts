@@ -28,6 +28,9 @@ export interface Policy {
   allows(principal: Principal, attempt: Attempt): boolean;
 }
 
+/** Judges a caller for the version that is going to answer. @throws RequestError 403 */
+export type Judge = (model: { readonly name: string; readonly version: string }) => void;
+
 /** The parts that access is decided with. Where no way to prove oneself is given, authentication is off. */
 export interface AccessControlOptions {
   /** Looks a presented API key up. @default - no API keys */
@@ -94,6 +97,27 @@ export class AccessControl {
     if (policy.allows(principal, attempt)) return;
     failures.inc({ reason: 'policy' });
     throw policyDenied();
+  }
+
+  /**
+   * Whether a caller may know of a model that a list holds, by the policy: a scope is for all models. Not being shown one
+   * is no refusal, and counts as none.
+   */
+  shows(principal: Principal | null, attempt: Attempt): boolean {
+    const { policy } = this.options;
+    return principal === null || policy === undefined || policy.allows(principal, attempt);
+  }
+
+  /**
+   * Judges the version that a name, an alias or a rule led to, where it is not the one that was asked for and judged;
+   * undefined where no policy could say anything else.
+   */
+  judge(principal: Principal | null, attempt: Attempt): Judge | undefined {
+    if (principal === null || this.options.policy === undefined) return undefined;
+    return ({ name: model, version }) => {
+      if (version !== attempt.version || model !== attempt.model)
+        this.permit(principal, { ...attempt, model, version });
+    };
   }
 
   private identify({ presented, certificate }: Credentials): Principal | undefined | Promise<Principal | undefined> {

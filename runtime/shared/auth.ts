@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { scopeOf } from './access-control';
-import type { Access, AccessControl } from './access-control';
+import type { Access, AccessControl, Attempt, Judge } from './access-control';
 import type { Principal } from './api-keys';
 import { peerCertificate, presentedKey, refuseRepeatedHeaders } from './credentials';
 
@@ -24,6 +24,10 @@ declare module 'fastify' {
      * @throws RequestError 403
      */
     permitModel(model: string, version?: string): void;
+    /** Whether a model of a list is shown to the caller. */
+    showsModel(model: string, version?: string): boolean;
+    /** Judges the version that answers; undefined where nobody has to. */
+    judgeModel(model: string, version?: string): Judge | undefined;
   }
 }
 
@@ -43,10 +47,23 @@ export interface ResourceParams {
 export const authPlugin = fp<AuthOptions>(
   async (app, options) => {
     app.decorateRequest('principal', null);
-    app.decorateRequest('permitModel', function (this: FastifyRequest, model: string, version?: string): void {
-      const { access: stated, operation = '' } = this.routeOptions.config;
+    const { access: control } = options;
+    const attemptOf = (request: FastifyRequest, model: string, version?: string): Attempt | undefined => {
+      const { access: stated, operation = '' } = request.routeOptions.config;
       const access = scopeOf(stated);
-      if (access !== undefined) options.access.permit(this.principal, { operation, access, model, version });
+      return access && { operation, access, model, version };
+    };
+    app.decorateRequest('permitModel', function (this: FastifyRequest, model: string, version?: string): void {
+      const attempt = attemptOf(this, model, version);
+      if (attempt !== undefined) control.permit(this.principal, attempt);
+    });
+    app.decorateRequest('showsModel', function (this: FastifyRequest, model: string, version?: string): boolean {
+      const attempt = attemptOf(this, model, version);
+      return attempt === undefined || control.shows(this.principal, attempt);
+    });
+    app.decorateRequest('judgeModel', function (this: FastifyRequest, model: string, version?: string) {
+      const attempt = attemptOf(this, model, version);
+      return attempt && control.judge(this.principal, attempt);
     });
     app.addHook('onRoute', (route) => {
       if (route.config?.access === undefined) throw new Error(`route ${route.url} declares no access; this is a bug`);
@@ -57,15 +74,15 @@ export const authPlugin = fp<AuthOptions>(
       // Known before it is judged: the audit log names those too who may not.
       request.principal = principal;
       const scope = scopeOf(access);
-      if (scope !== undefined) options.access.permit(principal, { operation, access: scope, model, version });
+      if (scope !== undefined) control.permit(principal, { operation, access: scope, model, version });
     };
     app.addHook('onRequest', (request, _reply, done) => {
       refuseRepeatedHeaders(request.raw.rawHeaders);
       const { access } = request.routeOptions.config;
       // Unknown paths have no route and end in the 404 handler.
-      if (access === undefined || access === 'public' || !options.access.enabled) return done();
+      if (access === undefined || access === 'public' || !control.enabled) return done();
       const presented = presentedKey(request.headers);
-      const found = options.access.authenticate({ presented, certificate: peerCertificate(request.raw.socket) });
+      const found = control.authenticate({ presented, certificate: peerCertificate(request.raw.socket) });
       if (!(found instanceof Promise)) {
         judge(request, access, found);
         return done();

@@ -1,5 +1,5 @@
 import type { Context as TraceContext } from '@opentelemetry/api';
-import type { AccessControl } from '../../shared/access-control';
+import type { AccessControl, Judge } from '../../shared/access-control';
 import type { Admission } from '../../shared/admission';
 import type { Principal } from '../../shared/api-keys';
 import type { AuditLog } from '../../shared/audit';
@@ -50,6 +50,10 @@ export type Arguments = Readonly<Record<string, unknown>>;
 export interface FieldCall {
   /** Judges the caller for a model that only the answer finds out about. @throws RequestError 403 */
   readonly permit: (model: string, version?: string) => void;
+  /** Whether a model of a list is shown to the caller. */
+  readonly shows: (model: string, version?: string) => boolean;
+  /** Judges the version that answers; undefined where nobody has to. */
+  readonly judge: Judge | undefined;
   /** Told which version is going to answer, where that was not asked for. */
   readonly answering: (model: ModelIdentity) => void;
 }

@@ -1,5 +1,4 @@
 import { MODEL_NAME_PATTERN } from '../../contract';
-import type { CallSubject } from '../grpc/gate';
 import { invalidRequest, unknownModel } from '../errors';
 import { metadataOfModel, metadataOfServer } from '../metadata';
 import { configurationOf } from '../model-configuration';
@@ -11,21 +10,9 @@ import { elementsText } from '../tensors/text';
 import type { Arguments, Field, FieldCall, FieldContext, GraphQlDeps } from './context';
 import { openAiFields } from './openai';
 import { bytesOf, JsonText } from './scalars';
+import { subjectOf, text } from './subject';
 
 const MICROSECONDS = 1000;
-const MAX_NAME = 128;
-
-function text(given: Arguments, key: string): string | undefined {
-  const value = given[key];
-  return typeof value === 'string' ? value : undefined;
-}
-
-/** The model that arguments name; what can be no name is not carried on. */
-function subjectOf(given: Arguments, key = 'name'): CallSubject {
-  const [model, version] = [text(given, key), text(given, 'version')];
-  if ((model?.length ?? 0) > MAX_NAME || (version?.length ?? 0) > MAX_NAME) throw unknownModel();
-  return { model, version };
-}
 
 const model = (ask: (name: string, version: string | undefined) => unknown): Field => ({
   subject: subjectOf,
@@ -82,13 +69,13 @@ async function infer(
   { models }: GraphQlDeps,
   given: Arguments,
   { trace, signal, attribute, principal }: FieldContext,
-  { answering }: FieldCall,
+  { answering, judge }: FieldCall,
 ): Promise<object> {
   const { model: name = '', version } = subjectOf(given, 'model');
   models.identify(name, version);
   const request = { ...requestOf(given), trace: trace ?? undefined };
   const caller = principal ?? undefined;
-  const call = { name, version, request, signal, caller, attribute, answering };
+  const call = { name, version, request, signal, caller, attribute, answering, judge };
   return answerOf(request.id, await models.infer(call));
 }
 
@@ -117,13 +104,19 @@ export function fieldsOf(deps: GraphQlDeps): Readonly<Record<string, Field>> {
     'Query.modelConfig': model((name, version) => configurationOf(models.details(name, version))),
     'Query.modelStatistics': {
       subject: subjectOf,
-      answer: (given) => models.statistics(text(given, 'name'), text(given, 'version')),
+      answer: async (given, _context, { shows }) => {
+        const rows = await models.statistics(text(given, 'name'), text(given, 'version'));
+        return rows.filter(({ name, version }) => shows(name, version));
+      },
     },
     'Query.infer': {
       subject: (given) => subjectOf(given, 'model'),
       answer: (given, context, call) => infer(deps, given, context, call),
     },
-    'Query.repository': { answer: ({ readyOnly }) => models.index(readyOnly === true) },
+    'Query.repository': {
+      answer: ({ readyOnly }, _context, { shows }) =>
+        models.index(readyOnly === true).filter(({ name, version }) => shows(name, version)),
+    },
     'Mutation.loadModel': change(deps, 'load'),
     'Mutation.unloadModel': change(deps, 'unload'),
     ...openAiFields(deps),

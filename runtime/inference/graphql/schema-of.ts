@@ -1,5 +1,6 @@
 import type * as GraphQl from 'graphql';
 import { scopeOf } from '../../shared/access-control';
+import type { Attempt } from '../../shared/access-control';
 import { auditedCaller } from '../../shared/audit-plugin';
 import { asRequestError, StartError } from '../../shared/errors';
 import { traceFields } from '../../shared/tracing';
@@ -50,8 +51,15 @@ function guarded(deps: GraphQlDeps, [id, operation]: readonly [OperationId, Oper
     const done = report(deps, id, subject, context);
     const places: (() => void)[] = [];
     let answered = subject;
+    const attempt = (model?: string, version?: string): Attempt | undefined =>
+      access && { operation: id, access, model, version };
     const permit = (model?: string, version?: string): void => {
-      if (access !== undefined) deps.access.permit(principal, { operation: id, access, model, version });
+      const attempted = attempt(model, version);
+      if (attempted !== undefined) deps.access.permit(principal, attempted);
+    };
+    const shows = (model: string, version?: string): boolean => {
+      const attempted = attempt(model, version);
+      return attempted === undefined || deps.access.shows(principal, attempted);
     };
     const answering = ({ name: model, version }: ModelIdentity): void => void (answered = { model, version });
     try {
@@ -59,7 +67,9 @@ function guarded(deps: GraphQlDeps, [id, operation]: readonly [OperationId, Oper
       context.asked += 1;
       if (context.asked > 1) places.push(deps.limiter.enter(principal, address));
       if (operation.admitted) places.push(deps.admission.enter());
-      const answer = await field.answer(given, context, { permit, answering });
+      const attempted = attempt(subject.model, subject.version);
+      const judge = attempted && deps.access.judge(principal, attempted);
+      const answer = await field.answer(given, context, { permit, shows, judge, answering });
       done(operation, OK, answered);
       return answer;
     } catch (thrown) {

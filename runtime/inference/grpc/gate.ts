@@ -4,7 +4,7 @@ import type { Metadata, ServerInterceptingCallInterface, ServerInterceptor } fro
 import type { Context } from '@opentelemetry/api';
 import type { FastifyBaseLogger } from 'fastify';
 import { scopeOf } from '../../shared/access-control';
-import type { AccessControl } from '../../shared/access-control';
+import type { AccessControl, Judge } from '../../shared/access-control';
 import type { Principal } from '../../shared/api-keys';
 import type { AuditLog } from '../../shared/audit';
 import { auditedCaller } from '../../shared/audit-plugin';
@@ -101,6 +101,18 @@ export class Gate {
   private readonly calls = new WeakMap<Metadata, Call>();
 
   constructor(private readonly options: GateOptions) {}
+
+  /** Whether a model of a list is shown to who calls. */
+  shows({ operation, principal }: Call, subject: CallSubject): boolean {
+    const access = scopeOf(OPERATIONS[operation].access);
+    return access === undefined || this.options.access.shows(principal, { operation, access, ...subject });
+  }
+
+  /** Judges the version that answers; undefined where nobody has to. */
+  judge({ operation, principal, subject }: Call): Judge | undefined {
+    const access = scopeOf(OPERATIONS[operation].access);
+    return access && this.options.access.judge(principal, { operation, access, ...subject });
+  }
 
   /**
    * Lets a call go on once it is known what it is about.

@@ -5,6 +5,7 @@ import type { Admission } from '../../shared/admission';
 import { asRequestError } from '../../shared/errors';
 import type { HealthState } from '../../shared/health';
 import { unknownModel } from '../errors';
+import type { ModelIdentity } from '../data-plane';
 import { metadataOfModel, metadataOfServer } from '../metadata';
 import { refuseParameters } from '../routes/repository';
 import type { InferenceService } from '../serving/service';
@@ -81,7 +82,11 @@ function repositoryProcedure(deps: HandlerDeps, verb: 'load' | 'unload'): Proced
 
 /** The procedures of `inference.GRPCInferenceService`. */
 export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementation {
-  const { models, health } = deps;
+  const { models, health, gate } = deps;
+  const shown =
+    (passed: Call) =>
+    ({ name, version }: ModelIdentity): boolean =>
+      gate.shows(passed, { model: name, version });
   return {
     ServerLive: unary(deps, { subject: nothing, answer: () => ({ live: health.live }) }),
     ServerReady: unary(deps, { subject: nothing, answer: () => ({ ready: health.ready }) }),
@@ -100,15 +105,15 @@ export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementati
     }),
     ModelStatistics: unary<ModelRequest, object>(deps, {
       subject: ({ name, version }) => ({ model: name || undefined, version: version || undefined }),
-      answer: async ({ name, version }) => ({
-        model_stats: await models.statistics(name || undefined, version || undefined),
+      answer: async ({ name, version }, _call, passed) => ({
+        model_stats: (await models.statistics(name || undefined, version || undefined)).filter(shown(passed)),
       }),
     }),
     ModelInfer: unary(deps, inferProcedure(deps)),
     ModelStreamInfer: inferStream(deps),
     RepositoryIndex: unary<{ readonly ready: boolean }, object>(deps, {
       subject: nothing,
-      answer: ({ ready }) => ({ models: models.index(ready) }),
+      answer: ({ ready }, _call, passed) => ({ models: models.index(ready).filter(shown(passed)) }),
     }),
     RepositoryModelLoad: unary(deps, repositoryProcedure(deps, 'load')),
     RepositoryModelUnload: unary(deps, repositoryProcedure(deps, 'unload')),

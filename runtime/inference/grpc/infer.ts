@@ -52,7 +52,7 @@ function servedByMetadata(servedBy: string): Metadata {
 
 /** Answers one request. @throws RequestError */
 export async function infer(
-  { models, admission }: HandlerDeps,
+  { models, admission, gate }: HandlerDeps,
   request: ModelInferRequest,
   { call, passed, signal }: InferTurn,
 ): Promise<ModelInferResponse> {
@@ -67,7 +67,7 @@ export async function infer(
     const answering = ({ name: model, version: chosen }: ModelIdentity): void => {
       passed.answering = { model, version: chosen };
     };
-    const asked = { name, version, request: parsed, signal, caller, attribute, answering };
+    const asked = { name, version, request: parsed, signal, caller, attribute, answering, judge: gate.judge(passed) };
     const { model, outputs, servedBy } = await models.infer(asked);
     // A stream has one head for all its answers.
     if (servedBy !== undefined && !('write' in call)) call.sendMetadata(servedByMetadata(servedBy));

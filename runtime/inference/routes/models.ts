@@ -24,7 +24,9 @@ export function modelRoutes(models: InferenceService): (app: FastifyInstance) =>
   const config = { access: 'read' } as const;
   return async (app) => {
     app.get(PATHS.server, { config }, metadataOfServer);
-    app.get(`${PATHS.models}/stats`, { config }, async () => ({ model_stats: await models.statistics() }));
+    app.get(`${PATHS.models}/stats`, { config }, async (request) => ({
+      model_stats: (await models.statistics()).filter(({ name, version }) => request.showsModel(name, version)),
+    }));
     for (const pattern of MODEL_PATTERNS) {
       app.get<{ Params: ModelParams }>(pattern, { config }, async ({ params, headers }) =>
         metadataOfModel(await models.describe(params.name, params.version, viaOf(headers))),

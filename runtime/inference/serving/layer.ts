@@ -1,3 +1,4 @@
+import type { Judge } from '../../shared/access-control';
 import type { Principal } from '../../shared/api-keys';
 import type { Cancellation } from '../../shared/cancellation';
 import type { ModelIdentity } from '../data-plane';
@@ -18,6 +19,8 @@ export interface InferenceCall {
   readonly attribute: (name: string) => string | undefined;
   /** Told which version is going to answer, before it is asked. @default - nobody wants to know */
   readonly answering?: ((model: ModelIdentity) => void) | undefined;
+  /** Judges the caller for the version that is going to answer. @default - whoever came here may have any */
+  readonly judge?: Judge | undefined;
 }
 
 /** Answers a call, or throws a RequestError. */

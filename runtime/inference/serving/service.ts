@@ -36,8 +36,11 @@ export interface InferenceService extends Omit<LocalService, 'describe' | 'isRea
 export function serve(models: ModelRegistry, layers: readonly Layer[], statistics: Statistics): LocalService {
   return {
     infer: layered(
-      ({ name, version, request, signal, caller }) =>
-        models.infer(name, version, request, signal, caller && callerKey(caller)),
+      ({ name, version, request, signal, caller, judge }) => {
+        const chosen = judge && models.known(name, version);
+        if (chosen !== undefined) judge?.(chosen);
+        return models.infer(name, chosen?.version ?? version, request, signal, caller && callerKey(caller));
+      },
       [statistics.layer, ...layers],
     ),
     statistics: async (name, version) => statistics.of(models.identities(name, version)),

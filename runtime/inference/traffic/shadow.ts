@@ -75,7 +75,14 @@ export class Shadow {
       const signal = AbortSignal.any([this.ending.signal, AbortSignal.timeout(MOST_MS)]);
       const { inputs, outputs } = request;
       const copied = { id: undefined, inputs, outputs, timeoutMs: MOST_MS, priority: LAST, cache: false };
-      const got = await this.next({ ...call, version, request: copied, signal, answering: undefined });
+      const got = await this.next({
+        ...call,
+        version,
+        request: copied,
+        signal,
+        answering: undefined,
+        judge: undefined,
+      });
       this.observe.took(name, version, (this.now() - started) / 1000);
       await nextTurn();
       this.judge(name, version, compareOutputs(got.outputs, answer.outputs, rule.tolerance));

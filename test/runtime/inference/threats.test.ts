@@ -444,6 +444,7 @@ describe('tenants', () => {
     );
     shared = await testServer({
       open: true,
+      graphql: true,
       access: { tokens: await JwtVerifier.create({ ...settings, jwksUri: issuer.jwksUri }), policy },
     });
     await shared.load('model.onnx');
@@ -495,6 +496,72 @@ describe('tenants', () => {
     const as = (tenant: string) => ({ authorization: `Bearer ${tokens[tenant]}` });
     await client.call(name, request, as('red'));
     expect((await client.refused(name, request, as('blue'))).code).toBe(status.PERMISSION_DENIED);
+  });
+
+  it.each(['ModelStatistics', 'RepositoryIndex'])('are not shown models of others by %s', async (name) => {
+    const told = async (tenant: string) =>
+      JSON.stringify(await client.call(name, {}, { authorization: `Bearer ${tokens[tenant]}` }));
+    expect([(await told('red')).includes('demo'), (await told('blue')).includes('demo')]).toEqual([true, false]);
+  });
+
+  it.each([
+    ['GET', `${PATHS.models}/stats`],
+    ['POST', `${PATHS.repository}/index`],
+  ] as const)('are not shown models of others by %s %s', async (method, url) => {
+    const told = async (tenant: string): Promise<[number, boolean]> => {
+      const headers = { authorization: `Bearer ${tokens[tenant]}`, 'content-type': 'application/json' };
+      const { statusCode, body } = await shared.app.inject({
+        ...{ method, url, headers },
+        ...(method === 'POST' ? { payload: '{}' } : {}),
+      });
+      return [statusCode, body.includes('demo')];
+    };
+    expect([await told('red'), await told('blue')]).toEqual([
+      [200, true],
+      [200, false],
+    ]);
+  });
+
+  it.each(['{ modelStatistics }', '{ repository { name } }'])(
+    'are not shown models of others by the field %s',
+    async (query) => {
+      const told = async (tenant: string): Promise<boolean> => {
+        const headers = { authorization: `Bearer ${tokens[tenant]}`, 'content-type': 'application/json' };
+        const payload = JSON.stringify({ query });
+        const { statusCode, body } = await shared.app.inject({ method: 'POST', url: PATHS.graphql, headers, payload });
+        expect([statusCode, body.includes('errors')]).toEqual([200, false]);
+        return body.includes('demo');
+      };
+      expect([await told('red'), await told('blue')]).toEqual([true, false]);
+    },
+  );
+
+  it('are held to the version that answers, however it was asked for', async () => {
+    const policy = await CedarPolicy.create(
+      `permit (principal, action, resource);
+       forbid (principal, action, resource is LNMT::Model) when { resource has version && resource.version == "1" };`,
+      'test',
+    );
+    const held = await testServer({ access: { policy }, graphql: true });
+    await held.load('model.onnx');
+    const before = held.backend.runs;
+    const headers = { 'x-api-key': FULL_KEY, 'content-type': 'application/json' };
+    const post = (url: string, payload: string) => held.app.inject({ method: 'POST', url, headers, payload });
+    const { statusCode } = await post(inferPath('demo'), JSON.stringify(DEMO_REQUEST));
+    expect(statusCode).toBe(403);
+    const query = `{ infer(model: "demo", inputs: [{name: "x", datatype: FP32, shape: [1, 2], data: [1, 2]}]) { modelVersion } }`;
+    expect((await post(PATHS.graphql, JSON.stringify({ query }))).body).toContain('LNMT8016');
+    const remote = GrpcClient.inference(await held.grpc.listen('127.0.0.1', 0));
+    const asked = {
+      model_name: 'demo',
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 2], contents: { fp32_contents: [1, 2] } }],
+    };
+    const { code } = await remote.refused('ModelInfer', asked, { 'x-api-key': FULL_KEY });
+    expect(code).toBe(status.PERMISSION_DENIED);
+    remote.close();
+    held.grpc.cut();
+    await held.app.close();
+    expect(held.backend.runs).toBe(before);
   });
 
   it('learn nothing of models of others: those that exist and those that do not are refused alike', async () => {
