@@ -40,13 +40,28 @@ function firstOutside(values: Elements, min: number | bigint, max: number | bigi
   return -1;
 }
 
-function rangeCheck({ min, max }: { readonly min: number; readonly max: number }, nanAllowed: boolean): Check {
+/** How numbers are held in a datatype whose floats are shorter than those of this language. */
+function rounding(datatype: TensorSpec['datatype']): (value: number) => number {
+  if (datatype === 'FP32') return Math.fround;
+  return datatype === 'FP16' ? f16round : (value) => value;
+}
+
+const finite = (value: number, otherwise: number): number => (Number.isFinite(value) ? value : otherwise);
+
+function rangeCheck(
+  { min, max }: { readonly min: number; readonly max: number },
+  datatype: TensorSpec['datatype'],
+  nanAllowed: boolean,
+): Check {
+  // A bound is within itself: what a client sends for 0.1 is the nearest float. One beyond all floats stays what it is.
+  const round = rounding(datatype);
+  const [least, most] = [Math.min(min, finite(round(min), min)), Math.max(max, finite(round(max), max))];
   return (tensor) => {
     const values = elementsOf(tensor);
-    let index = firstOutside(values, min, max);
+    let index = firstOutside(values, least, most);
     // Where NaN stands for what is missing it is outside of no range.
     while (nanAllowed && index >= 0 && Number.isNaN(Number(values[index]))) {
-      const next = firstOutside(values.subarray(index + 1), min, max);
+      const next = firstOutside(values.subarray(index + 1), least, most);
       index = next < 0 ? -1 : index + 1 + next;
     }
     if (index >= 0) throw outOfRange(tensor.name, index, String(min), String(max));
@@ -70,8 +85,8 @@ function valuesCheck(values: NonNullable<InputBounds['values']>, { name, datatyp
       throw invalidProcessing(`inputs.${name}.values has what is no ${datatype}`);
     }
   }
-  const round = datatype === 'FP32' ? Math.fround : datatype === 'FP16' ? f16round : undefined;
-  if (round) for (const value of [...known]) known.add(round(Number(value)));
+  const round = rounding(datatype);
+  if (isFloat(datatype)) for (const value of [...known]) known.add(round(Number(value)));
   return (tensor) => {
     const elements = elementsOf(tensor);
     for (let index = 0; index < elements.length; index++) {
@@ -100,7 +115,7 @@ function checksOf(bounds: InputBounds, spec: TensorSpec, policy: NonFinitePolicy
   const isFinite = (bounds.nonFinite ?? (range || values ? 'refuse' : policy)) === 'refuse';
   return [
     ...(isFloat(spec.datatype) && isFinite ? [refuseNonFinite] : []),
-    ...(range === undefined ? [] : [rangeCheck(range, nanAllowed)]),
+    ...(range === undefined ? [] : [rangeCheck(range, spec.datatype, nanAllowed)]),
     ...(maxBytes === undefined ? [] : [lengthCheck(maxBytes)]),
     ...(values === undefined ? [] : [valuesCheck(values, spec)]),
   ];
