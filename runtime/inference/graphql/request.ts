@@ -1,4 +1,4 @@
-import { parseJson } from '../tensors/json';
+import { INLINE_MOST, parseJson } from '../tensors/json';
 import { badGraphQlRequest } from './errors';
 
 /** One request, as GraphQL over HTTP has it. */
@@ -18,7 +18,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
  * @throws RequestError LNMT8011 or LNMT8471
  */
 export function readGraphQl(body: Buffer): GraphQlRequest {
-  const document = parseJson(body);
+  const document = parseJson(body, { most: INLINE_MOST });
   if (Array.isArray(document))
     throw badGraphQlRequest('several requests in one body are not taken; send them one by one');
   if (!isObject(document)) throw badGraphQlRequest('the body is not an object');

@@ -3,7 +3,7 @@ import { MODEL_NAME_PATTERN, PATHS } from '../../contract';
 import { invalidRequest, unknownModel } from '../errors';
 import { operationRefused } from '../registry/errors';
 import type { InferenceService } from '../serving/service';
-import { parseJson } from '../tensors/json';
+import { INLINE_MOST, parseJson } from '../tensors/json';
 
 interface Target {
   readonly name: string;
@@ -42,9 +42,11 @@ export function repositoryRoutes(models: InferenceService): (app: FastifyInstanc
     // Clients send these without a body, whatever they say that it is, or without saying so.
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
-      body.length === 0 ? undefined : parseJson(body),
+      body.length === 0 ? undefined : parseJson(body, { most: INLINE_MOST }),
     );
-    app.post(`${PATHS.repository}/index`, { config }, ({ body }) => models.index(readyOnly(body)));
+    app.post(`${PATHS.repository}/index`, { config }, (request) =>
+      models.index(readyOnly(request.body)).filter(({ name, version }) => request.showsModel(name, version)),
+    );
     for (const verb of ['load', 'unload'] as const) {
       app.post<{ Params: Target }>(`${PATHS.repository}/models/:name/${verb}`, { config }, async (request, reply) => {
         const { name } = request.params;

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { PATHS } from '../../contract';
 import { unknownModel } from '../errors';
 import type { ModelRegistry } from '../registry';
-import { parseJson } from '../tensors/json';
+import { INLINE_MOST, parseJson } from '../tensors/json';
 import { unknownDecision } from '../traffic/errors';
 import type { Traffic, TrafficReport } from '../traffic/traffic';
 import { isVerdict } from '../traffic/trial';
@@ -26,7 +26,7 @@ export function trafficRoutes(
   return async (app) => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
-      body.length === 0 ? undefined : parseJson(body),
+      body.length === 0 ? undefined : parseJson(body, { most: INLINE_MOST }),
     );
     app.get<{ Params: Target }>(PATH, { config }, ({ params }) => report(params.name));
     app.post<{ Params: Target; Body: unknown }>(PATH, { config }, (request) => {

@@ -52,6 +52,27 @@ const nearJson = fc
 const onPurpose = /__proto__|constructor|\\u|\d{16}/;
 
 describe('the JSON reader', () => {
+  it('reads no more values and integers than it may', () => {
+    const read = (text: string): string =>
+      refusal(() => parseJson(Buffer.from(text), { most: { values: 3, integers: 2 } }));
+    expect(['[1,2]', '["a",1,0.5,2]', '[{},[]]'].map(read)).toEqual(['accepted', 'accepted', 'accepted']);
+    expect(read('[1,2,3]')).toBe('400 the body has more than 2 integers');
+    for (const text of ['[0.5,-1,1e3]', '["","",""]', '[[[[]]]]', '[{},{},{}]']) {
+      expect([text, read(text)]).toEqual([text, '400 the body has more than 3 values']);
+    }
+  });
+
+  it('reads integers of every length', () => {
+    fc.assert(
+      fc.property(fc.array(fc.stringMatching(/^[0-9]{1,17}(\.5|e1)?$/), { minLength: 1 }), (numbers) => {
+        const text = `[${numbers.join(',')}]`;
+        fc.pre(!numbers.some((number) => Number(number) > Number.MAX_SAFE_INTEGER));
+        expect(ours(text)).toEqual(native(text));
+      }),
+      { seed: 5 },
+    );
+  });
+
   it('gives what JSON.parse gives', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 5 }), fc.constantFrom('', ' ', '\n\t'), (text, space) => {
