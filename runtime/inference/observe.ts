@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { METRICS } from '../contract';
+import type { RequestError } from '../shared/errors';
 import type { MetricSet } from '../shared/metrics';
 import { ERROR_CODE_HEADER } from '../shared/error-plugin';
 import { whenOver } from '../shared/when-over';
@@ -14,6 +15,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The model that answers, where the body and not the path says which. */
     servedModel: ModelIdentity | null;
+    /** What ended an answer after its head was out, which says 200. */
+    lateError: RequestError | null;
   }
 }
 
@@ -49,16 +52,18 @@ function labelsOf({ name, version }: ModelParams, models: KnownModels): { model:
  */
 export function observeRequests(app: FastifyInstance, metrics: ServerMetrics, models: KnownModels): void {
   app.decorateRequest('servedModel', null);
+  app.decorateRequest('lateError', null);
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.access !== 'infer') return done();
     const started = performance.now();
     whenOver(reply, (gone) => {
       const labels = labelsOf(request.servedModel ?? (request.params as ModelParams), models);
-      const code = gone ? CLIENT_GONE : String(reply.statusCode);
+      const { lateError } = request;
+      const code = gone ? CLIENT_GONE : String(lateError?.status ?? reply.statusCode);
       metrics.inferenceRequests.inc({ ...labels, code });
       const seconds = (performance.now() - started) / 1000;
       metrics.inferenceDuration.observe(labels, seconds);
-      const error = reply.getHeader(ERROR_CODE_HEADER);
+      const error = lateError?.code ?? reply.getHeader(ERROR_CODE_HEADER);
       metrics.aliases?.tallies?.of(labels).ended(Number(code), typeof error === 'string' ? error : undefined, seconds);
       request.log.debug({ key: request.principal?.id, code, seconds }, 'inference');
     });

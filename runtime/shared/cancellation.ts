@@ -40,3 +40,23 @@ export function signalOf(cancellation: Cancellation): AbortSignal {
   cancellation.addEventListener('abort', () => controller.abort(), { once: true });
   return controller.signal;
 }
+
+/** The result of work, or an error as soon as nobody waits for it any more. The work itself goes on. */
+export async function unlessAborted<T>(
+  work: Promise<T>,
+  signal: Cancellation | undefined,
+  left: () => Error,
+): Promise<T> {
+  if (signal === undefined) return work;
+  let leave = (): void => undefined;
+  const gone = new Promise<never>((_resolve, reject) => {
+    leave = () => reject(left());
+    signal.addEventListener('abort', leave, { once: true });
+    if (signal.aborted) leave();
+  });
+  try {
+    return await Promise.race([work, gone]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}

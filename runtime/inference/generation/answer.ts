@@ -15,6 +15,7 @@ export interface GenerationListener {
 export class Answer implements AsyncIterable<readonly GenerationStep[]> {
   private steps: GenerationStep[] = [];
   private ended = false;
+  private left = false;
   private error: Error | undefined;
   private wake: (() => void) | undefined;
   private readonly end: () => void;
@@ -26,18 +27,27 @@ export class Answer implements AsyncIterable<readonly GenerationStep[]> {
     private readonly free: () => void,
   ) {
     this.end = begin({ step: (step) => this.take(step), fail: (error) => this.finish(error) });
-    if (signal.aborted) this.end();
-    else signal.addEventListener('abort', this.end, { once: true });
+    if (signal.aborted) this.leave();
+    else signal.addEventListener('abort', () => this.leave(), { once: true });
   }
 
   /** Ends the answer; its cache is freed at once. */
   cancel(): void {
-    if (!this.ended) this.end();
+    if (!this.ended && !this.left) this.end();
+  }
+
+  /** Nobody reads on. What the host still holds is freed when it says so. */
+  private leave(): void {
+    if (this.left) return;
+    this.left = true;
+    this.end();
+    this.wake?.();
   }
 
   /** All steps that came since the last turn. @throws RequestError */
   async *[Symbol.asyncIterator](): AsyncIterator<readonly GenerationStep[]> {
     for (;;) {
+      if (this.left) return;
       if (this.steps.length > 0) yield this.steps.splice(0);
       else if (this.error !== undefined) throw this.error;
       else if (this.ended) return;

@@ -6,6 +6,7 @@ import type { Deliver, OpenAiCall } from '../routes/openai-work';
 import { invalidParameter, ParameterError } from '../text/errors';
 import type { Arguments, Field, FieldCall, FieldContext, GraphQlDeps } from './context';
 import { JsonText } from './scalars';
+import { subjectOf } from './subject';
 
 interface TextInput {
   readonly text?: string;
@@ -114,8 +115,17 @@ export function openAiFields({ openai }: GraphQlDeps): Readonly<Record<string, F
     answer: (given, context, call) => inOwnNames(() => work(bodyOf(given), callOf(context, call))),
   });
   return {
-    'Query.openAiModels': { answer: () => openai.models().map(modelOf) },
-    'Query.openAiModel': { answer: ({ id }) => modelOf(openai.model(String(id))) },
+    'Query.openAiModels': {
+      answer: (_given, _context, { shows }) =>
+        openai
+          .models()
+          .filter(({ id }) => shows(id))
+          .map(modelOf),
+    },
+    'Query.openAiModel': {
+      subject: (given) => subjectOf(given, 'id'),
+      answer: ({ id }) => modelOf(openai.model(String(id))),
+    },
     'Query.embeddings': field(async (body, call) => embeddingsOf(await openai.embeddings(body, call))),
     'Query.completions': field((body, call) => openai.completions(body, call, whole)),
     'Query.chatCompletions': field((body, call) => openai.chat(body, call, whole)),

@@ -50,7 +50,6 @@ export class TextNote {
   private vectors: readonly Float32Array[] = [];
   private promptTokens: number | undefined;
   private completionTokens: number | undefined;
-  private failure: string | undefined;
 
   constructor(
     private readonly log: Pick<PayloadLog, 'record' | 'recordBytes'>,
@@ -81,16 +80,11 @@ export class TextNote {
     this.promptTokens = tokens;
   }
 
-  /** An answer that had begun failed. */
-  failed(error: unknown): void {
-    this.failure = outcomeOf(error);
-  }
-
   /** Writes the record when the work is over. Requests of models that are not served are none of any model. */
   async follow<T>(work: Promise<T>): Promise<T> {
     try {
       const result = await work;
-      this.end(this.failure ?? (this.asked.signal.aborted ? clientGone().code : 'ok'));
+      this.end(this.asked.signal.aborted ? clientGone().code : 'ok');
       return result;
     } catch (error) {
       if (!isUnknownModel(error)) this.end(outcomeOf(error));

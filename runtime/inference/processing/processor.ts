@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { Cancellation } from '../../shared/cancellation';
+import { callerKey } from '../../shared/caller-limits';
 import type { ModelSignature } from '../backends/backend';
 import type { ModelIdentity } from '../data-plane';
 import { clientGone, deadlinePassed } from '../errors';
@@ -9,7 +9,7 @@ import { checkInputs, chooseOutputs } from '../signature';
 import type { Tensor } from '../tensors/tensor';
 import type { Check } from './bounds';
 import type { Plan } from './plan';
-import type { Step } from './step';
+import type { Step, StepContext } from './step';
 
 /** Told of each step: seconds that it took. */
 export type StepObserver = (step: string, seconds: number) => void;
@@ -87,29 +87,27 @@ export class Processor {
     for (const tensor of request.inputs) for (const check of checks.get(tensor.name) ?? []) check(tensor);
     const wanted = chooseOutputs(request.outputs, this.signature);
     const clock = new Clock(request.timeoutMs);
+    const caller = call.caller && callerKey(call.caller);
+    const context = { signal, caller };
     const tensors = new Map(request.inputs.map((tensor) => [tensor.name, tensor]));
-    await this.take(plan.before, tensors, { signal, clock });
+    await this.take(plan.before, tensors, context, clock);
     const route = plan.route(wanted);
     const inputs = plan.inputs.map((name) => tensorOf(tensors, name));
     const asked = { ...request, inputs, outputs: route.outputs, timeoutMs: clock.left() };
     const answer = await next({ ...call, version: model.version, request: asked });
     const given = new Map(answer.outputs.map((tensor) => [tensor.name, tensor]));
-    await this.take(route.steps, given, { signal, clock });
+    await this.take(route.steps, given, context, clock);
     return { model: answer.model, outputs: wanted.map((name) => tensorOf(given, name)) };
   }
 
-  private async take(
-    steps: readonly Step[],
-    tensors: Tensors,
-    { signal, clock }: { readonly signal: Cancellation; readonly clock: Clock },
-  ): Promise<void> {
+  private async take(steps: readonly Step[], tensors: Tensors, context: StepContext, clock: Clock): Promise<void> {
     for (const step of steps) {
-      if (signal.aborted) throw clientGone();
+      if (context.signal.aborted) throw clientGone();
       clock.left();
       const began = performance.now();
       const outputs = await step.run(
         step.inputs.map(({ name }) => tensorOf(tensors, name)),
-        { signal },
+        context,
       );
       this.parts.observe(step.label, (performance.now() - began) / 1000);
       for (const output of outputs) tensors.set(output.name, output);

@@ -5,6 +5,8 @@ import type { Tensor, TensorSpec } from '../tensors/tensor';
 export interface StepContext {
   /** Fires when the client leaves. */
   readonly signal: Cancellation;
+  /** Who asks: callers take turns where steps wait for one another. */
+  readonly caller?: string | undefined;
 }
 
 /** One step before or after a model. */

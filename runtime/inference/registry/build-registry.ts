@@ -82,10 +82,20 @@ function batchingOf(settings: RunSettings, server: BatchSettings = UNSET): Batch
   };
 }
 
-function textOpener(backend: Backend, limits: TextLimits, metrics: ServerMetrics): OpenText {
+/** True where tensors do not reach the model as they come, or clients as they are: nothing may go past that. */
+const isGuarded = ({ processing }: RunSettings): boolean =>
+  processing !== undefined && (processing.after.length > 0 || Object.keys(processing.inputs).length > 0);
+
+interface TextParts {
+  readonly backend: Backend;
+  readonly limits: TextLimits;
+  readonly settings: RunSettings;
+}
+
+function textOpener({ backend, limits, settings }: TextParts, metrics: ServerMetrics): OpenText {
   return (plane, file, signature) =>
     TextModel.open({
-      ...{ model: plane.model, file, signature, backend, limits },
+      ...{ model: plane.model, file, signature, backend, limits, isGuarded: isGuarded(settings) },
       infer: (request, signal, caller) => plane.infer(request, signal, caller),
       observe: observeText(metrics, plane.model, limits.cacheBytes),
       now: () => performance.now() / 1000,
@@ -109,7 +119,7 @@ export function buildRegistry(
   const createEngine = (model: ModelIdentity, settings: RunSettings): Engine => {
     const backend = deps.createBackend(settings);
     const batcher = new Batcher(backend, observeQueue(metrics, model), now, batchingOf(settings, config.batching));
-    const openText = textOpener(backend, config.text ?? TEXT, metrics);
+    const openText = textOpener({ backend, limits: config.text ?? TEXT, settings }, metrics);
     const plane = new DataPlane(model, backend, batcher, openText);
     return { plane, backend, measure: () => deps.memoryOf?.(backend) };
   };

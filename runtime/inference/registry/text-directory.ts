@@ -24,7 +24,7 @@ export function textDirectory(registry: ModelRegistry, traffic: Pick<Traffic, 'r
       const { name, version: named } = splitId(id);
       return traffic.route({ ...call, name, version: named }, (version) =>
         registry.use(name, version, call.signal, ({ text }) => {
-          if (text === undefined) throw otherTask('text: it has no tokenizer');
+          if (text === undefined) throw otherTask('text: it has no tokenizer, or steps that text would pass by');
           return work(text);
         }),
       );

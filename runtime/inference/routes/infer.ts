@@ -2,8 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HEADERS } from '../../contract';
 import type { Admission } from '../../shared/admission';
 import { readBytes } from '../../shared/body-bytes';
+import { callerKey } from '../../shared/caller-limits';
+import type { Cancellation } from '../../shared/cancellation';
 import { unsupportedMediaType } from '../../shared/errors';
-import { invalidRequest } from '../errors';
+import { deadlinePassed } from '../errors';
 import { DecodingThread, INLINE_BYTES } from '../tensors/decoding-thread';
 import { decodeRequest } from '../tensors/request';
 import type { HttpInferenceRequest } from '../tensors/request';
@@ -12,6 +14,7 @@ import type { ModelIdentity } from '../data-plane';
 import type { InferenceService } from '../serving/service';
 import { attributeOf } from './attribute';
 import { departure } from './departure';
+import { timeoutOf } from './due';
 import { MODEL_PATTERNS } from './models';
 import type { ModelParams } from './models';
 
@@ -27,13 +30,13 @@ type InferRequest = FastifyRequest<{ Params: ModelParams; Body: unknown }>;
 
 const BINARY = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
-const MILLISECONDS = /^\d{1,9}$/;
 
-/** The sooner of what header and body say. */
-function timeoutOf(text: string | undefined, inBody: number | undefined): number | undefined {
-  if (text === undefined) return inBody;
-  if (!MILLISECONDS.test(text)) throw invalidRequest(`the header ${HEADERS.requestTimeout} is not in milliseconds`);
-  return Math.min(Number(text), inBody ?? Number.POSITIVE_INFINITY);
+/** What is left of a deadline that goes on while a body is read elsewhere. @throws RequestError when nothing is */
+function left(timeoutMs: number | undefined, began: number): number | undefined {
+  if (timeoutMs === undefined) return undefined;
+  const ms = timeoutMs - (performance.now() - began);
+  if (ms <= 0) throw deadlinePassed();
+  return ms;
 }
 
 /** Reads a body where it arrived when its JSON is short, and in a thread when it is long. */
@@ -41,10 +44,13 @@ function decode(
   request: InferRequest,
   headerLength: string | undefined,
   thread: DecodingThread,
+  signal: Cancellation,
 ): HttpInferenceRequest | Promise<HttpInferenceRequest> {
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const jsonBytes = headerLength === undefined ? body.length : Number(headerLength);
-  return jsonBytes > INLINE_BYTES ? thread.decode(body, headerLength) : decodeRequest(body, headerLength);
+  if (!(jsonBytes > INLINE_BYTES)) return decodeRequest(body, headerLength);
+  const caller = request.principal === null ? undefined : callerKey(request.principal);
+  return thread.decode(body, headerLength, { signal, caller });
 }
 
 async function infer(
@@ -57,14 +63,25 @@ async function infer(
   models.identify(name, version);
   const signal = departure(reply);
   const attribute = attributeOf(request);
-  const read = decode(request, attribute(HEADERS.inferenceHeaderLength), thread);
+  const began = performance.now();
+  const read = decode(request, attribute(HEADERS.inferenceHeaderLength), thread, signal);
   // Without a promise where none is needed: short requests are most, and each turn of the event loop counts.
   const parsed = read instanceof Promise ? await read : read;
-  const timeoutMs = timeoutOf(attribute(HEADERS.requestTimeout), parsed.timeoutMs);
+  const stated = timeoutOf(attribute(HEADERS.requestTimeout), parsed.timeoutMs);
+  const timeoutMs = read instanceof Promise ? left(stated, began) : stated;
   const asked = { ...parsed, timeoutMs, trace: request.trace ?? undefined };
   const caller = request.principal ?? undefined;
   const answering = (model: ModelIdentity): void => void (request.servedModel = model);
-  const call = { name, version, request: asked, signal, caller, attribute, answering };
+  const call = {
+    name,
+    version,
+    request: asked,
+    signal,
+    caller,
+    attribute,
+    answering,
+    judge: request.judgeModel(name, version),
+  };
   const { model, outputs, servedBy } = await models.infer(call);
   if (servedBy !== undefined) void reply.header(HEADERS.servedBy, servedBy);
   const head = { modelName: model.name, modelVersion: model.version, id: parsed.id };

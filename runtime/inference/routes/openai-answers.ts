@@ -3,6 +3,7 @@ import type { Cancellation } from '../../shared/cancellation';
 import { signalOf } from '../../shared/cancellation';
 import type { TextNote } from '../payload-log/text-note';
 import type { AnswerPiece, Completer } from '../text/completer';
+import type { Asker } from '../threads/turn-queue';
 import { mergeAnswers } from './merge-answers';
 import type { ChoicePiece } from './merge-answers';
 import { LogprobWriter } from './openai-logprobs';
@@ -79,7 +80,8 @@ export interface Answering {
   readonly prompts: readonly (readonly number[])[];
   readonly request: AnswerRequest;
   readonly form: AnswerForm;
-  readonly signal: Cancellation;
+  /** Who asks, as long as the answer is of use. */
+  readonly asker: Asker & { readonly signal: Cancellation };
   /** Seconds since the epoch. */
   readonly created: number;
   /** Told of what is sent. @default - nobody notes it */
@@ -100,12 +102,12 @@ export class AnswerWriter {
 
   /** Takes the places in the cache: what does not fit is refused before anything is sent. @throws RequestError */
   begin(): AsyncGenerator<ChoicePiece, void> {
-    const { completer, prompts, request, signal } = this.work;
+    const { completer, prompts, request, asker } = this.work;
     const begun: AsyncGenerator<AnswerPiece, void>[] = [];
     const leaving = new AbortController();
-    const both = AbortSignal.any([signalOf(signal), leaving.signal]);
+    const signal = AbortSignal.any([signalOf(asker.signal), leaving.signal]);
     try {
-      for (const prompt of prompts) begun.push(completer.begin(prompt, request.options, both));
+      for (const prompt of prompts) begun.push(completer.begin(prompt, request.options, { ...asker, signal }));
     } catch (error) {
       leaving.abort();
       throw error;
@@ -113,14 +115,9 @@ export class AnswerWriter {
     return mergeAnswers(begun, () => leaving.abort());
   }
 
-  /** A stream that had begun failed. */
-  failed(error: unknown): void {
-    this.work.note?.failed(error);
-  }
-
   /** The whole answer. @throws RequestError */
   async whole(pieces: AsyncGenerator<ChoicePiece, void>): Promise<WholeAnswer> {
-    const { form, prompts, note, signal } = this.work;
+    const { form, prompts, note, asker } = this.work;
     const texts = prompts.map(() => '');
     const finishes = prompts.map((): AnswerPiece['finish'] => undefined);
     for await (const { index, piece } of pieces) {
@@ -129,7 +126,7 @@ export class AnswerWriter {
       this.generated += piece.steps.length;
       await this.writers[index]?.take(piece.steps);
     }
-    if (!signal.aborted) texts.forEach((text, index) => note?.sent(index, text, finishes[index]));
+    if (!asker.signal.aborted) texts.forEach((text, index) => note?.sent(index, text, finishes[index]));
     note?.generated(this.generated);
     const choices = texts.map((text, index) => ({
       ...{ index, ...form.whole(text), logprobs: this.writers[index]?.all() ?? null },

@@ -1,5 +1,5 @@
-import type { Cancellation } from '../../shared/cancellation';
 import type { TextNote } from '../payload-log/text-note';
+import type { EmbeddingCall } from '../text/embedder';
 import { invalidParameter } from '../text/errors';
 import type { TextModel } from '../text/model';
 import { normalized } from '../text/pooling';
@@ -23,11 +23,7 @@ function shortened(vector: Float32Array, dimensions: number | undefined): Float3
 }
 
 /** Who asks for embeddings, and who is told of them. */
-export interface Embedding {
-  /** Fires when the client leaves. */
-  readonly signal: Cancellation;
-  /** The callers of a model take turns. */
-  readonly caller: string | undefined;
+export interface Embedding extends EmbeddingCall {
   /** @default - nobody notes them */
   readonly note?: TextNote | undefined;
 }
@@ -36,9 +32,9 @@ export interface Embedding {
 export async function embed(
   text: TextModel,
   { model, inputs, dimensions, base64 }: EmbeddingRequest,
-  { signal, caller, note }: Embedding,
+  { note, ...call }: Embedding,
 ): Promise<EmbeddingAnswer> {
-  const { vectors: whole, tokens } = await text.embedder.embed(inputs, signal, caller);
+  const { vectors: whole, tokens } = await text.embedder.embed(inputs, call);
   const vectors = whole.map((vector) => shortened(vector, dimensions));
   note?.embedded(vectors, tokens);
   return { model, vectors, tokens, base64 };

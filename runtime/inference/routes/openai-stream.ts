@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { toRequestError } from '../../shared/error-plugin';
+import type { RequestError } from '../../shared/errors';
 import { slowReader } from '../text/errors';
 import { openAiError } from './openai-errors';
 
@@ -35,15 +36,23 @@ export class EventStream {
     throw error;
   }
 
-  /** Writes events as they come, and the end of the stream. */
-  async write(events: AsyncIterable<unknown>, failed: (error: unknown) => void): Promise<void> {
+  /**
+   * Writes events as they come, and the end of the stream.
+   *
+   * @param failed told what ends it early, before its client is
+   * @throws RequestError the same, when its client has been told
+   */
+  async write(events: AsyncIterable<unknown>, failed: (error: RequestError) => void): Promise<void> {
     try {
       for await (const content of events) this.send(content);
       this.stream.push('data: [DONE]\n\n');
-    } catch (error) {
+    } catch (thrown) {
+      const error = toRequestError(thrown, 0);
       failed(error);
-      if (!this.stream.destroyed) this.stream.push(event(openAiError(toRequestError(error, 0))));
+      if (!this.stream.destroyed) this.stream.push(event(openAiError(error)));
+      throw error;
+    } finally {
+      if (!this.stream.destroyed) this.stream.push(null);
     }
-    if (!this.stream.destroyed) this.stream.push(null);
   }
 }

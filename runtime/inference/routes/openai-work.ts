@@ -1,5 +1,6 @@
 import type { Context } from '@opentelemetry/api';
 import type { Principal } from '../../shared/api-keys';
+import { HEADERS } from '../../contract';
 import { callerKey } from '../../shared/caller-limits';
 import type { Cancellation } from '../../shared/cancellation';
 import { traceFields } from '../../shared/tracing';
@@ -11,6 +12,8 @@ import type { Tensor } from '../tensors/tensor';
 import type { TextDirectory } from '../text/directory';
 import { splitId } from '../text/directory';
 import type { TextModel } from '../text/model';
+import type { Asker } from '../threads/turn-queue';
+import { Due, timeoutOf } from './due';
 import type { ChoicePiece } from './merge-answers';
 import { AnswerWriter, CHAT, COMPLETION } from './openai-answers';
 import type { AnswerForm } from './openai-answers';
@@ -58,9 +61,12 @@ interface AnswerParts<T> extends Omit<Asked, 'model'> {
   readonly wanted: AnswerRequest;
   readonly form: AnswerForm;
   /** Tokens of the prompts. */
-  readonly prompts: (text: TextModel) => Promise<readonly (readonly number[])[]>;
+  readonly prompts: (text: TextModel, asker: Asker) => Promise<readonly (readonly number[])[]>;
   readonly deliver: Deliver<T>;
 }
+
+const callerOf = ({ principal }: OpenAiCall): string | undefined =>
+  principal === null ? undefined : callerKey(principal);
 
 /**
  * The operations of the OpenAI-compatible API without their transport: each reads its request, has the caller judged,
@@ -94,19 +100,20 @@ export class OpenAiWork {
   /** @param body the request in the form of REST @throws RequestError */
   async embeddings(body: unknown, call: OpenAiCall): Promise<EmbeddingAnswer> {
     const wanted = readEmbeddingRequest(body);
-    const caller = call.principal === null ? undefined : callerKey(call.principal);
-    const { signal } = call;
+    const trace = call.trace ?? undefined;
     const inputs = (): Tensor => textsTensor('input', wanted.inputs);
     const asked = { operation: 'OpenAiEmbeddings', model: wanted.model, inputs } as const;
-    return this.use(asked, call, (text, note) => embed(text, wanted, { signal, caller, note }));
+    return this.use(asked, call, (text, { note, due: { signal } }) =>
+      embed(text, wanted, { signal, caller: callerOf(call), trace, note }),
+    );
   }
 
   /** @param body the request in the form of REST @throws RequestError */
   async completions<T>(body: unknown, call: OpenAiCall, deliver: Deliver<T>): Promise<T> {
     const wanted = readCompletionRequest(body);
-    const prompts = ({ completer }: TextModel): Promise<(readonly number[])[]> => {
+    const prompts = ({ completer }: TextModel, asker: Asker): Promise<(readonly number[])[]> => {
       const param = (index: number): string => (wanted.prompts.length === 1 ? 'prompt' : `prompt[${index}]`);
-      return Promise.all(wanted.prompts.map((prompt, index) => completer.prompt(prompt, param(index))));
+      return Promise.all(wanted.prompts.map((prompt, index) => completer.prompt(prompt, param(index), asker)));
     };
     const inputs = (): Tensor => textsTensor('prompt', wanted.prompts);
     const operation = 'OpenAiCompletions';
@@ -116,8 +123,8 @@ export class OpenAiWork {
   /** @param body the request in the form of REST @throws RequestError */
   async chat<T>(body: unknown, call: OpenAiCall, deliver: Deliver<T>): Promise<T> {
     const wanted = readChatRequest(body);
-    const prompts = async ({ completer }: TextModel): Promise<(readonly number[])[]> => [
-      await completer.conversation(wanted.messages),
+    const prompts = async ({ completer }: TextModel, asker: Asker): Promise<(readonly number[])[]> => [
+      await completer.conversation(wanted.messages, asker),
     ];
     const inputs = (): Tensor => textsTensor('messages', wanted.messages);
     const operation = 'OpenAiChatCompletions';
@@ -125,10 +132,11 @@ export class OpenAiWork {
   }
 
   private answer<T>(call: OpenAiCall, parts: AnswerParts<T>): Promise<T> {
-    const { signal } = call;
     const { operation, wanted, form, inputs } = parts;
-    return this.use({ operation, model: wanted.model, inputs }, call, async (text, note) => {
-      const prompts = await parts.prompts(text);
+    return this.use({ operation, model: wanted.model, inputs }, call, async (text, { note, due }) => {
+      const { signal } = due;
+      const asker = { signal, caller: callerOf(call) };
+      const prompts = await parts.prompts(text, asker);
       note?.read(prompts.map(({ length }) => length));
       const { completer } = text;
       const writer = new AnswerWriter({
@@ -136,11 +144,11 @@ export class OpenAiWork {
         prompts,
         request: wanted,
         form,
-        signal,
+        asker,
         created: this.seconds(),
         note,
       });
-      return parts.deliver(writer, writer.begin(), wanted);
+      return parts.deliver(writer, due.pieces(writer.begin()), wanted);
     });
   }
 
@@ -148,8 +156,9 @@ export class OpenAiWork {
   private use<T>(
     { model: id, ...asked }: Asked,
     call: OpenAiCall,
-    work: (text: TextModel, note: TextNote | undefined) => Promise<T>,
+    work: (text: TextModel, told: { readonly note: TextNote | undefined; readonly due: Due }) => Promise<T>,
   ): Promise<T> {
+    const timeoutMs = timeoutOf(call.attribute(HEADERS.requestTimeout));
     const { name: model, version } = splitId(id);
     const { signal, attribute, permit, request } = call;
     permit(model, version);
@@ -161,10 +170,15 @@ export class OpenAiWork {
     };
     const trace = traceFields(call.trace)?.trace_id;
     const note = this.notes({ ...asked, request, trace, caller, model, version, served: () => served, signal });
-    const answered = this.directory.use(id, { signal, caller, attribute, answering }, (text) => {
+    const due = new Due(signal, timeoutMs);
+    const turn = { signal: due.signal, caller, attribute, answering };
+    const use = (text: TextModel): Promise<T> => {
       answering(text.model);
-      return work(text, note);
-    });
+      // A name without a version, an alias or a rule may have led to a version that the caller must not have.
+      if (text.model.version !== version) permit(text.model.name, text.model.version);
+      return work(text, { note, due });
+    };
+    const answered = due.within(() => this.directory.use(id, turn, use));
     return note === undefined ? answered : note.follow(answered);
   }
 

@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PATHS } from '../../contract';
 import type { Admission } from '../../shared/admission';
-import { parseJson } from '../tensors/json';
+import type { RequestError } from '../../shared/errors';
+import { INLINE_MOST, parseJson } from '../tensors/json';
 import { attributeOf } from './attribute';
 import { departure } from './departure';
 import { embeddingsDocument } from './openai-embeddings';
@@ -17,8 +18,10 @@ export interface OpenAiDeps {
   readonly maxRequestBytes: number;
 }
 
+const CLIENT_LEFT = 499;
+
 function bodyOf(request: FastifyRequest): unknown {
-  return parseJson(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
+  return parseJson(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0), { most: INLINE_MOST });
 }
 
 function callOf(request: FastifyRequest, reply: FastifyReply): OpenAiCall {
@@ -34,13 +37,24 @@ function callOf(request: FastifyRequest, reply: FastifyReply): OpenAiCall {
 function delivery(request: FastifyRequest, reply: FastifyReply): Deliver<object> {
   return async (writer, pieces, { stream }) => {
     if (!stream) return writer.whole(pieces);
-    const failed = (error: unknown): void => {
-      writer.failed(error);
-      request.log.warn({ err: error }, 'the stream ended early');
+    const failed = (error: RequestError): void => {
+      request.lateError = error;
+      const level = error.status === CLIENT_LEFT ? 'debug' : 'warn';
+      request.log[level]({ err: error.cause ?? error, code: error.code }, 'the stream ended early');
     };
     await new EventStream(reply).write(writer.events(pieces), failed);
     return reply;
   };
+}
+
+/** What has begun as a stream has ended as one. Until here its error counts: versions on trial are judged by it. */
+async function settled(request: FastifyRequest, reply: FastifyReply, answer: Promise<object>): Promise<object> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (request.lateError === null) throw error;
+    return reply;
+  }
 }
 
 function register(app: FastifyInstance, { work, admission, maxRequestBytes }: OpenAiDeps): void {
@@ -48,17 +62,20 @@ function register(app: FastifyInstance, { work, admission, maxRequestBytes }: Op
   app.setErrorHandler(openAiErrorHandler(maxRequestBytes));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.get(`${openai}/models`, () => ({ object: 'list', data: work.models() }));
+  app.get(`${openai}/models`, (request) => ({
+    object: 'list',
+    data: work.models().filter(({ id }) => request.showsModel(id)),
+  }));
   app.get<{ Params: { name: string } }>(`${openai}/models/:name`, ({ params }) => work.model(params.name));
   const options = { onRequest: admission.hook };
   app.post(`${openai}/embeddings`, options, async (request, reply) =>
     embeddingsDocument(await work.embeddings(bodyOf(request), callOf(request, reply))),
   );
   app.post(`${openai}/completions`, options, (request, reply) =>
-    work.completions(bodyOf(request), callOf(request, reply), delivery(request, reply)),
+    settled(request, reply, work.completions(bodyOf(request), callOf(request, reply), delivery(request, reply))),
   );
   app.post(`${openai}/chat/completions`, options, (request, reply) =>
-    work.chat(bodyOf(request), callOf(request, reply), delivery(request, reply)),
+    settled(request, reply, work.chat(bodyOf(request), callOf(request, reply), delivery(request, reply))),
   );
 }
 

@@ -1,7 +1,9 @@
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { badJson, notReady, RequestError } from '../../shared/errors';
-import { SOURCE_LOADER } from '../../shared/source-loader';
+import { clientGone } from '../errors';
+import { QuestionThread } from '../threads/question-thread';
+import type { Unanswered } from '../threads/question-thread';
+import type { Asker } from '../threads/turn-queue';
 import type { DecodingQuestion, DecodingReply } from './decoding-worker';
 import type { HttpInferenceRequest } from './request';
 
@@ -13,18 +15,18 @@ export interface DecodingOptions {
   readonly memoryMb?: number;
 }
 
-interface Waiting {
-  readonly body: Uint8Array;
-  readonly headerLength: string | undefined;
-  readonly resolve: (request: HttpInferenceRequest) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** JSON up to this many bytes is read where it arrives, which takes less time than to hand it over. */
 export const INLINE_BYTES = 256 * 1024;
 
 const LIMITS = { deadlineMs: 30_000, memoryMb: 2_048 } as const;
 const WORKER = path.join(__dirname, 'decoding-worker');
+
+const REFUSALS: Readonly<Record<Unanswered, () => Error>> = {
+  closed: () => notReady('ending'),
+  slow: () => badJson('the body takes too long to read'),
+  large: () => badJson('the body takes too much memory to read'),
+  left: clientGone,
+};
 
 /** Bytes that may be moved to another thread: a long body is the only view of its memory, a short one may lie in a pool. */
 function movable(body: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -35,87 +37,31 @@ function movable(body: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /**
  * Reads long requests in a thread: millions of numbers take a second, in which whoever owns the sockets would answer
- * nobody. Bodies are read one by one; one that takes too much ends the thread, and the next is read by a new one.
+ * nobody.
  */
 export class DecodingThread {
-  private worker: Worker | undefined;
-  private nextId = 1;
-  private running: { readonly id: number; readonly waiting: Waiting; readonly timer: NodeJS.Timeout } | undefined;
-  private readonly queue: Waiting[] = [];
-  private closed = false;
+  private readonly thread: QuestionThread<DecodingQuestion, DecodingReply>;
 
-  constructor(private readonly options: DecodingOptions = {}) {}
+  constructor(options: DecodingOptions = {}) {
+    this.thread = new QuestionThread({
+      ...{ ...LIMITS, ...options },
+      worker: WORKER,
+      refusal: (why) => REFUSALS[why](),
+    });
+  }
 
   /** Reads a body, which is gone for the caller. @throws RequestError */
-  decode(body: Uint8Array, headerLength: string | undefined): Promise<HttpInferenceRequest> {
-    return new Promise((resolve, reject) => {
-      if (this.closed) return reject(notReady('ending'));
-      this.queue.push({ body: movable(body), headerLength, resolve, reject });
-      this.next();
-    });
+  async decode(body: Uint8Array, headerLength: string | undefined, asker?: Asker): Promise<HttpInferenceRequest> {
+    const question = { body: movable(body), headerLength };
+    const transfer = [question.body.buffer];
+    const reply = await this.thread.ask({ question, cost: body.byteLength, transfer }, asker);
+    if ('request' in reply) return reply.request;
+    const { code, status, message } = reply;
+    throw new RequestError(code, { status, title: message, explanation: '' }, message);
   }
 
   /** Ends the thread; what waits is refused. */
-  async close(): Promise<void> {
-    this.closed = true;
-    const { worker } = this;
-    for (const { reject } of this.queue.splice(0)) reject(notReady('ending'));
-    this.fail(notReady('ending'));
-    await worker?.terminate();
-  }
-
-  private next(): void {
-    if (this.running !== undefined) return;
-    const waiting = this.queue.shift();
-    if (waiting === undefined) return;
-    const worker = (this.worker ??= this.start());
-    const id = this.nextId++;
-    const { deadlineMs = LIMITS.deadlineMs } = this.options;
-    const timer = setTimeout(() => this.fail(badJson('the body takes too long to read')), deadlineMs);
-    this.running = { id, waiting, timer };
-    const { body, headerLength } = waiting;
-    const question: DecodingQuestion = { id, body, headerLength };
-    worker.postMessage(question, [body.buffer as ArrayBuffer]);
-  }
-
-  private start(): Worker {
-    const worker = new Worker(`require(${JSON.stringify(WORKER)})`, {
-      eval: true,
-      execArgv: [...SOURCE_LOADER],
-      env: {},
-      resourceLimits: { maxOldGenerationSizeMb: this.options.memoryMb ?? LIMITS.memoryMb },
-    });
-    worker.unref();
-    const lost = (): void => {
-      if (worker === this.worker) this.fail(badJson('the body takes too much memory to read'));
-    };
-    worker.on('message', (reply: DecodingReply) => this.receive(worker, reply));
-    worker.on('error', lost);
-    worker.on('exit', lost);
-    return worker;
-  }
-
-  private receive(worker: Worker, reply: DecodingReply): void {
-    const { running } = this;
-    if (worker !== this.worker || running?.id !== reply.id) return;
-    clearTimeout(running.timer);
-    this.running = undefined;
-    if ('request' in reply) running.waiting.resolve(reply.request);
-    else {
-      const { code, status, message } = reply;
-      running.waiting.reject(new RequestError(code, { status, title: message, explanation: '' }, message));
-    }
-    this.next();
-  }
-
-  /** Ends the thread and the body that it is at. */
-  private fail(error: Error): void {
-    const { worker, running } = this;
-    this.worker = undefined;
-    this.running = undefined;
-    clearTimeout(running?.timer);
-    void worker?.terminate();
-    running?.waiting.reject(error);
-    this.next();
+  close(): Promise<void> {
+    return this.thread.close();
   }
 }

@@ -3,6 +3,7 @@ import { Answer } from '../generation/answer';
 import type { GenerationListener } from '../generation/answer';
 import type { CacheLedger } from '../generation/ledger';
 import type { EngineOptions, GenerationStep, SamplingOptions } from '../generation/protocol';
+import type { Asker } from '../threads/turn-queue';
 import { AnswerText } from './answer-text';
 import type { ChatMessage, TextDescription } from './engine';
 import type { TextInput } from './embedder';
@@ -55,22 +56,22 @@ export class Completer {
   }
 
   /** Tokens of a prompt. @throws RequestError */
-  async prompt(input: TextInput, param: string): Promise<readonly number[]> {
+  async prompt(input: TextInput, param: string, asker?: Asker): Promise<readonly number[]> {
     if (typeof input !== 'string') return this.checked(input, param);
     this.checkCharacters(input.length, param);
-    const [ids = []] = await this.parts.thread.ask({ do: 'encode', texts: [input], special: true });
+    const [ids = []] = await this.parts.thread.encode([input], asker);
     return this.checked(ids, param);
   }
 
   /** Tokens of a conversation. @throws RequestError */
-  async conversation(messages: readonly ChatMessage[]): Promise<readonly number[]> {
+  async conversation(messages: readonly ChatMessage[], asker?: Asker): Promise<readonly number[]> {
     const { thread, description } = this.parts;
     if (!description.hasTemplate) throw otherTask('chat: it has no chat template');
     this.checkCharacters(
       messages.reduce((sum, { content }) => sum + content.length, 0),
       'messages',
     );
-    const rendered = await thread.ask({ do: 'chat', messages });
+    const rendered = await thread.ask({ do: 'chat', messages }, asker);
     if ('refused' in rendered) throw templateRefused(rendered.refused);
     if ('controlTokenIn' in rendered) throw controlToken(`messages[${rendered.controlTokenIn}]`);
     return this.checked(rendered.ids, 'messages');
@@ -81,7 +82,11 @@ export class Completer {
    *
    * @throws RequestError
    */
-  begin(ids: readonly number[], options: AnswerOptions, signal: AbortSignal): AsyncGenerator<AnswerPiece, void> {
+  begin(
+    ids: readonly number[],
+    options: AnswerOptions,
+    asker: Asker & { readonly signal: AbortSignal },
+  ): AsyncGenerator<AnswerPiece, void> {
     const { ledger, generate, engine } = this.parts;
     const maxTokens = this.answerLength(ids.length, options.maxTokens);
     const endTokens = this.endTokens();
@@ -89,18 +94,22 @@ export class Completer {
     const { sampling, logprobs } = options;
     const work = { prompt: Int32Array.from(ids), options: { sampling, maxTokens, endTokens, logprobs }, engine };
     try {
-      const answer = new Answer((listener) => generate(work, listener), signal, way.over);
+      const answer = new Answer((listener) => generate(work, listener), asker.signal, way.over);
       this.parts.observe.prompt(ids.length);
-      return this.pieces(answer, options.stops, way);
+      return this.pieces(answer, options.stops, { way, asker });
     } catch (error) {
       way.over();
       throw error;
     }
   }
 
-  private async *pieces(answer: Answer, stops: readonly string[], way: Way): AsyncGenerator<AnswerPiece, void> {
+  private async *pieces(
+    answer: Answer,
+    stops: readonly string[],
+    { way, asker }: { readonly way: Way; readonly asker: Asker },
+  ): AsyncGenerator<AnswerPiece, void> {
     const { thread } = this.parts;
-    const text = new AnswerText((lists) => thread.ask({ do: 'decode', lists, skipSpecial: true }), stops);
+    const text = new AnswerText((lists) => thread.ask({ do: 'decode', lists, skipSpecial: true }, asker), stops);
     try {
       for await (const steps of answer) {
         way.spoke(steps.length);

@@ -1,8 +1,10 @@
+import type { Context } from '@opentelemetry/api';
 import { TEXT_FILES } from '../../contract';
 import type { Cancellation } from '../../shared/cancellation';
 import type { ModelSignature } from '../backends/backend';
 import type { InferenceRequest } from '../tensors/request';
 import type { Datatype, Tensor, TensorSpec } from '../tensors/tensor';
+import type { Asker } from '../threads/turn-queue';
 import type { TextDescription } from './engine';
 import { invalidParameter, tooManyTokens } from './errors';
 import { invalidFile } from './files';
@@ -27,6 +29,16 @@ export interface EmbedderParts {
   readonly description: TextDescription;
   readonly thread: TextThread;
   readonly infer: (request: InferenceRequest, signal: Cancellation, caller?: string) => Promise<readonly Tensor[]>;
+}
+
+/** Who asks for embeddings. */
+export interface EmbeddingCall {
+  /** Fires when nobody waits for them. */
+  readonly signal: Cancellation;
+  /** The callers of a model take turns. @default - one with all others that are not named */
+  readonly caller?: string | undefined;
+  /** Span that runs are below. @default - none */
+  readonly trace?: Context | undefined;
 }
 
 interface Row {
@@ -95,14 +107,14 @@ export class Embedder {
     this.output = output;
   }
 
-  /** @param caller who asks; the callers of a model take turns @throws RequestError */
-  async embed(inputs: readonly TextInput[], signal: Cancellation, caller?: string): Promise<Embeddings> {
-    const rows = await this.tokenize(inputs);
+  /** @throws RequestError */
+  async embed(inputs: readonly TextInput[], call: EmbeddingCall): Promise<Embeddings> {
+    const rows = await this.tokenize(inputs, call);
     const groups = grouped(rows);
     const vectors: Float32Array[] = [];
     const work = async (): Promise<void> => {
       for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
-        const found = await this.run(group, signal, caller);
+        const found = await this.run(group, call);
         group.forEach(({ index }, place) => (vectors[index] = found[place] ?? new Float32Array()));
       }
     };
@@ -110,23 +122,23 @@ export class Embedder {
     return { vectors, tokens: rows.reduce((sum, { ids }) => sum + ids.length, 0) };
   }
 
-  private async run(rows: readonly Row[], signal: Cancellation, caller: string | undefined): Promise<Float32Array[]> {
+  private async run(rows: readonly Row[], { signal, caller, trace }: EmbeddingCall): Promise<Float32Array[]> {
     const { settings, infer } = this.parts;
     const length = rows[0]?.ids.length ?? 0;
     const inputs = this.inputs.map((spec) => tensorOf(spec, rows, length));
-    const [output] = await infer({ id: undefined, inputs, outputs: [this.output] }, signal, caller);
+    const [output] = await infer({ id: undefined, inputs, outputs: [this.output], trace }, signal, caller);
     if (output === undefined) throw new Error('a run without its output; this is a bug');
     const vectors = rowVectors(output, settings.pooling);
     return settings.normalize ? vectors.map(normalized) : vectors;
   }
 
-  private async tokenize(inputs: readonly TextInput[]): Promise<Row[]> {
+  private async tokenize(inputs: readonly TextInput[], asker: Asker): Promise<Row[]> {
     const { maxLength, truncate } = this.parts.settings;
     const texts = inputs.filter((input): input is string => typeof input === 'string');
     if (!truncate) texts.forEach((text, index) => this.checkCharacters(text, index));
     const most = maxLength * CHARACTERS_PER_TOKEN;
     const cut = texts.map((text) => text.slice(0, most));
-    const encoded = texts.length === 0 ? [] : await this.parts.thread.ask({ do: 'encode', texts: cut, special: true });
+    const encoded = await this.parts.thread.encode(cut, asker);
     return inputs.map((input, index) => {
       const ids = typeof input === 'string' ? (encoded.shift() ?? []) : input;
       return { index, ids: this.fit(ids, index) };

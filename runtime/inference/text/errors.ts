@@ -40,7 +40,8 @@ export const TEXT_ERRORS = {
   LNMT8247: {
     status: 400,
     title: 'the model does not do this',
-    explanation: '`GET /v1/models` tells what each model is for: embeddings, completions or chat.',
+    explanation:
+      'A model with a tokenizer is for embeddings, or for completions and, with a chat template, chat: `task` in its `config.json` says which. See the README of text.',
   },
   LNMT8248: {
     status: 400,

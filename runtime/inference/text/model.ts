@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { TEXT_FILES } from '../../contract';
 import type { Backend, ModelSignature } from '../backends/backend';
 import type { ModelIdentity } from '../data-plane';
 import { ModelError } from '../errors';
@@ -9,7 +10,7 @@ import { Completer } from './completer';
 import { Embedder } from './embedder';
 import type { EmbedderParts } from './embedder';
 import { otherTask } from './errors';
-import { hasTokenizer } from './files';
+import { hasTokenizer, invalidFile } from './files';
 import { readSettings } from './settings';
 import type { TextSettings, TextTask } from './settings';
 import { TextThread } from './thread';
@@ -39,10 +40,15 @@ export interface TextModelParts {
   readonly infer: EmbedderParts['infer'];
   readonly backend: Pick<Backend, 'generate'>;
   readonly limits: TextLimits;
+  /** Whether its tensors are held to bounds, or filtered: text goes past both, so it takes none then. */
+  readonly isGuarded: boolean;
   readonly observe: TextObserver;
   /** Seconds of a monotonic clock. */
   readonly now: () => number;
 }
+
+const PASSES =
+  'it has a task, and processing bounds its inputs or changes its outputs, which text would pass by; keep one of them';
 
 /** A model with a tokenizer beside it: it takes text. */
 export class TextModel {
@@ -65,6 +71,10 @@ export class TextModel {
     const dir = path.dirname(parts.file);
     const stated = hasTokenizer(dir) ? readSettings(dir, parts.signature) : undefined;
     if (stated === undefined) return undefined;
+    if (parts.isGuarded) {
+      if (stated.isStated) throw invalidFile(TEXT_FILES.config, PASSES);
+      return undefined;
+    }
     const thread = new TextThread(dir, parts.limits.thread);
     try {
       const description = await thread.ask({ do: 'describe' });
@@ -114,7 +124,9 @@ async function completerOf(parts: TextModelParts, common: Common): Promise<Compl
   const base = { ...common, generate, ledger, now, engine: { maxRows: limits.maxRows } };
   const sampling = { temperature: 0, topP: 1, topK: 0, seed: 0, frequencyPenalty: 0, presencePenalty: 0, bias: [] };
   const options = { sampling, maxTokens: 1, stops: [], logprobs: undefined };
-  const warmUp = new Completer({ ...base, observe: silent }).begin([0], options, new AbortController().signal);
+  const warmUp = new Completer({ ...base, observe: silent }).begin([0], options, {
+    signal: new AbortController().signal,
+  });
   try {
     while (!(await warmUp.next()).done);
   } catch (error) {

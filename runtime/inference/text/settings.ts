@@ -13,6 +13,8 @@ export type Pooling = 'mean' | 'cls' | 'last';
 /** What the files beside a model say of it. */
 export interface TextSettings {
   readonly task: TextTask;
+  /** Whether a file says the task; its tensors show it otherwise. */
+  readonly isStated: boolean;
   /** Tokens that the model takes, prompt and answer together. */
   readonly maxLength: number;
   readonly pooling: Pooling;
@@ -104,6 +106,7 @@ export function readSettings(dir: string, signature: ModelSignature): TextSettin
   const lengths = stated.map((key) => count(config, key, CONFIG) ?? count(text, key, CONFIG));
   return {
     task,
+    isStated: config['task'] !== undefined,
     maxLength: lengths.find((length) => length !== undefined) ?? DEFAULT_LENGTH,
     pooling: choice(config, 'pooling', Object.fromEntries(POOLINGS.map((name) => [name, name]))) ?? 'mean',
     normalize: flag(config, 'normalize', true),

@@ -1,5 +1,6 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { ModelError } from '../errors';
+import { answerQuestions } from '../threads/answer-questions';
 import { TextEngine } from './engine';
 import type { ChatMessage, Rendered, TextDescription } from './engine';
 
@@ -24,16 +25,9 @@ export interface TextAnswers {
   readonly chat: Rendered;
 }
 
-/** A question with its number. */
-export interface TextQuestion {
-  readonly id: number;
-  readonly request: TextRequest;
-}
-
-/** An answer under the number of its question. */
+/** An answer, or why there is none. */
 export type TextReply =
-  | { readonly id: number; readonly answer: TextAnswers[keyof TextAnswers] }
-  | { readonly id: number; readonly failed: string; readonly isFault: boolean };
+  { readonly answer: TextAnswers[keyof TextAnswers] } | { readonly failed: string; readonly isFault: boolean };
 
 let engine: TextEngine | undefined;
 
@@ -51,13 +45,13 @@ function answer(request: TextRequest): TextAnswers[keyof TextAnswers] {
   }
 }
 
-function reply({ id, request }: TextQuestion): TextReply {
+function reply(request: TextRequest): TextReply {
   try {
-    return { id, answer: answer(request) };
+    return { answer: answer(request) };
   } catch (error) {
     const isFault = error instanceof ModelError;
-    return { id, failed: isFault ? error.what : String(error), isFault };
+    return { failed: isFault ? error.what : String(error), isFault };
   }
 }
 
-parentPort?.on('message', (question: TextQuestion) => parentPort?.postMessage(reply(question)));
+answerQuestions(reply);

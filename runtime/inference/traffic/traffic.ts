@@ -27,7 +27,7 @@ export interface TrafficDeps {
 }
 
 /** What a version is chosen for. */
-export type TrafficCall = Pick<InferenceCall, 'name' | 'version' | 'caller' | 'attribute' | 'answering'>;
+export type TrafficCall = Pick<InferenceCall, 'name' | 'version' | 'caller' | 'attribute' | 'answering' | 'signal'>;
 
 /** The traffic of one model, for people. */
 export interface TrafficReport {
@@ -43,7 +43,7 @@ interface Plan {
 }
 
 interface Watched {
-  readonly name: string;
+  readonly call: TrafficCall;
   readonly trial: CanaryTrial | undefined;
   readonly reason: ChoiceReason;
 }
@@ -85,11 +85,7 @@ export class Traffic {
     this.deps.observe.chosen(call.name, version, choice.reason);
     call.answering?.(standing.identity);
     try {
-      return await this.watched(
-        { name: call.name, trial: plan.trial, reason: choice.reason },
-        () => send(version),
-        tells,
-      );
+      return await this.watched({ call, trial: plan.trial, reason: choice.reason }, () => send(version), tells);
     } catch (error) {
       // It was replaced between the choice and its turn; what has taken its place answers.
       if (!isUnknownModel(error)) throw error;
@@ -135,7 +131,7 @@ export class Traffic {
   }
 
   private async watched<T>(
-    { name, trial, reason }: Watched,
+    { call: { name, signal }, trial, reason }: Watched,
     work: () => Promise<T>,
     tells: (result: T) => boolean,
   ): Promise<T> {
@@ -150,7 +146,8 @@ export class Traffic {
     };
     try {
       const result = await work();
-      record(false, tells(result));
+      // A stream that its client leaves ends without an error, and says nothing of the version either.
+      if (!signal.aborted) record(false, tells(result));
       return result;
     } catch (error) {
       const isBlameless = isUnknownModel(error) || (error instanceof RequestError && BLAMELESS.includes(error.status));

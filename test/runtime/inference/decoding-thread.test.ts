@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { DecodingThread } from '../../../runtime/inference/tensors/decoding-thread';
+import { Canceller } from '../../../runtime/shared/cancellation';
 import { decodeRequest } from '../../../runtime/inference/tensors/request';
 import type { HttpInferenceRequest } from '../../../runtime/inference/tensors/request';
 
@@ -65,6 +66,21 @@ describe('a thread that reads long requests', () => {
     const answers = await Promise.allSettled([patient.decode(first, undefined), patient.decode(second, undefined)]);
     expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
     await patient.close();
+  });
+
+  it('drops bodies whose clients leave, and lets callers take turns', async () => {
+    const order: string[] = [];
+    const long = (): Buffer => bodyOf({ name: 'x', datatype: 'BYTES', shape: [20_000], data: Array(20_000).fill('a') });
+    const gone = new Canceller();
+    const ask = (name: string, caller: string, signal?: Canceller): Promise<unknown> =>
+      thread.decode(long(), undefined, { caller, signal }).then(
+        () => order.push(name),
+        ({ code }: { code: string }) => order.push(`${name} ${code}`),
+      );
+    const asked = [ask('a1', 'a'), ask('a2', 'a'), ask('gone', 'a', gone), ask('a3', 'a'), ask('b1', 'b')];
+    gone.abort();
+    await Promise.all(asked);
+    expect(order).toEqual(['gone LNMT8207', 'a1', 'b1', 'a2', 'a3']);
   });
 
   it('refuses what waits when the server ends', async () => {

@@ -6,7 +6,10 @@ import { PATHS } from '../../../runtime/contract';
 import { startTracing } from '../../../runtime/shared/trace-export';
 import { parseTraceparent } from '../../../runtime/shared/tracing';
 import { GrpcClient } from '../support/grpc-client';
+import { KEY } from '../support/process';
 import { DEMO_REQUEST, FULL_KEY, testServer } from '../support/server';
+import { encoderFiles } from '../support/text-store';
+import { TextStore } from '../support/text-server';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = '00f067aa0ba902b7';
@@ -91,6 +94,30 @@ describe('a trace', () => {
     for (const { spanId } of batch?.links ?? []) expect(requests).toContain(spanId);
     expect(batch?.name).toBe('batch');
   });
+
+  it('of embeddings leads to their batches', async () => {
+    const to = await collector();
+    const store = new TextStore('tiny-embed', encoderFiles());
+    const server = await store.serve({ otlpEndpoint: to.url });
+    const answer = await fetch(`${await server.url()}${PATHS.openai}/embeddings`, {
+      method: 'POST',
+      headers: { ...headers, 'x-api-key': KEY },
+      body: JSON.stringify({ model: 'tiny-embed', input: 'the cat' }),
+    });
+    expect(answer.status).toBe(200);
+    server.signal('SIGTERM');
+    expect(await server.ended()).toBe(0);
+    to.close();
+    const request = to.spans.find(({ name }) => name === 'OpenAiEmbeddings');
+    expect(request).toMatchObject({ traceId: TRACE, parentSpanId: PARENT });
+    for (const name of ['queue', 'batch']) {
+      expect(to.spans.find((span) => span.name === name)).toMatchObject({
+        ...{ traceId: TRACE, parentSpanId: request?.spanId },
+      });
+    }
+    await server.dispose();
+    store.remove();
+  }, 60_000);
 
   it('leads from the caller through the request, over HTTP and gRPC', async () => {
     const to = await collector();

@@ -1,6 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify';
+import { unlessAborted } from '../../../shared/cancellation';
 import type { Frame } from '../../host/frames';
 import type { HostCommand } from '../../host/process';
+import { clientGone } from '../../errors';
+import { TurnQueue } from '../../threads/turn-queue';
+import type { Asker } from '../../threads/turn-queue';
 import { stepUnavailable } from '../errors';
 import type { Isolation } from './isolation';
 import { StepProcess } from './step-process';
@@ -30,7 +34,7 @@ const MOST_WAITING = 256;
 /** Processes that take steps, one at a time each. */
 export class StepWorkers {
   private readonly slots: readonly StepProcess[];
-  private readonly queue: Work[] = [];
+  private readonly queue = new TurnQueue<Work>();
   private nextId = 1;
   private closed = false;
 
@@ -48,23 +52,27 @@ export class StepWorkers {
   }
 
   /**
-   * Has one step taken, when a process is free.
+   * Has one step taken, when a process is free; not for whoever left before.
    *
    * @throws RequestError LNMT8450, LNMT8451
    */
-  ask(label: string, header: object, parts: readonly Uint8Array[]): Promise<Frame> {
-    return new Promise((resolve, reject) => {
+  ask(label: string, header: object, parts: readonly Uint8Array[], asker: Asker = {}): Promise<Frame> {
+    const answer = new Promise<Frame>((resolve, reject) => {
       if (this.closed) return reject(stepUnavailable(label, 'the server is ending'));
-      if (this.queue.length >= MOST_WAITING) return reject(stepUnavailable(label, 'too many wait for it'));
+      if (this.queue.size >= MOST_WAITING) return reject(stepUnavailable(label, 'too many wait for it'));
       const work: Work = { id: this.nextId++, label, header, parts, resolve, reject, timer: undefined };
       work.timer = setTimeout(() => {
-        const place = this.queue.indexOf(work);
-        if (place >= 0) this.queue.splice(place, 1);
+        this.queue.delete(work);
         reject(stepUnavailable(label, 'its process is busy or being replaced'));
       }, this.options.timeout * 1000);
-      this.queue.push(work);
+      const left = (): void => {
+        clearTimeout(work.timer);
+        reject(clientGone());
+      };
+      this.queue.push(work, { ...asker, left });
       this.dispatch();
     });
+    return unlessAborted(answer, asker.signal, clientGone);
   }
 
   /** Process ids, of those that run. */
@@ -75,7 +83,7 @@ export class StepWorkers {
   /** Ends them; open steps fail. */
   async close(): Promise<void> {
     this.closed = true;
-    for (const { timer, reject, label } of this.queue.splice(0)) {
+    for (const { timer, reject, label } of this.queue.clear()) {
       clearTimeout(timer);
       reject(stepUnavailable(label, 'the server is ending'));
     }

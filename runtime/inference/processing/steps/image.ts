@@ -2,7 +2,7 @@ import type { Tensor, TensorSpec } from '../../tensors/tensor';
 import type { StepWorkers } from '../children/workers';
 import { imageRefused, imageTooLarge, invalidProcessing, stepFailed } from '../errors';
 import { isFloat, packFloats, roomFor } from '../numbers';
-import type { Step } from '../step';
+import type { Step, StepContext } from '../step';
 import type { ImageSettings } from '../step-settings';
 import { bytesOf } from '../../tensors/bytes';
 import { BASE64, imageBytes } from './image-bytes';
@@ -31,6 +31,12 @@ interface Target {
   readonly spec: TensorSpec;
   readonly rows: number;
   readonly order: ImageOrder;
+}
+
+interface ImageParts {
+  readonly settings: ImageSettings;
+  readonly target: Target;
+  readonly workers: StepWorkers;
 }
 
 /** Where a shape has its rows, channels, height and width. */
@@ -86,7 +92,11 @@ function packed(pixels: Uint8Array, datatype: TensorSpec['datatype']): Uint8Arra
   return packFloats(datatype, values);
 }
 
-async function decoded(tensor: Tensor, settings: ImageSettings, target: Target, workers: StepWorkers): Promise<Tensor> {
+async function decoded(
+  tensor: Tensor,
+  { settings, target, workers }: ImageParts,
+  context: StepContext,
+): Promise<Tensor> {
   const files = bytesOf(tensor.data).map((element, index) => {
     if (element.byteLength > BASE64.growth * settings.maxBytes) {
       throw imageTooLarge(settings.input, index, `${settings.maxBytes} bytes`);
@@ -106,6 +116,7 @@ async function decoded(tensor: Tensor, settings: ImageSettings, target: Target, 
     LABEL,
     { type: 'image', order: target.order, lengths: files.map(({ byteLength }) => byteLength) },
     files,
+    context,
   );
   const { fault, index } = answer.header as { readonly fault?: ImageFault; readonly index?: number };
   if (fault !== undefined) throw refusal(settings, index ?? 0, fault);
@@ -131,10 +142,10 @@ export async function imageStep(
     throw invalidProcessing(`${JSON.stringify(spec.name)} is ${spec.datatype}; pixels are UINT8, FP16, FP32 or FP64`);
   }
   const target = targetOf(settings, spec);
-  const workers = await open();
+  const parts = { settings, target, workers: await open() };
   return {
     ...{ label: LABEL, keeps: false, outputs: [target.spec] },
     inputs: [{ name: settings.input, datatype: 'BYTES', shape: [target.rows] }],
-    run: async ([files]) => (files === undefined ? [] : [await decoded(files, settings, target, workers)]),
+    run: async ([files], context) => (files === undefined ? [] : [await decoded(files, parts, context)]),
   };
 }

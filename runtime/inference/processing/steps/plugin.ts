@@ -101,11 +101,11 @@ export function pluginStep(settings: PluginSettings, plugins: ReadonlyMap<string
   const outputs = renamed(step.outputs, settings.outputs, 'outputs');
   return {
     ...{ label, keeps: false, inputs: renamed(step.inputs, settings.inputs, 'inputs'), outputs },
-    run: async (tensors) => {
+    run: async (tensors, context) => {
       const own = tensors.map((tensor, index) => ({ ...tensor, name: step.inputs[index]?.name ?? tensor.name }));
       const question = { type: 'step', step: step.name, heads: tensorHeads(own), parameters: settings.parameters };
       const parts = own.map(({ data }) => data);
-      const answer = readAnswer(label, step.outputs, await plugin.workers.ask(label, question, parts));
+      const answer = readAnswer(label, step.outputs, await plugin.workers.ask(label, question, parts, context));
       return answer.map((tensor, index) => ({ ...tensor, name: outputs[index]?.name ?? tensor.name }));
     },
   };

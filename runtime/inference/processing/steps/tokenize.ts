@@ -7,7 +7,7 @@ import type { TextDescription } from '../../text/engine';
 import { hasTokenizer } from '../../text/files';
 import { TextThread } from '../../text/thread';
 import { invalidProcessing, stepFailed, tokensRefused } from '../errors';
-import type { Step } from '../step';
+import type { Step, StepContext } from '../step';
 import type { TokenizeSettings } from '../step-settings';
 
 /** The tokenizer of a model, in a thread of its own. */
@@ -75,9 +75,9 @@ function textsOf({ data }: Tensor, { settings, maxLength }: Parts): string[] {
   });
 }
 
-async function encoded(texts: readonly string[], { tokenizer }: Parts): Promise<number[][]> {
+async function encoded(texts: readonly string[], { tokenizer }: Parts, context: StepContext): Promise<number[][]> {
   try {
-    return await tokenizer.thread.ask({ do: 'encode', texts, special: true });
+    return await tokenizer.thread.encode(texts, context);
   } catch (error) {
     throw error instanceof RequestError ? error : stepFailed(LABEL, error);
   }
@@ -97,10 +97,10 @@ function tensorOf({ name, datatype }: TensorSpec, rows: readonly (readonly numbe
   return { name, datatype, shape: [rows.length, width], data: new Uint8Array(values.buffer) };
 }
 
-async function tokenized(tensor: Tensor, parts: Parts): Promise<Tensor[]> {
+async function tokenized(tensor: Tensor, parts: Parts, context: StepContext): Promise<Tensor[]> {
   const { settings, tokenizer, outputs } = parts;
   checkTextInputs([tensor]);
-  const lists = await encoded(textsOf(tensor, parts), parts);
+  const lists = await encoded(textsOf(tensor, parts), parts, context);
   const rows = lists.map((ids, index) => fitted(ids, index, parts));
   const width = parts.width ?? rows.reduce((most, { length }) => Math.max(most, length), 0);
   const short = rows.findIndex(({ length }) => length < width);
@@ -149,6 +149,6 @@ export async function tokenizeStep(
   return {
     ...{ label: LABEL, keeps: false, outputs },
     inputs: [{ name: settings.input, datatype: 'BYTES', shape: [rows] }],
-    run: async ([texts]) => (texts === undefined ? [] : tokenized(texts, parts)),
+    run: async ([texts], context) => (texts === undefined ? [] : tokenized(texts, parts, context)),
   };
 }

@@ -4,6 +4,7 @@ import type { FieldContext, GraphQlDeps } from '../../../../runtime/inference/gr
 import { schemaOf } from '../../../../runtime/inference/graphql/schema-of';
 import { OpenAiWork } from '../../../../runtime/inference/routes/openai-work';
 import type { AnswerPiece } from '../../../../runtime/inference/text/completer';
+import type { EmbeddingCall } from '../../../../runtime/inference/text/embedder';
 import type { TextCall, TextDirectory } from '../../../../runtime/inference/text/directory';
 import type { TextModel } from '../../../../runtime/inference/text/model';
 import type { Attempt } from '../../../../runtime/shared/access-control';
@@ -39,11 +40,11 @@ class Stage {
     model: MODEL,
     completer: {
       prompt: async (ids: readonly number[]) => ids,
-      begin: (_ids: readonly number[], _options: object, signal: AbortSignal) => this.speak(signal),
+      begin: (_ids: readonly number[], _options: object, { signal }: { signal: AbortSignal }) => this.speak(signal),
       tokenTexts: async () => [],
     },
     embedder: {
-      embed: async (_inputs: unknown, _signal: unknown, caller?: string) => {
+      embed: async (_inputs: unknown, { caller }: EmbeddingCall) => {
         this.callers.push(caller);
         return { vectors: this.vectors, tokens: 1 };
       },
@@ -77,6 +78,8 @@ class Stage {
         this.attempts.push(attempt);
         if (attempt.model !== undefined && attempt.model === this.forbiddenModel) throw forbidden('infer');
       },
+      shows: (_principal: unknown, { model }: Attempt) => model !== this.forbiddenModel,
+      judge: () => undefined,
     },
     limiter: { enter: () => () => undefined },
     admission: { enter: () => this.enter() },
@@ -114,11 +117,11 @@ describe('a field that answers with text', () => {
     ]);
   });
 
-  it('tells whoever chooses the version who asks, with which headers and until when', async () => {
+  it('tells whoever chooses the version who asks, and with which headers', async () => {
     const stage = new Stage();
     await stage.ask(EMBED);
     const [call] = stage.calls;
-    expect([call?.caller, call?.attribute?.('x-tier'), call?.signal]).toEqual([CALLER, 'gold', stage.signal]);
+    expect([call?.caller, call?.attribute?.('x-tier'), call?.signal.aborted]).toEqual([CALLER, 'gold', false]);
     expect(stage.callers).toEqual(['api-key ann']);
   });
 

@@ -165,11 +165,36 @@ describe('a request of this API', () => {
     ['a prototype', '{"__proto__": {"model": "tiny-chat"}}', {}, 400, 'LNMT8011'],
     ['a body that is a list', '[]', {}, 400, 'LNMT8241'],
     ['another media type', 'model=x', { 'content-type': 'application/x-www-form-urlencoded' }, 415, 'LNMT8008'],
+    ['more values than are read at once', `{"input": [${'{},'.repeat(250_000)}{}]}`, {}, 400, 'LNMT8011'],
     ['no key', '{}', { authorization: '' }, 401, 'LNMT8001'],
   ])('is refused with %s, in the form that its clients read', async (_what, body, headers, status, code) => {
     const { response, refusal } = await send(decoder, '/completions', body, headers);
     expect([response.status, refusal.error.code]).toEqual([status, code]);
     expect(typeof refusal.error.message).toBe('string');
+  });
+
+  it('has a deadline, which the header of the protocol says', async () => {
+    const host = await decoder.hostPid();
+    const late = { 'x-request-timeout-ms': '200' };
+    process.kill(host, 'SIGSTOP');
+    try {
+      for (const [server, path, body] of [
+        [decoder, '/completions', COMPLETION],
+        [decoder, '/chat/completions', CHAT],
+      ] as const) {
+        const { response, refusal } = await send(server, path, JSON.stringify(body), late);
+        expect([path, response.status, refusal.error.code]).toEqual([path, 504, 'LNMT8220']);
+      }
+    } finally {
+      process.kill(host, 'SIGCONT');
+    }
+    const { response } = await send(decoder, '/completions', JSON.stringify(COMPLETION), {
+      'x-request-timeout-ms': 'soon',
+    });
+    expect(response.status).toBe(400);
+    const again = (): Promise<number> =>
+      send(decoder, '/completions', JSON.stringify(COMPLETION)).then(({ response: { status } }) => status);
+    await expect.poll(again).toBe(200);
   });
 
   it('is refused with 429 where the cache is full, which leaves nothing behind', async () => {

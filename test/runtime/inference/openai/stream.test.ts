@@ -8,8 +8,13 @@ import { EventStream } from '../../../../runtime/inference/routes/openai-stream'
 import { cacheFull } from '../../../../runtime/inference/text/errors';
 
 let app: FastifyInstance;
+/** Told what a stream ended with, as whoever has it written is. */
+const ended = vi.fn();
 
-afterEach(() => app.close());
+afterEach(async () => {
+  ended.mockClear();
+  await app.close();
+});
 
 async function* numbers(produced: () => void): AsyncGenerator<object> {
   for (let index = 0; ; index++) {
@@ -22,7 +27,7 @@ async function* numbers(produced: () => void): AsyncGenerator<object> {
 async function serve(events: () => AsyncIterable<unknown>, failed: (error: unknown) => void): Promise<AddressInfo> {
   app = fastify();
   app.get('/', async (_request, reply) => {
-    await new EventStream(reply).write(events(), failed);
+    await new EventStream(reply).write(events(), failed).catch(ended);
     return reply;
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
@@ -47,13 +52,18 @@ it('a client that does not read its stream loses it at a bounded amount of memor
 });
 
 it('an error after the head of a stream is its last event', async () => {
+  const failed = vi.fn();
   const { port } = await serve(async function* () {
     yield { index: 0 };
     throw cacheFull();
-  }, vi.fn());
+  }, failed);
   const text = await (await fetch(`http://127.0.0.1:${port}/`)).text();
   const events = text.trim().split('\n\n');
   expect(events).toHaveLength(2);
   expect(JSON.parse(events[1]?.replace('data: ', '') ?? '')).toMatchObject({ error: { code: 'LNMT8246' } });
   expect(text).not.toContain('[DONE]');
+  for (const told of [failed, ended]) {
+    expect(told).toHaveBeenCalledOnce();
+    expect(told.mock.calls[0]?.[0]).toMatchObject({ code: 'LNMT8246' });
+  }
 });

@@ -145,8 +145,7 @@ describe('a note of a request with text', () => {
     const broken = log.begin(asked());
     broken?.read([1]);
     broken?.sent(0, 'the', undefined);
-    broken?.failed(cacheFull());
-    await broken?.follow(Promise.resolve());
+    await expect(broken?.follow(Promise.reject(cacheFull()))).rejects.toThrow('cache');
     const signal = new Canceller();
     const left = log.begin(asked({ signal }));
     signal.abort();
@@ -172,7 +171,7 @@ describe('a note of a request with text', () => {
     const options = { sampling, maxTokens: 9, stops: [], logprobs: undefined };
     const writer = new AnswerWriter({
       completer: { begin, tokenTexts: async () => [] } as unknown as Completer,
-      ...{ prompts: [[1, 2]], signal, created: 0, note },
+      ...{ prompts: [[1, 2]], asker: { signal }, created: 0, note },
       request: { model: 'm', options, stream: false, includeUsage: false },
       form: {
         ...{ idPrefix: 'x', objects: { whole: 'x', event: 'x' }, logprobs: 'completion' },

@@ -53,6 +53,30 @@ describe('a server whose models have steps', () => {
       expect(outputsOf(byText)).toEqual(outputsOf(byTokens));
     });
 
+    it('has no form for text where that would pass its filters or bounds by', async () => {
+      const FILTER = { after: [{ step: 'filter', tensor: 'last_hidden_state', round: 1 }] };
+      const files = encoderFiles({ task: undefined });
+      server.add('plain', files, TOKENIZE).add('rounded', files, { ...TOKENIZE, ...FILTER });
+      server.add('bounded', files, { ...TOKENIZE, inputs: { text: { maxBytes: 16 } } });
+      await server.start();
+      const listed = (await server.send({ url: `${PATHS.openai}/models` })).json<{ data: { id: string }[] }>();
+      expect(listed.data.map(({ id }) => id)).toEqual(['plain']);
+      for (const [model, code] of [
+        ['plain', 200],
+        ['rounded', 400],
+        ['bounded', 400],
+      ] as const) {
+        const payload = { model, input: 'the cat' };
+        const { statusCode } = await server.send({ method: 'POST', url: `${PATHS.openai}/embeddings`, payload });
+        expect([model, statusCode]).toEqual([model, code]);
+      }
+    });
+
+    it('is refused where it says that it is for text all the same', async () => {
+      server.add('bounded', encoderFiles(), { ...TOKENIZE, inputs: { text: { maxBytes: 16 } } });
+      await expect(server.start()).rejects.toThrow('LNMT8315');
+    });
+
     it('fills up texts of one request so that none changes the answer to another', async () => {
       server.add('texts', encoderFiles(), TOKENIZE);
       await server.start();

@@ -4,6 +4,7 @@ import type { ModelSignature } from '../../../../runtime/inference/backends/back
 import { readDecoder } from '../../../../runtime/inference/generation/decoder';
 import { readSettings } from '../../../../runtime/inference/text/settings';
 import { TextEngine } from '../../../../runtime/inference/text/engine';
+import { Canceller } from '../../../../runtime/shared/cancellation';
 import { TextThread } from '../../../../runtime/inference/text/thread';
 import { temporaryFolder } from '../../support/temporary';
 import { decoderFiles, encoderFiles, writeFiles } from '../../support/text-store';
@@ -54,7 +55,7 @@ describe('what a model is for', () => {
     const generation = { eos_token_id: [5, 6], max_new_tokens: 99 };
     const dir = folder({ 'config.json': config, 'generation_config.json': generation });
     expect(readSettings(dir, ENCODER)).toEqual({
-      ...{ task: 'embedding', maxLength: 1024, pooling: 'cls', normalize: false, truncate: true },
+      ...{ task: 'embedding', isStated: false, maxLength: 1024, pooling: 'cls', normalize: false, truncate: true },
       ...{ output: undefined, endTokens: [5, 6], answerTokens: 99 },
     });
   });
@@ -145,6 +146,22 @@ describe('a text thread', () => {
       await thread.close();
     }
   }, 60_000);
+
+  it('turns many texts into tokens piece by piece, and others in between', async () => {
+    const thread = new TextThread(folder(encoderFiles()));
+    const order: string[] = [];
+    const many = Array.from({ length: 64 }, (_each, index) => `the cat sat ${'on the mat '.repeat(index * 40)}`);
+    const whole = thread.encode(many, { caller: 'many' }).then((lists) => (order.push('many'), lists));
+    const leaving = new Canceller();
+    const left = thread.encode(many, { caller: 'left', signal: leaving });
+    await thread.encode(['the dog'], { caller: 'one' }).then(() => order.push('one'));
+    leaving.abort();
+    await expect(left).rejects.toMatchObject({ code: 'LNMT8207' });
+    const engine = new TextEngine(folder(encoderFiles()));
+    expect(await whole).toEqual(engine.encode(many, true));
+    expect(order).toEqual(['one', 'many']);
+    await thread.close();
+  });
 
   it('answers nobody after it was closed', async () => {
     const thread = new TextThread(folder(encoderFiles()));

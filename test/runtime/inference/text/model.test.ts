@@ -14,7 +14,7 @@ import { decoderFiles, encoderFiles, TRAINED, writeFiles } from '../../support/t
 
 const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
 const BYTES_PER_TOKEN = 2 * TINY.layers * TINY.hidden * 4;
-const never = new AbortController().signal;
+const never = { signal: new AbortController().signal };
 
 let dir: string;
 let reference: OnnxBackend;
@@ -35,7 +35,7 @@ async function served(files: Record<string, Uint8Array>, limits: Partial<TextLim
   open.push(backend);
   const signature = await backend.load(file);
   const text = await TextModel.open({
-    ...{ model: { name: 'tiny', version: '1' }, file, signature, backend, observe },
+    ...{ model: { name: 'tiny', version: '1' }, file, signature, backend, observe, isGuarded: false },
     infer: ({ inputs, outputs = [] }) => backend.run(inputs, outputs),
     limits: { maxRows: 8, cacheBytes: 2 ** 30, ...limits },
     now: () => performance.now() / 1000,
@@ -86,7 +86,7 @@ describe('a decoder in a model host', () => {
   it('frees the cache of an answer whose client left, and goes on with the others', async () => {
     const { text } = await served(decoderFiles({}, { eos_token_id: 100_000 }), { cacheBytes: 256 * BYTES_PER_TOKEN });
     const leaving = new AbortController();
-    const first = text.completer.begin([1, 2, 3], answerOptions(250), leaving.signal);
+    const first = text.completer.begin([1, 2, 3], answerOptions(250), leaving);
     await first.next();
     expect(() => text.completer.begin([1], answerOptions(10), never)).toThrow(/cache .* is full/);
     leaving.abort();

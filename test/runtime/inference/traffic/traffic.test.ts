@@ -8,7 +8,10 @@ import type { TrafficCall } from '../../../../runtime/inference/traffic/traffic'
 import type { Tensor } from '../../../../runtime/inference/tensors/tensor';
 import { overLimit } from '../../../../runtime/shared/errors';
 
-const CALL: TrafficCall = { name: 'm', version: undefined, caller: undefined, attribute: () => undefined };
+const CALL: TrafficCall = {
+  ...{ name: 'm', version: undefined, caller: undefined, attribute: () => undefined },
+  signal: new AbortController().signal,
+};
 
 /** Traffic of a model whose versions are 1 and 2, of which 1 is for everybody. */
 function bench(traffic: object | undefined): { traffic: Traffic; outcomes: string[]; rules: { now: ServingRules } } {
