@@ -162,6 +162,11 @@ export const MODEL_ERRORS = {
     explanation:
       'baseline.json beside the model, as `lnmt model baseline` writes it. The message names the member; the version is not served, and the one before it goes on.',
   },
+  LNMT8316: {
+    title: 'a folder of the store holds too much',
+    explanation:
+      'Versions and models are found by listing folders, which may hold 10 000 entries in 200 answers at most. Part of a listing is never taken for all of it. Remove old versions, or give the server a folder of its own.',
+  },
   LNMT8315: {
     title: 'the text files of the model are not valid',
     explanation:

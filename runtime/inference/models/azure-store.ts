@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import type * as Identity from '@azure/identity' with { 'resolution-mode': 'import' };
 import type * as Sdk from '@azure/storage-blob' with { 'resolution-mode': 'import' };
 import { ModelError } from '../errors';
-import { MAX_ENTRIES } from './store';
+import { gather } from './pages';
+import { ContentChanged } from './store';
 import type { ModelStore, StoreEntry } from './store';
 
 /** Which container, and how it is reached. Credentials are the default ones: the identity of the workload. */
@@ -28,9 +29,23 @@ async function loadSdk(): Promise<AzureSdk> {
 }
 
 function translate(error: unknown, key: string): ModelError {
+  if (error instanceof ModelError) return error;
   const { message, statusCode } = error as { readonly message?: unknown; readonly statusCode?: unknown };
   if (statusCode === 404) return new ModelError('LNMT8301', `no blob ${key}`, false, error);
+  if (statusCode === 412) return new ContentChanged(key, error);
   return new ModelError('LNMT8304', `${key}: ${String(message)}`, true, error);
+}
+
+/** What lies right below a prefix, as many blobs and folders at a time as the service likes. */
+async function* pagesOf(client: Sdk.ContainerClient, prefix: string): AsyncGenerator<readonly StoreEntry[]> {
+  const nameOf = (name: string): string => name.slice(prefix.length).replace(/\/$/, '');
+  for await (const { segment } of client.listBlobsByHierarchy('/', { prefix }).byPage()) {
+    const folders = (segment.blobPrefixes ?? []).map(({ name }) => ({ name: nameOf(name) }));
+    const blobs = segment.blobItems.map(({ name, properties: { contentLength = 0, etag } }) => ({
+      ...{ name: nameOf(name), bytes: contentLength, tag: etag },
+    }));
+    yield [...folders, ...blobs];
+  }
 }
 
 /** A store in a container of Azure Blob Storage. */
@@ -43,11 +58,13 @@ export class AzureStore implements ModelStore {
     private readonly load: () => Promise<AzureSdk> = loadSdk,
   ) {}
 
-  async open(file: string, start = 0): Promise<Readable> {
+  async open(file: string, start = 0, tag?: string): Promise<Readable> {
     const key = this.key(file);
     const client = await this.connect();
     try {
-      const { readableStreamBody: body } = await client.getBlobClient(key).download(start);
+      // Listings write it without the quotes that a header has.
+      const conditions = tag === undefined ? {} : { conditions: { ifMatch: `"${tag.replaceAll('"', '')}"` } };
+      const { readableStreamBody: body } = await client.getBlobClient(key).download(start, undefined, conditions);
       if (body === undefined) throw new Error('empty answer');
       return body as Readable;
     } catch (error) {
@@ -58,15 +75,8 @@ export class AzureStore implements ModelStore {
   async list(folder: string): Promise<readonly StoreEntry[]> {
     const prefix = folder === '' && this.options.prefix === '' ? '' : `${this.key(folder).replace(/\/+$/, '')}/`;
     const client = await this.connect();
-    const entries: StoreEntry[] = [];
     try {
-      for await (const item of client.listBlobsByHierarchy('/', { prefix })) {
-        const name = item.name.slice(prefix.length).replace(/\/$/, '');
-        if (item.kind === 'prefix') entries.push({ name });
-        else entries.push({ name, bytes: item.properties.contentLength ?? 0, tag: item.properties.etag });
-        if (entries.length >= MAX_ENTRIES) break;
-      }
-      return entries;
+      return await gather(folder, pagesOf(client, prefix));
     } catch (error) {
       throw translate(error, prefix);
     }

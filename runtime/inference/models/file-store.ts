@@ -1,8 +1,13 @@
+import type { Stats } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { ModelError } from '../errors';
+import { ContentChanged } from './store';
 import type { ModelStore, StoreEntry } from './store';
+
+/** What changes with the content of a file. */
+const tagOf = ({ ino, mtimeMs, ctimeMs }: Stats): string => [ino, mtimeMs, ctimeMs].join(':');
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown');
 
@@ -10,9 +15,13 @@ const codeOf = (error: unknown): string => (error instanceof Error && 'code' in 
 export class FileStore implements ModelStore {
   constructor(private readonly dir: string) {}
 
-  async open(file: string, start = 0): Promise<Readable> {
+  async open(file: string, start = 0, tag?: string): Promise<Readable> {
     try {
       const handle = await fs.open(path.join(this.dir, file), 'r');
+      if (tag !== undefined && tagOf(await handle.stat()) !== tag) {
+        await handle.close();
+        throw new ContentChanged(file);
+      }
       return handle.createReadStream({ start });
     } catch (error) {
       throw this.translate(error, file);
@@ -34,11 +43,12 @@ export class FileStore implements ModelStore {
 
   private async entry(dir: string, name: string, isFolder: boolean): Promise<StoreEntry> {
     if (isFolder) return { name };
-    const { size, mtimeMs, ctimeMs, ino } = await fs.stat(path.join(dir, name));
-    return { name, bytes: size, tag: [ino, mtimeMs, ctimeMs].join(':') };
+    const stats = await fs.stat(path.join(dir, name));
+    return { name, bytes: stats.size, tag: tagOf(stats) };
   }
 
   private translate(error: unknown, file: string): ModelError {
+    if (error instanceof ModelError) return error;
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'EISDIR') return new ModelError('LNMT8301', `no file ${file}`, false, error);
     return new ModelError('LNMT8304', `${file}: ${code}`, true, error);

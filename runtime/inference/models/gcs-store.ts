@@ -2,7 +2,8 @@ import { PassThrough, pipeline } from 'node:stream';
 import type { Readable } from 'node:stream';
 import type * as Sdk from '@google-cloud/storage' with { 'resolution-mode': 'import' };
 import { ModelError } from '../errors';
-import { MAX_ENTRIES } from './store';
+import { gather } from './pages';
+import { ContentChanged } from './store';
 import type { ModelStore, StoreEntry } from './store';
 
 /** Which bucket, and how it is reached. Credentials are the application's default ones: the identity of the pod. */
@@ -14,13 +15,47 @@ export interface GcsStoreOptions {
   readonly endpoint: string | undefined;
 }
 
+/** What the API says beside the objects. */
+interface ListAnswer {
+  readonly prefixes?: readonly string[];
+  readonly nextPageToken?: string;
+}
+
 /** The client of Cloud Storage as far as it is used. */
 export type GcsSdk = Pick<typeof Sdk, 'Storage'>;
 
-function translate(error: unknown, key: string): ModelError {
+/** A file in its bucket, of one generation where it was listed. */
+const generationOf = (tag: string | undefined): { readonly generation?: string } =>
+  tag !== undefined && /^\d+$/.test(tag) ? { generation: tag } : {};
+
+function translate(error: unknown, key: string, tag?: string): ModelError {
+  if (error instanceof ModelError) return error;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  // Of a generation that was replaced it says that there is no such object.
+  if (code === 404 && tag !== undefined) return new ContentChanged(key, error);
   if (code === 404) return new ModelError('LNMT8301', `no object ${key}`, false, error);
   return new ModelError('LNMT8304', `${key}: ${error instanceof Error ? error.message : String(error)}`, true, error);
+}
+
+/** What lies right below a prefix; the API gives at most 1000 objects and folders at a time. */
+async function* pagesOf(bucket: Sdk.Bucket, prefix: string): AsyncGenerator<readonly StoreEntry[]> {
+  for (let pageToken: string | undefined; ;) {
+    const query = { prefix, delimiter: '/', autoPaginate: false, ...(pageToken === undefined ? {} : { pageToken }) };
+    // Where the client turns the pages itself, it says nothing of the folders.
+    const [files, , answer] = await bucket.getFiles(query);
+    const { prefixes = [], nextPageToken } = (answer ?? {}) as ListAnswer;
+    const folders = prefixes.map((each) => ({ name: each.slice(prefix.length).replace(/\/$/, '') }));
+    const objects = files
+      .filter(({ name }) => name !== prefix)
+      .map(({ name, metadata }) => ({
+        name: name.slice(prefix.length),
+        bytes: Number(metadata.size ?? 0),
+        tag: String(metadata.generation ?? ''),
+      }));
+    yield [...folders, ...objects];
+    if (!nextPageToken) return;
+    pageToken = nextPageToken;
+  }
 }
 
 /** A store in a bucket of Google Cloud Storage. */
@@ -33,14 +68,16 @@ export class GcsStore implements ModelStore {
     private readonly load: () => Promise<GcsSdk> = () => import('@google-cloud/storage'),
   ) {}
 
-  async open(file: string, start = 0): Promise<Readable> {
+  async open(file: string, start = 0, tag?: string): Promise<Readable> {
     const key = this.key(file);
     const bucket = await this.connect();
-    const source = bucket.file(key).createReadStream({ start, decompress: false, validation: false });
+    const source = bucket
+      .file(key, generationOf(tag))
+      .createReadStream({ start, decompress: false, validation: false });
     // It asks for nothing before it is read, and only the answer tells whether there is such an object.
     const through = new PassThrough();
     return new Promise((resolve, reject) => {
-      source.once('error', (error) => reject(translate(error, key)));
+      source.once('error', (error) => reject(translate(error, key, tag)));
       through.once('readable', () => resolve(through));
       pipeline(source, through, () => undefined);
     });
@@ -50,22 +87,7 @@ export class GcsStore implements ModelStore {
     const prefix = folder === '' && this.options.prefix === '' ? '' : `${this.key(folder).replace(/\/+$/, '')}/`;
     const bucket = await this.connect();
     try {
-      const [files, , answer] = await bucket.getFiles({
-        prefix,
-        delimiter: '/',
-        autoPaginate: false,
-        maxResults: MAX_ENTRIES,
-      });
-      const { prefixes = [] } = (answer ?? {}) as { readonly prefixes?: readonly string[] };
-      const folders = prefixes.map((each) => ({ name: each.slice(prefix.length).replace(/\/$/, '') }));
-      const objects = files
-        .filter(({ name }) => name !== prefix)
-        .map(({ name, metadata }) => ({
-          name: name.slice(prefix.length),
-          bytes: Number(metadata.size ?? 0),
-          tag: String(metadata.generation ?? metadata.etag ?? ''),
-        }));
-      return [...folders, ...objects];
+      return await gather(folder, pagesOf(bucket, prefix));
     } catch (error) {
       throw translate(error, prefix);
     }

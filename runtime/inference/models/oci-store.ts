@@ -7,6 +7,8 @@ import { bodyOf, GuardedHttp } from './guarded-http';
 import type { Question } from './guarded-http';
 import { isPlainPath, MAX_FILES } from './manifest';
 import { RegistryAccess, storedCredential } from './oci-auth';
+import { gather, nextPage } from './pages';
+import { ContentChanged } from './store';
 import type { ModelStore, StoreEntry } from './store';
 
 /** Where a registry is, and how it is reached. */
@@ -80,13 +82,14 @@ export class OciStore implements ModelStore {
     this.access = new RegistryAccess(this.home, this.http, storedCredential(authFile, this.home.host));
   }
 
-  async open(file: string, start = 0): Promise<Readable> {
+  async open(file: string, start = 0, tag?: string): Promise<Readable> {
     const [model = '', version = '', ...rest] = file.split('/');
     const name = rest.join('/');
     if (version === '' || name === '') throw new ModelError('LNMT8301', `no file ${file}`);
     const blobs = await this.files(model, version);
     const blob = blobs.find(({ path }) => path === name);
-    if (blob !== undefined) return this.get(model, `blobs/${blob.digest}`, { file, start });
+    if (tag !== undefined && blob?.sha256 !== tag) throw new ContentChanged(file);
+    if (blob !== undefined) return this.get(this.urlOf(model, `blobs/${blob.digest}`), { file, start });
     if (name !== MODEL_STORE.manifest) throw new ModelError('LNMT8301', `no file ${file}`);
     return Readable.from([Buffer.from(renderModelManifest(blobs)).subarray(start)]);
   }
@@ -94,28 +97,42 @@ export class OciStore implements ModelStore {
   async list(folder: string): Promise<readonly StoreEntry[]> {
     const [model = '', version = ''] = folder.split('/');
     if (model === '') throw new ModelError('LNMT8309', 'a registry does not say which models it holds');
-    if (version === '') return (await this.tags(model)).map((name) => ({ name }));
+    if (version === '') return gather(folder, this.tags(model));
     const blobs = await this.files(model, version);
     const written = blobs.some(({ path }) => path === MODEL_STORE.manifest);
     const entries = blobs.map(({ path, bytes, sha256 }) => ({ name: path, bytes, tag: sha256 }));
     return written ? entries : [...entries, { name: MODEL_STORE.manifest, bytes: renderModelManifest(blobs).length }];
   }
 
-  private async tags(model: string): Promise<readonly string[]> {
+  /** The tags of a repository, page by page: registries have bounds of their own, whatever is asked for. */
+  private async *tags(model: string): AsyncGenerator<readonly StoreEntry[]> {
     const file = `the tags of ${model}`;
-    try {
-      const answer = await this.get(model, `tags/list?n=${TAGS_AT_ONCE}`, { file });
+    const first = this.urlOf(model, `tags/list?n=${TAGS_AT_ONCE}`);
+    for (let at: URL | undefined = first; at !== undefined;) {
+      const answer = await this.page(at, file, at === first);
+      if (answer === undefined) return;
       const { tags } = await jsonOf(answer, file);
-      return Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [];
+      const names: readonly unknown[] = Array.isArray(tags) ? tags : [];
+      yield names.flatMap((name) => (typeof name === 'string' ? [{ name }] : []));
+      at = nextPage(answer.headers['link'], at, file);
+    }
+  }
+
+  /** A page of tags; undefined where there is no such repository. */
+  private async page(at: URL, file: string, isFirst: boolean): Promise<IncomingMessage | undefined> {
+    try {
+      return await this.get(at, { file });
     } catch (error) {
-      if (error instanceof ModelError && error.code === 'LNMT8301') return [];
-      throw error;
+      if (!(error instanceof ModelError) || error.code !== 'LNMT8301') throw error;
+      if (isFirst) return undefined;
+      throw new ModelError('LNMT8304', `${file}: a page of them is gone`, true, error);
     }
   }
 
   private async files(model: string, version: string): Promise<readonly Blob[]> {
     const file = `${model}/${version}`;
-    const answer = await this.get(model, `manifests/${version}`, { file, headers: { accept: MANIFEST_TYPE } });
+    const url = this.urlOf(model, `manifests/${version}`);
+    const answer = await this.get(url, { file, headers: { accept: MANIFEST_TYPE } });
     const { layers } = await jsonOf(answer, file);
     if (!Array.isArray(layers) || layers.length > MAX_FILES) {
       throw new ModelError('LNMT8302', `${file} is no artifact with at most ${MAX_FILES} layers`);
@@ -123,9 +140,11 @@ export class OciStore implements ModelStore {
     return layers.flatMap((layer) => blobOf(layer) ?? []);
   }
 
-  private async get(model: string, what: string, question: Question): Promise<IncomingMessage> {
-    const prefix = this.home.pathname.replace(/\/+$/, '');
-    const url = new URL(`/v2${prefix}/${model}/${what}`, this.home);
+  private urlOf(model: string, what: string): URL {
+    return new URL(`/v2${this.home.pathname.replace(/\/+$/, '')}/${model}/${what}`, this.home);
+  }
+
+  private async get(url: URL, question: Question): Promise<IncomingMessage> {
     const ask = (): Promise<IncomingMessage> => this.http.get(url, { ...question, homeHeaders: this.access.headers() });
     const first = await ask();
     if (first.statusCode !== 401) return bodyOf(first, question);

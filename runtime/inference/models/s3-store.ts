@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import type * as Sdk from '@aws-sdk/client-s3';
 import { ModelError } from '../errors';
-import { MAX_ENTRIES } from './store';
+import { gather } from './pages';
+import { ContentChanged } from './store';
 import type { ModelStore, StoreEntry } from './store';
 
 /** Which bucket, and how it is reached. Credentials come from the default chain: the pod's identity, or variables. */
@@ -23,10 +24,17 @@ const ATTEMPTS = 4;
 /** Region that S3-compatible stores accept when they have none. */
 const ANY_REGION = 'us-east-1';
 
+function statusOf(error: unknown): number | undefined {
+  const { $metadata } = (error ?? {}) as { readonly $metadata?: { readonly httpStatusCode?: number } };
+  return $metadata?.httpStatusCode;
+}
+
 function translate(error: unknown, key: string): ModelError {
+  if (error instanceof ModelError) return error;
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   if (name === 'NoSuchKey' || name === 'NotFound') return new ModelError('LNMT8301', `no object ${key}`, false, error);
   if (name === 'NoSuchBucket') return new ModelError('LNMT8301', `no bucket for ${key}`, false, error);
+  if (statusOf(error) === 412) return new ContentChanged(key, error);
   return new ModelError('LNMT8304', `${key}: ${name}: ${message}`, true, error);
 }
 
@@ -40,13 +48,16 @@ export class S3Store implements ModelStore {
     private readonly load: () => Promise<S3Sdk> = () => import('@aws-sdk/client-s3'),
   ) {}
 
-  async open(file: string, start = 0): Promise<Readable> {
+  async open(file: string, start = 0, tag?: string): Promise<Readable> {
     const key = this.key(file);
     const sdk = await this.sdk();
     this.client ??= this.connect(sdk);
-    const range = start > 0 ? { Range: `bytes=${start}-` } : {};
+    const part = {
+      ...(start > 0 ? { Range: `bytes=${start}-` } : {}),
+      ...(tag === undefined ? {} : { IfMatch: tag }),
+    };
     try {
-      const command = new sdk.GetObjectCommand({ Bucket: this.options.bucket, Key: key, ...range });
+      const command = new sdk.GetObjectCommand({ Bucket: this.options.bucket, Key: key, ...part });
       const { Body } = await this.client.send(command);
       if (Body === undefined) throw new Error('empty answer');
       return Body as Readable;
@@ -59,22 +70,27 @@ export class S3Store implements ModelStore {
     const prefix = folder === '' && this.options.prefix === '' ? '' : `${this.key(folder).replace(/\/+$/, '')}/`;
     const sdk = await this.sdk();
     this.client ??= this.connect(sdk);
-    const entries: StoreEntry[] = [];
     try {
-      for (let token: string | undefined; ;) {
-        const ask = { Bucket: this.options.bucket, Prefix: prefix, Delimiter: '/', ContinuationToken: token };
-        const page = await this.client.send(new sdk.ListObjectsV2Command(ask));
-        for (const { Prefix = '' } of page.CommonPrefixes ?? []) {
-          entries.push({ name: Prefix.slice(prefix.length).replace(/\/$/, '') });
-        }
-        for (const { Key = '', Size = 0, ETag = '' } of page.Contents ?? []) {
-          if (Key !== prefix) entries.push({ name: Key.slice(prefix.length), bytes: Size, tag: ETag });
-        }
-        token = page.NextContinuationToken;
-        if (token === undefined || entries.length > MAX_ENTRIES) return entries;
-      }
+      return await gather(folder, this.pages(this.client, sdk, prefix));
     } catch (error) {
       throw translate(error, prefix);
+    }
+  }
+
+  /** What lies right below a prefix, at most 1000 objects and folders at a time. */
+  private async *pages(client: Sdk.S3Client, sdk: S3Sdk, prefix: string): AsyncGenerator<readonly StoreEntry[]> {
+    for (let token: string | undefined; ;) {
+      const ask = { Bucket: this.options.bucket, Prefix: prefix, Delimiter: '/', ContinuationToken: token };
+      const page = await client.send(new sdk.ListObjectsV2Command(ask));
+      const folders = (page.CommonPrefixes ?? []).map(({ Prefix = '' }) => ({
+        name: Prefix.slice(prefix.length).replace(/\/$/, ''),
+      }));
+      const objects = (page.Contents ?? [])
+        .filter(({ Key }) => Key !== prefix)
+        .map(({ Key = '', Size = 0, ETag = '' }) => ({ name: Key.slice(prefix.length), bytes: Size, tag: ETag }));
+      yield [...folders, ...objects];
+      token = page.NextContinuationToken;
+      if (!token) return;
     }
   }
 

@@ -11,6 +11,7 @@ import { isTokenHost, RegistryAccess, storedCredential } from '../../../../runti
 import { GuardedHttp } from '../../../../runtime/inference/models/guarded-http';
 import { OciStore } from '../../../../runtime/inference/models/oci-store';
 import { Repository } from '../../../../runtime/inference/models/repository';
+import { ContentChanged } from '../../../../runtime/inference/models/store';
 import type { ModelStore } from '../../../../runtime/inference/models/store';
 import { temporaryFolder } from '../../support/temporary';
 import { identityModel } from '../../support/models';
@@ -33,6 +34,10 @@ class MockRegistry {
   credential: string | undefined;
   /** Seconds that a token holds. */
   life: number | undefined = 300;
+  /** Most tags of an answer, whatever is asked for. */
+  pageSize = 1_000;
+  /** The header that leads to the next page. */
+  linkTo = (next: string): string => `<${next}>; rel="next"`;
   base = '';
   private readonly server = http.createServer((request, response) => this.answer(request, response));
 
@@ -56,7 +61,7 @@ class MockRegistry {
       return void response.writeHead(401, { 'www-authenticate': challenge }).end();
     }
     const [, name = '', kind, reference = ''] = /^\/v2\/(.+)\/(tags|manifests|blobs)\/(.+)$/.exec(url.pathname) ?? [];
-    if (kind === 'tags') return this.tags(response, name);
+    if (kind === 'tags') return this.tags(response, name, url.searchParams.get('last') ?? '');
     if (kind === 'manifests') return this.manifest(response, `${name}:${reference}`);
     if (kind === 'blobs') return void response.writeHead(307, { location: `/bytes/${reference}` }).end();
     response.writeHead(404).end();
@@ -68,9 +73,13 @@ class MockRegistry {
     response.end(JSON.stringify({ token: 'good', ...(this.life === undefined ? {} : { expires_in: this.life }) }));
   }
 
-  private tags(response: ServerResponse, name: string): void {
-    const tags = [...this.artifacts.keys()].filter((key) => key.startsWith(`${name}:`)).map((key) => key.split(':')[1]);
-    if (tags.length === 0) response.writeHead(404);
+  private tags(response: ServerResponse, name: string, last: string): void {
+    const all = [...this.artifacts.keys()].filter((key) => key.startsWith(`${name}:`)).map((key) => key.split(':')[1]);
+    if (all.length === 0) response.writeHead(404);
+    const from = last === '' ? 0 : all.indexOf(last) + 1;
+    const tags = all.slice(from, from + this.pageSize);
+    const next = `/v2/${name}/tags/list?n=${this.pageSize}&last=${tags.at(-1)}`;
+    if (from + this.pageSize < all.length) response.setHeader('link', this.linkTo(next));
     response.end(JSON.stringify({ name, tags }));
   }
 
@@ -147,6 +156,65 @@ describe('a store in a registry', () => {
     ]);
     expect(await open().list('unknown')).toEqual([]);
     await expect(open().list('')).rejects.toMatchObject({ code: 'LNMT8309' });
+  });
+
+  describe('that lists few tags at a time', () => {
+    const names = async (): Promise<readonly string[]> => (await open().list('digits')).map(({ name }) => name);
+
+    beforeEach(() => {
+      for (let version = 4; version <= 12; version += 1) registry.artifacts.set(`ml/digits:${version}`, [graph]);
+      registry.pageSize = 2;
+    });
+
+    it('is asked for the next ones until there are none, so that the newest version is the newest', async () => {
+      expect(await names()).toEqual(['3', '4', '5', '6', '7', '8', '9', '10', '11', '12']);
+      expect(registry.asked.filter((line) => line.includes('/tags/list'))).toHaveLength(5);
+      const repository = new Repository(open(), new ModelCache(open(), temporaryFolder(), { bare: true }));
+      expect((await repository.versions('digits')).at(-1)).toBe('12');
+    });
+
+    it.each<[string, (next: string) => string]>([
+      ['an address of its own', (next) => `<${registry.base}${next}>; rel="next"`],
+      ['a link among others', (next) => `</first>; rel="first", <${next}>; title="a, b"; rel="more next"`],
+      ['a link without quotes', (next) => `<${next}>;rel=next`],
+    ])('is followed to %s', async (_title, linkTo) => {
+      registry.linkTo = linkTo;
+      expect(await names()).toHaveLength(10);
+    });
+
+    it.each([
+      'http://registry.example.com/v2/ml/digits/tags/list',
+      'https://127.0.0.1/v2/ml/digits/tags/list',
+      '//169.254.169.254/latest',
+      'file:///etc/passwd',
+      'http://[',
+    ])('is not followed to %s', async (place) => {
+      registry.linkTo = () => `<${place}>; rel="next"`;
+      await expect(names()).rejects.toMatchObject({ code: 'LNMT8304' });
+      await expect(names()).rejects.toThrow('a place that is not allowed');
+    });
+
+    it('is not followed with a name and a password', async () => {
+      registry.linkTo = (next) => `<${registry.base.replace('//', '//me:secret@')}${next}>; rel="next"`;
+      await expect(names()).rejects.toThrow('a place that is not allowed');
+    });
+
+    it('is refused when it leads in a circle or has no end', async () => {
+      registry.linkTo = () => '</v2/ml/digits/tags/list?n=2>; rel="next"';
+      await expect(names()).rejects.toMatchObject({ code: 'LNMT8316', retryable: false });
+      expect(registry.asked.length).toBeLessThan(300);
+    });
+
+    it('is not taken for whole when a page of it is gone', async () => {
+      registry.linkTo = () => '</v2/ml/none/tags/list>; rel="next"';
+      await expect(names()).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
+    });
+  });
+
+  it('opens only the content that was listed', async () => {
+    const [{ tag = '' } = {}] = await open().list('digits/3');
+    await expect(open().open('digits/3/model.onnx', 0, tag)).resolves.toBeDefined();
+    await expect(open().open('digits/3/model.onnx', 0, 'other')).rejects.toBeInstanceOf(ContentChanged);
   });
 
   it.each(['digits/9/model.onnx', 'digits/3/no', 'digits/config.json', 'other/1/model.onnx'])(
