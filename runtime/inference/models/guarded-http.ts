@@ -5,6 +5,7 @@ import { BlockList, isIP } from 'node:net';
 import dns from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { ModelError } from '../errors';
+import { embeddedIn } from './embedded-address';
 
 const SILENCE_MS = 30_000;
 const REDIRECTS = 3;
@@ -30,6 +31,8 @@ for (const [net, bits] of [
 }
 PRIVATE.addAddress('::1', 'ipv6');
 PRIVATE.addSubnet('fc00::', 7, 'ipv6');
+// Gateways of a network to its own addresses of IPv4.
+PRIVATE.addSubnet('64:ff9b:1::', 48, 'ipv6');
 
 const holds = (list: BlockList, address: string): boolean => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
@@ -39,9 +42,12 @@ export interface Reach {
   readonly privateAllowed: boolean;
 }
 
-/** True for an address that is not connected to. Addresses of the form ::ffff:a.b.c.d are checked as a.b.c.d. */
+/** True for an address that is not connected to: its own, or one of IPv4 that it leads to. */
 export function isForbidden(address: string, { privateAllowed }: Reach): boolean {
-  return holds(METADATA, address) || (!privateAllowed && holds(PRIVATE, address));
+  const [plain = ''] = address.split('%');
+  return [plain, ...embeddedIn(plain)].some(
+    (each) => holds(METADATA, each) || (!privateAllowed && holds(PRIVATE, each)),
+  );
 }
 
 /** Looks a name up and gives only addresses that may be connected to; the one that is checked is the one that is used. */

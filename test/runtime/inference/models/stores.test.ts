@@ -8,7 +8,9 @@ import { isForbidden } from '../../../../runtime/inference/models/guarded-http';
 import { HttpStore } from '../../../../runtime/inference/models/http-store';
 import { parseModelUri } from '../../../../runtime/inference/models/location';
 import { openStore } from '../../../../runtime/inference/models/open-store';
-import type { ModelStore } from '../../../../runtime/inference/models/store';
+import { gather, MAX_ENTRIES } from '../../../../runtime/inference/models/pages';
+import { ContentChanged } from '../../../../runtime/inference/models/store';
+import type { ModelStore, StoreEntry } from '../../../../runtime/inference/models/store';
 
 /** Objects by key. */
 const OBJECTS: Readonly<Record<string, string>> = {
@@ -22,23 +24,41 @@ const OBJECTS: Readonly<Record<string, string>> = {
 interface Level {
   readonly folders: readonly string[];
   readonly files: readonly string[];
+  /** Where the next answer begins; undefined after the last one. */
+  readonly next: string | undefined;
 }
 
-/** What a listing with the delimiter `/` shows. */
-function levelBelow(prefix: string): Level {
+/** Tag of every object. */
+const TAG = '"1"';
+/** Most entries of an answer. */
+let pageSize = 1_000;
+/** True for a store that always says that there is more. */
+let endless = false;
+
+/** What a listing with the delimiter `/` shows from a place on. */
+function levelBelow(prefix: string, token: string | null): Level {
   const below = Object.keys(OBJECTS).filter((key) => key.startsWith(prefix));
-  const folders = below.flatMap((key) => /^[^/]*\//.exec(key.slice(prefix.length))?.[0] ?? []);
-  return { folders: [...new Set(folders)], files: below.filter((key) => !key.slice(prefix.length).includes('/')) };
+  const folders = new Set(below.flatMap((key) => /^[^/]*\//.exec(key.slice(prefix.length))?.[0] ?? []));
+  const all = [...folders, ...below.filter((key) => !key.slice(prefix.length).includes('/'))];
+  const from = Number(token ?? 0);
+  const page = all.slice(from, from + pageSize);
+  return {
+    folders: page.filter((each) => each.endsWith('/')),
+    files: page.filter((each) => !each.endsWith('/')),
+    next: endless || from + pageSize < all.length ? String(from + pageSize) : undefined,
+  };
 }
 
 /** Answers with an object, or a part of it, as stores do. */
 function sendObject(key: string, request: IncomingMessage, response: ServerResponse): void {
   const content = OBJECTS[key];
+  const { 'if-match': wanted = TAG } = request.headers;
+  if (wanted !== TAG) return void response.writeHead(412, { 'x-ms-error-code': 'ConditionNotMet' }).end();
   if (content === undefined) return void response.writeHead(404, { 'x-ms-error-code': 'BlobNotFound' }).end();
   const range = String(request.headers['range'] ?? request.headers['x-ms-range'] ?? '');
   const start = Number(/^bytes=(\d+)-/.exec(range)?.[1] ?? 0);
   const body = content.slice(start);
-  const headers = { 'content-length': body.length, etag: '"1"', 'last-modified': new Date(0).toUTCString() };
+  const headers = { 'content-length': body.length, etag: TAG, 'last-modified': new Date(0).toUTCString() };
   const whole = { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` };
   response.writeHead(range === '' ? 200 : 206, range === '' ? headers : { ...headers, ...whole }).end(body);
 }
@@ -46,11 +66,13 @@ function sendObject(key: string, request: IncomingMessage, response: ServerRespo
 function gcs(request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url ?? '', 'http://host');
   const object = /\/o\/(.+)$/.exec(url.pathname)?.[1];
+  if (![null, '7'].includes(url.searchParams.get('generation'))) return void response.writeHead(404).end();
   if (object !== undefined) return sendObject(decodeURIComponent(object), request, response);
-  const { folders, files } = levelBelow(url.searchParams.get('prefix') ?? '');
   const prefix = url.searchParams.get('prefix') ?? '';
+  const { folders, files, next } = levelBelow(prefix, url.searchParams.get('pageToken'));
   const items = files.map((name) => ({ name, bucket: 'b', size: String(OBJECTS[name]?.length), generation: '7' }));
-  const body = { kind: 'storage#objects', prefixes: folders.map((each) => prefix + each), items };
+  const more = next === undefined ? {} : { nextPageToken: next };
+  const body = { kind: 'storage#objects', prefixes: folders.map((each) => prefix + each), items, ...more };
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
@@ -62,13 +84,32 @@ function azure(request: IncomingMessage, response: ServerResponse): void {
     return sendObject(decodeURIComponent(url.pathname.replace('/account/c/', '')), request, response);
   }
   const prefix = url.searchParams.get('prefix') ?? '';
-  const { folders, files } = levelBelow(prefix);
+  const { folders, files, next = '' } = levelBelow(prefix, url.searchParams.get('marker'));
   const blobs = files.map(
     (name) =>
-      `<Blob><Name>${name}</Name><Properties><Content-Length>${OBJECTS[name]?.length}</Content-Length><Etag>0x1</Etag><BlobType>BlockBlob</BlobType></Properties></Blob>`,
+      `<Blob><Name>${name}</Name><Properties><Content-Length>${OBJECTS[name]?.length}</Content-Length><Etag>1</Etag><BlobType>BlockBlob</BlobType></Properties></Blob>`,
   );
   const prefixes = folders.map((each) => `<BlobPrefix><Name>${prefix}${each}</Name></BlobPrefix>`);
-  const list = `<?xml version="1.0"?><EnumerationResults ContainerName="c"><Prefix>${prefix}</Prefix><Blobs>${blobs.join('')}${prefixes.join('')}</Blobs><NextMarker/></EnumerationResults>`;
+  const list = `<?xml version="1.0"?><EnumerationResults ContainerName="c"><Prefix>${prefix}</Prefix><Blobs>${blobs.join('')}${prefixes.join('')}</Blobs><NextMarker>${next}</NextMarker></EnumerationResults>`;
+  response.writeHead(200, { 'content-type': 'application/xml' }).end(list);
+}
+
+function s3(request: IncomingMessage, response: ServerResponse): void {
+  const url = new URL(request.url ?? '', 'http://host');
+  if (url.searchParams.get('list-type') !== '2') {
+    const key = decodeURIComponent(url.pathname.replace('/b/', ''));
+    if (OBJECTS[key] !== undefined) return sendObject(key, request, response);
+    return void response.writeHead(404).end('<Error><Code>NoSuchKey</Code><Message>no</Message></Error>');
+  }
+  const prefix = url.searchParams.get('prefix') ?? '';
+  const { folders, files, next } = levelBelow(prefix, url.searchParams.get('continuation-token'));
+  const contents = files.map(
+    (name) =>
+      `<Contents><Key>${name}</Key><Size>${OBJECTS[name]?.length}</Size><ETag>${TAG.replaceAll('"', '&quot;')}</ETag></Contents>`,
+  );
+  const prefixes = folders.map((each) => `<CommonPrefixes><Prefix>${prefix}${each}</Prefix></CommonPrefixes>`);
+  const token = next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`;
+  const list = `<?xml version="1.0"?><ListBucketResult>${contents.join('')}${prefixes.join('')}${token}</ListBucketResult>`;
   response.writeHead(200, { 'content-type': 'application/xml' }).end(list);
 }
 
@@ -99,10 +140,21 @@ async function text(store: ModelStore, file: string, start?: number): Promise<st
 const KEY = Buffer.from('secret').toString('base64');
 
 describe.each<[string, typeof handler, string, () => object]>([
+  ['S3', s3, 's3://b/p', () => ({ s3Endpoint: base })],
   ['Google Cloud Storage', gcs, 'gs://b/p', () => ({ gcsEndpoint: base })],
   ['Azure Blob Storage', azure, 'az://account/c/p', () => ({ azureEndpoint: `${base}/account`, azureAccountKey: KEY })],
 ])('a store in %s', (_title, answer, uri, settings) => {
-  beforeEach(() => void (handler = answer));
+  beforeEach(() => {
+    handler = answer;
+    process.env['AWS_ACCESS_KEY_ID'] = 'id';
+    process.env['AWS_SECRET_ACCESS_KEY'] = 'secret';
+  });
+
+  afterEach(() => {
+    [pageSize, endless] = [1_000, false];
+    delete process.env['AWS_ACCESS_KEY_ID'];
+    delete process.env['AWS_SECRET_ACCESS_KEY'];
+  });
 
   const open = (): ModelStore => {
     const location = parseModelUri(uri);
@@ -128,8 +180,40 @@ describe.each<[string, typeof handler, string, () => object]>([
     expect(entries.find(({ name }) => name === 'config.json')?.tag).toBeTruthy();
   });
 
+  it('is listed over as many answers as it takes', async () => {
+    pageSize = 1;
+    expect((await open().list('')).map(({ name }) => name)).toEqual(['m', 'n']);
+    expect((await open().list('m')).map(({ name }) => name).sort()).toEqual(['1', 'config.json']);
+  });
+
+  it('is refused when its listing has no end', async () => {
+    endless = true;
+    await expect(open().list('m')).rejects.toMatchObject({ code: 'LNMT8316', retryable: false });
+  });
+
+  it('opens only the content that was listed', async () => {
+    const { tag } = (await open().list('m')).find(({ name }) => name === 'config.json') ?? {};
+    expect(await text({ ...open(), open: (file) => open().open(file, 0, tag) } as ModelStore, 'm/config.json')).toBe(
+      '{}',
+    );
+    const other = tag === '7' ? '8' : '"other"';
+    await expect(open().open('m/config.json', 0, other)).rejects.toBeInstanceOf(ContentChanged);
+  });
+
   it('says that a file is absent', async () => {
     await expect(text(open(), 'm/1/no')).rejects.toMatchObject({ code: 'LNMT8301', retryable: false });
+  });
+});
+
+describe('a listing', () => {
+  async function* pages(count: number, size: number): AsyncGenerator<readonly StoreEntry[]> {
+    for (let page = 0; page < count; page += 1) yield Array.from({ length: size }, () => ({ name: 'x' }));
+  }
+
+  it('may have as many entries as it says, and not one more', async () => {
+    expect(await gather('m', pages(10, MAX_ENTRIES / 10))).toHaveLength(MAX_ENTRIES);
+    await expect(gather('m', pages(1, MAX_ENTRIES + 1))).rejects.toThrow(/LNMT8316.*m has 10001/);
+    await expect(gather('', pages(201, 0))).rejects.toThrow(/LNMT8316.*its root.*200 answers/);
   });
 });
 
@@ -191,6 +275,8 @@ describe('a store behind HTTP', () => {
     ['http://2130706433/', '127.0.0.1 is not allowed'],
     ['http://0x7f.1/', '127.0.0.1 is not allowed'],
     ['http://[::ffff:10.0.0.1]/', 'is not allowed'],
+    ['http://[2002:a00:1::]/', 'is not allowed'],
+    ['http://[64:ff9b::a9fe:a9fe]/', 'is not allowed'],
     ['http://user:secret@127.0.0.1/', 'a place that is not allowed'],
     ['file:///etc/passwd', 'a place that is not allowed'],
     ['http://[', 'a place that is not allowed'],
@@ -224,6 +310,35 @@ describe('an address', () => {
     ['::ffff:10.1.2.3', false, true],
     ['fd12::1', false, true],
     ['93.184.216.34', false, false],
+    ['::', false, true],
+    ['::1', false, true],
+    ['::1', true, false],
+    ['fe80::1%eth0', true, true],
+    ['::10.0.0.1', false, true],
+    ['::ffff:0:10.0.0.1', false, true],
+    ['::ffff:93.184.216.34', false, false],
+    // 6to4
+    ['2002:a00:1::', false, true],
+    ['2002:a00:1::', true, false],
+    ['2002:a9fe:a9fe::1', true, true],
+    ['2002:c0a8:101:5::1', false, true],
+    ['2002:5db8:d822::1', false, false],
+    // NAT64
+    ['64:ff9b::10.0.0.1', false, true],
+    ['64:ff9b::7f00:1', false, true],
+    ['64:ff9b::a9fe:a9fe', true, true],
+    ['64:ff9b::5db8:d822', false, false],
+    ['64:ff9b:1::5db8:d822', false, true],
+    ['64:ff9b:1:a9fe:a9:fe00::', true, true],
+    ['64:ff9b:1:ffff::a9fe:a9fe', true, true],
+    ['64:ff9b:1::5db8:d822', true, false],
+    // Teredo: its server, and the client whose bits are turned over
+    ['2001:0:a9fe:a9fe::1', true, true],
+    ['2001:0:5db8:d822:0:0:f5ff:fffe', false, true],
+    ['2001:0:5db8:d822:0:0:a247:27dd', false, false],
+    // of the Internet
+    ['2606:2800:220:1:248:1893:25c8:1946', false, false],
+    ['2001:4860:4860::8888', false, false],
   ])('%s is forbidden or not: private allowed %s, forbidden %s', (address, privateAllowed, forbidden) => {
     expect(isForbidden(address, { privateAllowed })).toBe(forbidden);
   });
