@@ -109,7 +109,7 @@ export const METRICS = {
   modelCacheBytes: {
     name: 'lnmt_model_cache_bytes',
     type: 'gauge',
-    help: 'Bytes of verified model files on disk',
+    help: 'Bytes of model files on disk, whole and on their way',
     labels: [],
   },
   pipelineReady: {

@@ -99,7 +99,7 @@ async function serve(config: InferenceConfig, log: Logger): Promise<void> {
   const steps = await openSteps(config, { node: process.execPath, searchPath: process.env['PATH'] ?? '', log });
   const server = await buildServer(config, {
     openGrpc: config.grpcPort === undefined ? undefined : openGrpc,
-    ...(await openModels(config)),
+    ...(await openModels(config, log)),
     createBackend: (settings) => buildBackend(config, settings, log),
     memoryOf: (backend) => (backend instanceof HostBackend ? backend.memoryBytes || undefined : undefined),
     ...{ log, registry, ...access, steps, now: Date.now, upstream: openUpstream(config) },

@@ -16,7 +16,7 @@ const RATE = 50;
 
 /** Names in a folder that are left of something that was not finished. */
 const leftovers = (dir: string): string[] =>
-  fs.readdirSync(dir).filter((name) => /^\.(partial|trash|[0-9a-f]{8}-)/.test(name));
+  fs.readdirSync(dir).filter((name) => /^\.(partial|trash|staging|[0-9a-f]{8}-)/.test(name));
 
 /** The disk fills up while a model is fetched, and under the audit log. */
 export const diskFull: FaultCase = {

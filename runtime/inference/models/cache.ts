@@ -6,12 +6,16 @@ import type { ModelFile, ModelManifest } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
 import { ModelError } from '../errors';
 import { DiskBudget } from './disk-budget';
-import { asModelError, copyIn, digestFile, download, PATIENT, readText } from './download';
+import { asModelError, digestFile, download, PATIENT, readText } from './download';
+import type { ExpectedFile } from './download';
 import { syncFolder, syncTree } from './durable';
 import { Notes } from './known';
 import type { KnownVersion } from './known';
+import { giveBack, ON_THE_WAY, OWNER, sweep, takeOver } from './leftovers';
 import { listFiles } from './listing';
 import { parseManifest } from './manifest';
+import { bootOf, Ownership } from './owner';
+import { ContentChanged } from './store';
 import type { ModelStore } from './store';
 
 /** A verified model on the local disk. */
@@ -32,6 +36,20 @@ const MAX_MANIFEST_BYTES = 1 << 20;
 const MAX_LISTED_BYTES = 2 ** 36;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** This process, where the system does not say since when it runs. */
+const RUN = randomUUID();
+
+/** A file that is fetched. */
+interface Arrival {
+  readonly file: ExpectedFile;
+  /** Its path in the store. */
+  readonly from: string;
+  /** Name of what has come of it, until it is whole. */
+  readonly partial: string;
+}
+
+const partialOf = (...of: readonly unknown[]): string => `${ON_THE_WAY.partial}${sha256(JSON.stringify(of))}`;
 
 /** Settings of a cache. */
 export interface CacheOptions {
@@ -160,17 +178,18 @@ export class ModelCache {
     if (!files.some((file) => file.path === MODEL_STORE.model)) throw missing;
     const listing = JSON.stringify(files);
     if (last?.listing === listing && (await this.held(last.manifest))) return last;
-    await this.budget.makeRoom(files.reduce((sum, { bytes }) => sum + bytes, 0));
-    const rows: ModelFile[] = [];
+    const large = files.find(({ bytes }) => bytes > MAX_LISTED_BYTES);
+    if (large) throw new ModelError('LNMT8303', `${large.path} is longer than ${MAX_LISTED_BYTES} bytes`);
+    // No digest holds what lies there from before: a machine that broke down may have written less than it said.
+    const since = (await bootOf()) ?? RUN;
+    const arrivals = files.map((file) => ({
+      ...{ file, from: `${folder}/${file.path}` },
+      partial: partialOf(this.options.origin, model, file, since),
+    }));
     const manifest = await this.stage(async (staging) => {
-      for (const file of files) {
-        const target = path.join(staging, file.path);
-        await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
-        const row = await copyIn(this.store, `${folder}/${file.path}`, MAX_LISTED_BYTES, target);
-        rows.push({ ...row, path: file.path });
-      }
+      const rows = await this.fill(staging, arrivals);
       const after = JSON.stringify(await listFiles(this.store, folder));
-      if (after !== listing) throw new ModelError('LNMT8304', `${folder} changed while it was read`, true);
+      if (after !== listing) throw new ContentChanged(folder);
       return renderModelManifest(rows);
     });
     return { manifest, listing };
@@ -198,15 +217,11 @@ export class ModelCache {
 
   private async fetch(model: ModelIdentity, text: string): Promise<CachedModel> {
     const manifest = parseManifest(text);
-    await this.budget.makeRoom(manifest.files.reduce((sum, { bytes }) => sum + bytes, 0));
+    const arrivals = manifest.files.map((file) => ({
+      ...{ file, from: modelStorePath(model.name, model.version, file.path), partial: partialOf(model, file) },
+    }));
     await this.stage(async (staging) => {
-      for (const file of manifest.files) {
-        const target = path.join(staging, file.path);
-        await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
-        const partial = path.join(this.dir, `.partial-${sha256(JSON.stringify([model, file]))}`);
-        await download(this.store, modelStorePath(model.name, model.version, file.path), file, partial);
-        await fs.rename(partial, target);
-      }
+      await this.fill(staging, arrivals);
       return text;
     });
     const digest = sha256(text);
@@ -214,11 +229,34 @@ export class ModelCache {
     return { file, digest, fetched: true, offline: false, manifest };
   }
 
+  /** Brings files into a folder; what came of them before is completed. They take their places when all are whole. */
+  private async fill(staging: string, arrivals: readonly Arrival[]): Promise<readonly ModelFile[]> {
+    await sweep(this.dir);
+    let missing = 0;
+    for (const { file, partial } of arrivals) {
+      missing += Math.max(0, file.bytes - (await takeOver(this.dir, staging, partial)));
+    }
+    await this.budget.makeRoom(missing);
+    const rows: ModelFile[] = [];
+    for (const { file, from, partial } of arrivals) {
+      rows.push(await download(this.store, from, file, path.join(staging, partial)));
+    }
+    for (const { file, partial } of arrivals) {
+      const target = path.join(staging, file.path);
+      await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
+      await fs.rename(path.join(staging, partial), target);
+    }
+    return rows;
+  }
+
   /** Fills a folder out of sight and shows it under the digest of its manifest. */
   private async stage(fill: (staging: string) => Promise<string>): Promise<string> {
-    const staging = path.join(this.dir, `.${randomUUID()}`);
+    const staging = path.join(this.dir, `${ON_THE_WAY.staging}${randomUUID()}`);
+    let owner: Ownership | undefined;
     try {
-      await fs.mkdir(staging, { recursive: true, mode: 0o700 });
+      await fs.mkdir(this.dir, { recursive: true, mode: 0o700 });
+      owner = await Ownership.over(`${staging}${OWNER}`);
+      await fs.mkdir(staging, { mode: 0o700 });
       const text = await fill(staging);
       await syncTree(staging);
       const target = path.join(this.dir, sha256(text));
@@ -228,8 +266,13 @@ export class ModelCache {
       await syncFolder(this.dir);
       return text;
     } catch (error) {
+      const failure = asModelError(error);
+      // What fills the disk keeps every other model from it, and what is at fault itself nobody completes.
+      if (failure.retryable && failure.code !== 'LNMT8308') await giveBack(this.dir, staging);
       await fs.rm(staging, { recursive: true, force: true });
-      throw asModelError(error);
+      throw failure;
+    } finally {
+      await owner?.release();
     }
   }
 }

@@ -1,12 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { ModelError } from '../errors';
+import { discard, ON_THE_WAY } from './leftovers';
 
-interface Folder {
+interface Item {
   readonly name: string;
   readonly bytes: number;
   readonly usedMs: number;
+  /** True for what may go where room is needed. */
+  readonly spare: boolean;
 }
 
 const DIGEST = /^[0-9a-f]{64}$/;
@@ -20,7 +22,10 @@ async function bytesBelow(dir: string): Promise<number> {
   return bytes;
 }
 
-/** Keeps the folders of a cache within a number of bytes. Those in use stay, whatever their size. */
+/**
+ * Keeps a cache within a number of bytes: whole folders, partial files, and what is on its way or being removed. What is
+ * in use stays, whatever its size.
+ */
 export class DiskBudget {
   private readonly users = new Map<string, number>();
 
@@ -42,9 +47,9 @@ export class DiskBudget {
     else this.users.delete(digest);
   }
 
-  /** Bytes of all folders. */
+  /** Bytes of all that it holds. */
   async bytes(): Promise<number> {
-    return (await this.folders()).reduce((sum, { bytes }) => sum + bytes, 0);
+    return (await this.items()).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Notes that a folder was used now. */
@@ -54,15 +59,15 @@ export class DiskBudget {
   }
 
   /**
-   * Removes the folders that were not used for longest until so many bytes fit.
+   * Removes what was not used for longest, folders and partial files, until so many bytes fit.
    *
    * @throws ModelError `LNMT8308` when those in use leave no room
    */
   async makeRoom(needed: number): Promise<void> {
     if (this.limit === 0) return;
-    const folders = await this.folders();
-    let held = folders.reduce((sum, { bytes }) => sum + bytes, 0);
-    const spare = folders.filter(({ name }) => !this.users.has(name)).sort((a, b) => a.usedMs - b.usedMs);
+    const items = await this.items();
+    let held = items.reduce((sum, { bytes }) => sum + bytes, 0);
+    const spare = items.filter((item) => item.spare).sort((a, b) => a.usedMs - b.usedMs);
     const inUse = spare.reduce((sum, { bytes }) => sum - bytes, held);
     if (inUse + needed > this.limit) {
       throw new ModelError('LNMT8308', `${needed} bytes beside ${inUse} in use, at most ${this.limit}`);
@@ -74,24 +79,32 @@ export class DiskBudget {
     }
   }
 
-  /** Removes a folder, first from sight: a half-removed one is never taken for a whole one. */
+  /** Removes a folder or a partial file. */
   async remove(name: string): Promise<void> {
-    const trash = path.join(this.dir, `.trash-${randomUUID()}`);
-    await fs.rename(path.join(this.dir, name), trash).catch(() => undefined);
-    await fs.rm(trash, { recursive: true, force: true });
+    await discard(this.dir, name);
   }
 
-  private async folders(): Promise<Folder[]> {
-    const names = await fs.readdir(this.dir).catch(() => []);
-    const folders: Folder[] = [];
-    for (const name of names.filter((each) => DIGEST.test(each))) {
-      const dir = path.join(this.dir, name);
+  private async items(): Promise<Item[]> {
+    const items: Item[] = [];
+    for (const name of await fs.readdir(this.dir).catch(() => [])) {
+      const spare = this.isSpare(name);
+      if (spare === undefined) continue;
+      const file = path.join(this.dir, name);
       try {
-        folders.push({ name, bytes: await bytesBelow(dir), usedMs: (await fs.stat(dir)).mtimeMs });
+        const stats = await fs.stat(file);
+        const bytes = stats.isDirectory() ? await bytesBelow(file) : stats.size;
+        items.push({ name, bytes, usedMs: stats.mtimeMs, spare });
       } catch {
         // Another process removed it meanwhile.
       }
     }
-    return folders;
+    return items;
+  }
+
+  /** True for what may go; undefined for what does not count. */
+  private isSpare(name: string): boolean | undefined {
+    if (DIGEST.test(name)) return !this.users.has(name);
+    if (name.startsWith(ON_THE_WAY.partial)) return true;
+    return name.startsWith(ON_THE_WAY.staging) || name.startsWith(ON_THE_WAY.trash) ? false : undefined;
   }
 }

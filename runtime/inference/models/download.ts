@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ModelFile } from '../../contract';
 import { ModelError } from '../errors';
+import { ContentChanged } from './store';
 import type { ModelStore } from './store';
 
 const RETRIES = 4;
@@ -20,20 +21,35 @@ export function asModelError(error: unknown): ModelError {
   return new ModelError('LNMT8304', String(error), true, error);
 }
 
+/** A file, as far as it is known before it comes. */
+export interface ExpectedFile {
+  /** Path that is written to the manifest. */
+  readonly path: string;
+  readonly bytes: number;
+  /** @default - nobody knows, and it is learned */
+  readonly sha256?: string;
+  /**
+   * What its store says of the content, so that what came of it before is completed with the same.
+   * @default - nobody knows: with a digest that is no matter, without one it begins anew each time
+   */
+  readonly tag?: string;
+}
+
 /** Passes bytes through, counts and digests them. */
 class Meter {
   readonly hash: Hash = createHash('sha256');
   seen = 0;
 
   constructor(
-    private readonly name: string,
     private readonly most: number,
+    /** What it means that there are more bytes. */
+    private readonly tooLong: (how: string) => ModelError,
   ) {}
 
   add(chunk: Uint8Array): void {
     this.seen += chunk.length;
     this.hash.update(chunk);
-    if (this.seen > this.most) throw new ModelError('LNMT8303', `${this.name} is longer than ${this.most} bytes`);
+    if (this.seen > this.most) throw this.tooLong(`is longer than ${this.most} bytes`);
   }
 
   through(): Transform {
@@ -52,7 +68,7 @@ class Meter {
 
 /** SHA-256 of a file, whose size is held to a bound while it is read. */
 export async function digestFile(file: string, name: string, most: number): Promise<{ sha256: string; bytes: number }> {
-  const meter = new Meter(name, most);
+  const meter = new Meter(most, (how) => new ModelError('LNMT8303', `${name} ${how}`));
   const handle = await fs.open(file, 'r');
   // `start` may be absent; the stream closes the handle.
   for await (const chunk of handle.createReadStream() as AsyncIterable<Buffer>) meter.add(chunk);
@@ -68,9 +84,19 @@ async function readInto(meter: Meter, file: string): Promise<void> {
   for await (const chunk of handle.createReadStream() as AsyncIterable<Buffer>) meter.add(chunk);
 }
 
-/** Appends what is missing of a file; true when all of it was there or came. */
-async function append(store: ModelStore, from: string, file: ModelFile, partial: string): Promise<boolean> {
-  const meter = new Meter(file.path, file.bytes);
+/** Appends what is missing of a file. Gives its digest when all of it was there or came. */
+async function append(
+  store: ModelStore,
+  from: string,
+  { path, bytes, sha256, tag }: ExpectedFile,
+  partial: string,
+): Promise<string | undefined> {
+  // A manifest is the word of who pushed the file; a listing is true of its moment, and there will be another one.
+  const differs = (how: string): ModelError =>
+    sha256 === undefined ? new ContentChanged(path) : new ModelError('LNMT8303', `${path} ${how}`);
+  const meter = new Meter(bytes, differs);
+  // Nothing would tell whether what comes now belongs to what came before.
+  if (sha256 === undefined && !tag) await fs.rm(partial, { force: true });
   try {
     await readInto(meter, partial);
   } catch (error) {
@@ -78,34 +104,44 @@ async function append(store: ModelStore, from: string, file: ModelFile, partial:
     throw error;
   }
   const resumed = meter.seen > 0;
-  if (meter.seen < file.bytes || !resumed) {
-    const source = await store.open(from, meter.seen);
+  if (meter.seen < bytes || !resumed) {
+    const source = await store.open(from, meter.seen, tag || undefined);
     const handle = await fs.open(partial, 'a', 0o600);
     await pipeline(source, meter.through(), handle.createWriteStream({ flush: true }));
   }
   const digest = meter.hash.digest('hex');
-  if (meter.seen === file.bytes && digest === file.sha256) return true;
+  if (meter.seen === bytes && digest === (sha256 ?? digest)) return digest;
+  if (sha256 === undefined) throw new ModelError('LNMT8304', `${path} breaks off at byte ${meter.seen}`, true);
   await fs.rm(partial, { force: true });
   // What lay there from before may have been damaged; a whole new one tells.
-  if (resumed) return false;
-  throw new ModelError('LNMT8303', `${file.path} has ${meter.seen} of ${file.bytes} bytes and SHA-256 ${digest}`);
+  if (resumed) return undefined;
+  throw differs(`has ${meter.seen} of ${bytes} bytes and SHA-256 ${digest}`);
 }
 
+/** True for what leaves nothing worth keeping: damaged, of a content that is gone, or what fills the disk for others. */
+const isSpoilt = (failure: ModelError): boolean =>
+  failure.code === 'LNMT8303' || failure.code === 'LNMT8308' || failure instanceof ContentChanged;
+
 /**
- * Brings a file to the disk and holds it to its size and digest. What a broken connection leaves is kept and
- * completed, by this call or by the next one.
+ * Brings a file to the disk and holds it to what is known of it: size and digest, or size and tag. What a broken
+ * connection leaves is kept and completed, by this call or by the next one.
  *
  * @throws ModelError
  */
-export async function download(store: ModelStore, from: string, file: ModelFile, partial: string): Promise<void> {
+export async function download(
+  store: ModelStore,
+  from: string,
+  file: ExpectedFile,
+  partial: string,
+): Promise<ModelFile> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      if (await append(store, from, file, partial)) return;
+      const sha256 = await append(store, from, file, partial);
+      if (sha256 !== undefined) return { path: file.path, sha256, bytes: file.bytes };
     } catch (error) {
       const failure = asModelError(error);
-      // What is damaged is of no use, and what fills the disk keeps every other model from it.
-      if (['LNMT8303', 'LNMT8308'].includes(failure.code)) await fs.rm(partial, { force: true });
-      if (failure.code === 'LNMT8308') throw failure;
+      if (isSpoilt(failure)) await fs.rm(partial, { force: true });
+      if (failure.code === 'LNMT8308' || failure instanceof ContentChanged) throw failure;
       if (!failure.retryable || attempt >= RETRIES) throw failure;
       if (/cannot resume/.test(failure.message)) await fs.rm(partial, { force: true });
     }
@@ -116,19 +152,6 @@ export async function download(store: ModelStore, from: string, file: ModelFile,
 
 /** Pauses double, and differ by chance, so that servers which failed together do not come back together. */
 const pauseBefore = (attempt: number): Promise<void> => delay(RETRY_MS * 2 ** attempt * (0.5 + Math.random()));
-
-/** Brings a file of unknown digest to the disk. @throws ModelError when it is longer than `most` bytes */
-export async function copyIn(store: ModelStore, from: string, most: number, target: string): Promise<ModelFile> {
-  const meter = new Meter(from, most);
-  try {
-    const source = await store.open(from);
-    const handle = await fs.open(target, 'wx', 0o600);
-    await pipeline(source, meter.through(), handle.createWriteStream({ flush: true }));
-  } catch (error) {
-    throw asModelError(error);
-  }
-  return { path: from, sha256: meter.hash.digest('hex'), bytes: meter.seen };
-}
 
 /** Tries for a file without which nothing goes on. */
 export const PATIENT = RETRIES;

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { FastifyBaseLogger } from 'fastify';
 import { MODEL_NAME_PATTERN } from '../../contract';
 import type { InferenceConfig } from '../config';
 import type { PipelineSpec } from '../pipelines';
@@ -6,6 +7,7 @@ import type { ModelSource } from '../registry';
 import type { ModelSpec } from '../registry';
 import { ModelCache } from './cache';
 import { DiskBudget } from './disk-budget';
+import { sweep } from './leftovers';
 import type { ModelLocation } from './location';
 import { openStore } from './open-store';
 import { openSignatures } from '../signing/open';
@@ -24,12 +26,16 @@ export interface OpenModels {
 }
 
 /**
- * Opens the repositories that the configuration names; nothing is asked of them yet.
+ * Opens the repositories that the configuration names; nothing is asked of them yet. What ended servers have left half
+ * done in the cache is removed.
  *
+ * @param log told what was removed @default - nobody is told
  * @throws StartError LNMT8112 for keys of signers that cannot be read, LNMT8103 without the packages that they need
  */
-export async function openModels(config: InferenceConfig): Promise<OpenModels> {
+export async function openModels(config: InferenceConfig, log?: Pick<FastifyBaseLogger, 'info'>): Promise<OpenModels> {
   const dir = path.resolve(config.modelCacheDir);
+  const swept = await sweep(dir);
+  if (swept.removed > 0) log?.info(swept, 'removed from the model cache what ended servers left half done');
   const budget = new DiskBudget(dir, config.modelCacheBytes);
   const signatures = await openSignatures(config);
   const opened = new Map<string, Repository>();

@@ -21,6 +21,10 @@ class ShakyStore implements ModelStore {
   down = false;
   /** Bytes after which a stream of a file breaks off, once for each entry. */
   breaks: number[] = [];
+  /** Called before a file is opened. */
+  before: (file: string, start: number) => void = () => undefined;
+  /** False for a store that says nothing of what its files hold. */
+  tags = true;
   readonly opened: [file: string, start: number][] = [];
   private readonly files: FileStore;
 
@@ -28,10 +32,11 @@ class ShakyStore implements ModelStore {
     this.files = new FileStore(dir);
   }
 
-  async open(file: string, start = 0): Promise<Readable> {
+  async open(file: string, start = 0, tag?: string): Promise<Readable> {
     if (this.down) throw new ModelError('LNMT8304', 'no route', true);
+    this.before(file, start);
     this.opened.push([file, start]);
-    const source = await this.files.open(file, start);
+    const source = await this.files.open(file, start, tag);
     const limit = file.endsWith('.bin') ? this.breaks.shift() : undefined;
     if (limit !== undefined) {
       let seen = 0;
@@ -46,7 +51,8 @@ class ShakyStore implements ModelStore {
 
   async list(folder: string): Promise<readonly StoreEntry[]> {
     if (this.down) throw new ModelError('LNMT8304', 'no route', true);
-    return this.files.list(folder);
+    const entries = await this.files.list(folder);
+    return this.tags ? entries : entries.map(({ tag, ...entry }) => (tag === undefined ? entry : { ...entry }));
   }
 }
 
@@ -245,6 +251,66 @@ describe('a repository', () => {
     });
   });
 
+  describe('without manifests behind a connection that breaks', () => {
+    const big = Buffer.from(Array.from({ length: 600_000 }, (_, at) => at % 251));
+    const starts = (): number[] => store.opened.filter(([file]) => file.endsWith('w.bin')).map(([, start]) => start);
+    const weights = (file: string): Buffer => fs.readFileSync(path.join(path.dirname(file), 'w.bin'));
+    const obtain = () => open().obtain({ name: 'm', version: '1' });
+
+    beforeEach(() => {
+      write('m/1/model.onnx', GRAPH);
+      write('m/1/w.bin', big);
+    });
+
+    it('is asked for the rest only', async () => {
+      store.breaks = [100_000, 200_000];
+      const { file } = await obtain();
+      expect(weights(file).equals(big)).toBe(true);
+      expect(starts()).toHaveLength(3);
+      expect(starts()[1]).toBeGreaterThan(0);
+      expect(starts()[2]).toBeGreaterThan(starts()[1] ?? 0);
+      expect(fs.readdirSync(cacheDir).filter((name) => !/^[0-9a-f]{64}$|^\.known-/.test(name))).toEqual([]);
+    });
+
+    it('is completed by the next try where all of one failed, graph and all', async () => {
+      store.breaks = [100_000, 1, 1, 1];
+      await expect(obtain()).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
+      store.opened.length = 0;
+      expect(weights((await obtain()).file).equals(big)).toBe(true);
+      expect(starts()).toEqual([expect.toSatisfy((start: number) => start > 0)]);
+      expect(store.opened.map(([file]) => file)).toEqual(['m/1/manifest.json', 'm/1/w.bin']);
+    });
+
+    it('begins anew where the store does not say what it holds', async () => {
+      store.tags = false;
+      store.breaks = [100_000, 200_000];
+      expect(weights((await obtain()).file).equals(big)).toBe(true);
+      expect(starts()).toEqual([0, 0, 0]);
+    });
+
+    it('is never put together from two contents, also when the first one comes back', async () => {
+      const [other, file] = [Buffer.alloc(big.length, 9), path.join(root, 'm/1/w.bin')];
+      store.breaks = [100_000];
+      store.before = (name, start) => {
+        if (name.endsWith('w.bin') && start > 0) write('m/1/w.bin', other);
+      };
+      await expect(obtain()).rejects.toThrow('w.bin changed while it was read');
+      expect(fs.readdirSync(cacheDir).filter((name) => name.startsWith('.partial'))).toHaveLength(1);
+      store.before = () => undefined;
+      expect(weights((await obtain()).file).equals(other)).toBe(true);
+      fs.writeFileSync(file, big);
+      expect(weights((await obtain()).file).equals(big)).toBe(true);
+    });
+
+    it('is tried again where the way fails at the start of a file', async () => {
+      let failures = 2;
+      store.before = (name) => {
+        if (name.endsWith('w.bin') && failures-- > 0) throw new ModelError('LNMT8304', 'status 503', true);
+      };
+      expect(weights((await obtain()).file).equals(big)).toBe(true);
+    });
+  });
+
   describe('through a bounded cache', () => {
     const WEIGHT = 50_000;
     const weight = (seed: number) => ({ 'w.bin': Buffer.alloc(WEIGHT, seed) });
@@ -265,6 +331,25 @@ describe('a repository', () => {
       await repository.obtain({ name: 'm', version: '4' });
       expect(digests()).toContain(one.digest);
       expect(digests()).not.toContain(three.digest);
+    });
+
+    it('counts partial files, removes the oldest, and takes none for missing that it completes', async () => {
+      const LARGE = 12 * WEIGHT;
+      push('m', '1', { 'w.bin': Buffer.alloc(LARGE, 1) });
+      store.breaks = [LARGE / 2, 1, 1, 1];
+      await expect(open().obtain({ name: 'm', version: '1' })).rejects.toMatchObject({ code: 'LNMT8304' });
+      const partials = (): string[] => fs.readdirSync(cacheDir).filter((name) => name.startsWith('.partial'));
+      expect(partials()).toHaveLength(2);
+      expect(await new DiskBudget(cacheDir, 0).bytes()).toBeGreaterThan(WEIGHT);
+      await open(1.1 * LARGE).obtain({ name: 'm', version: '1' });
+      expect(partials()).toEqual([]);
+      const partial = path.join(cacheDir, '.partial-old');
+      fs.writeFileSync(partial, Buffer.alloc(WEIGHT));
+      const yesterday = new Date(Date.now() - 86_400_000);
+      fs.utimesSync(partial, yesterday, yesterday);
+      push('m', '2', weight(2));
+      await open(LARGE + 1.5 * WEIGHT).obtain({ name: 'm', version: '2' });
+      expect([partials(), digests()]).toEqual([[], expect.toSatisfy((all: string[]) => all.length === 2)]);
     });
 
     it('counts its bytes, and what is half-removed for nothing', async () => {
