@@ -21,6 +21,8 @@ export interface ChoiceFacts {
   readonly caller: string | undefined;
   /** Share of the canary, in 1/1000. */
   readonly canaryShare: number;
+  /** False where what everybody gets without a rule is a canary that was taken back: it stands in for nobody. */
+  readonly mayFallBack: boolean;
   /** True for a version, or an alias of one, that would answer now. */
   readonly isReady: (version: string) => boolean;
   /** From 0 to 1. */
@@ -61,7 +63,7 @@ function byWeight(weights: readonly Weight[], place: (salt: string) => number, f
 
 /** Which version answers a request that names none. */
 export function choose({ headers, weights, canary, sticky }: TrafficRule, facts: ChoiceFacts): Choice {
-  const { model, attribute, canaryShare, isReady, random } = facts;
+  const { model, attribute, canaryShare, mayFallBack, isReady, random } = facts;
   for (const { header, value, version } of headers) {
     if (attribute(header) === value && isReady(version)) return { version, reason: 'header' };
   }
@@ -73,6 +75,6 @@ export function choose({ headers, weights, canary, sticky }: TrafficRule, facts:
   const chosen = canary !== undefined && place('') * WHOLE < canaryShare;
   if (chosen && isReady(canary.version)) return { version: canary.version, reason: 'canary' };
   const stable = canary?.stable;
-  if (stable !== undefined && !isReady(stable)) return { version: undefined, reason: 'fallback' };
+  if (stable !== undefined && !isReady(stable) && mayFallBack) return { version: undefined, reason: 'fallback' };
   return { version: stable, reason: chosen ? 'fallback' : 'stable' };
 }

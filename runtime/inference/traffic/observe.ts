@@ -13,6 +13,8 @@ export interface TrafficObserver {
   /** What a canary is judged by. */
   readonly outcome: (model: string, trial: CanaryTrial, ofCanary: boolean, failed: boolean) => void;
   readonly decided: (model: string, decision: CanaryDecision, report: CanaryReport) => void;
+  /** Told of a canary that would be its own stable version; `stable` is absent where there is no other version. */
+  readonly assumed: (model: string, canary: string, stable: string | undefined) => void;
   /** Forgets all gauges, before they are told anew. */
   readonly reset: () => void;
   /** A share in 1/1000. */
@@ -55,6 +57,13 @@ export function observeTraffic(
       const version = trial.versionOf(ofCanary);
       const labels = { role: ofCanary ? 'canary' : 'stable', outcome: failed ? 'failed' : 'answered' };
       metrics.canaryOutcomes.inc({ model, version, ...labels });
+    },
+    assumed: (model, canary, stable) => {
+      if (stable === undefined) {
+        log.warn({ model, canary }, 'a canary without any other version: it gets all requests');
+      } else {
+        log.info({ model, canary, stable }, 'no stable version is named: the newest beside the canary is it');
+      }
     },
     decided: (model, decision, report) => {
       const { version } = report;

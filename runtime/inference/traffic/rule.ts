@@ -27,7 +27,7 @@ export interface CanaryRule {
   readonly version: string;
   /**
    * What it is held against: a version, or an alias.
-   * @default - what everybody gets without a rule
+   * @default - what everybody gets without a rule; where that is the canary itself, the newest version beside it
    */
   readonly stable?: string;
   /** Shares in 1/1000, ascending. */

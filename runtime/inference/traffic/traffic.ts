@@ -1,18 +1,19 @@
 import { callerKey } from '../../shared/caller-limits';
 import { RequestError } from '../../shared/errors';
 import { isUnknownModel } from '../errors';
-import type { ModelRegistry, ServingRules } from '../registry';
+import type { ModelRegistry, ServingRules, Standing } from '../registry';
+import { DEFAULT_ALIAS } from '../registry/spec';
 import type { InferenceCall } from '../serving/layer';
 import { choose } from './choose';
 import type { Choice, ChoiceReason } from './choose';
 import { noCanary } from './errors';
 import type { TrafficObserver } from './observe';
-import type { TrafficRule } from './rule';
+import type { CanaryRule, TrafficRule } from './rule';
 import { CanaryTrial, trialKey } from './trial';
 import type { CanaryReport, CanaryVerdict } from './trial';
 
 /** What traffic has to know of the models. */
-export type TrafficModels = Pick<ModelRegistry, 'rulesOf' | 'standing' | 'names'>;
+export type TrafficModels = Pick<ModelRegistry, 'rulesOf' | 'standing' | 'names' | 'identities'>;
 
 /** What {@link Traffic} works with. */
 export interface TrafficDeps {
@@ -123,8 +124,10 @@ export class Traffic {
 
   private chosen({ name, attribute, caller }: TrafficCall, { rule, trial }: Plan): Choice {
     const { models, random } = this.deps;
+    const isUsual = (version: string): boolean => models.standing(name, undefined)?.identity.version === version;
     return choose(rule, {
       ...{ model: name, attribute, random, canaryShare: trial?.share ?? 0 },
+      mayFallBack: trial?.takenBack !== true || !isUsual(trial.versionOf(true)),
       caller: caller === undefined ? undefined : callerKey(caller),
       isReady: (version) => models.standing(name, version)?.ready === true,
     });
@@ -167,19 +170,36 @@ export class Traffic {
     return plan;
   }
 
-  private planned(name: string, rules: ServingRules, rule: TrafficRule, before: Plan | undefined): Plan {
-    const nothing = { rules, rule, trial: undefined, key: '' };
-    if (rule.canary === undefined) return nothing;
+  private planned(name: string, rules: ServingRules, said: TrafficRule, before: Plan | undefined): Plan {
+    const nothing = { rules, rule: said, trial: undefined, key: '' };
     const { models, observe, now } = this.deps;
-    const canary = models.standing(name, rule.canary.version);
+    const canary = said.canary && models.standing(name, said.canary.version);
+    if (said.canary === undefined || canary === undefined) return nothing;
+    const other = this.isOwnStable(said.canary, canary) ? this.besides(canary) : said.canary.stable;
+    const rule = { ...said, canary: { ...said.canary, ...(other === undefined ? {} : { stable: other }) } };
     const stable = models.standing(name, rule.canary.stable);
     // Once the alias has moved to the canary there is nothing left to try.
-    if (canary === undefined || stable?.identity.version === canary.identity.version) return nothing;
-    if (stable === undefined) return nothing;
+    if (stable === undefined || stable.identity.version === canary.identity.version) return nothing;
     const key = trialKey(rule.canary, canary, stable);
     if (before?.key === key) return { ...before, rules, rule };
     const versions = { canary: canary.identity.version, stable: stable.identity.version };
     const trial = new CanaryTrial(rule.canary, versions, now(), (what, report) => observe.decided(name, what, report));
     return { rules, rule, trial, key };
+  }
+
+  /** True where everybody would get the canary because it is the newest, and nobody has said that this is meant. */
+  private isOwnStable({ stable }: CanaryRule, { identity: { name, version } }: Standing): boolean {
+    const { models } = this.deps;
+    if (stable !== undefined || models.standing(name, DEFAULT_ALIAS) !== undefined) return false;
+    return models.standing(name, undefined)?.identity.version === version;
+  }
+
+  /** The newest version beside a canary; undefined where there is none. */
+  private besides({ identity: { name, version } }: Standing): string | undefined {
+    const { models, observe } = this.deps;
+    const others = models.identities(name, undefined).filter((each) => each.version !== version);
+    const stable = others.at(-1)?.version;
+    observe.assumed(name, version, stable);
+    return stable;
   }
 }

@@ -62,6 +62,11 @@ export class CanaryTrial {
     return this.state.phase === 'running' || this.state.phase === 'held';
   }
 
+  /** True once the version on trial was taken back. */
+  get takenBack(): boolean {
+    return this.state.phase === 'rolled-back';
+  }
+
   /** Takes what came of a request into account. */
   record(outcome: Outcome): void {
     this.become(afterOutcome(this.state, this.rule, outcome));

@@ -11,6 +11,7 @@ const random = seeded(SEED);
 function facts(changes: Partial<ChoiceFacts> = {}): ChoiceFacts {
   return {
     ...{ model: 'm', attribute: () => undefined, caller: undefined, canaryShare: 0, isReady: () => true, random },
+    mayFallBack: true,
     ...changes,
   };
 }
@@ -149,6 +150,9 @@ describe('a choice between a canary and the stable version', () => {
       ...{ version: undefined, reason: 'fallback' },
     });
     expect(choose(rule, facts({ canaryShare: 0 }))).toEqual({ version: 'production', reason: 'stable' });
+    expect(choose(rule, facts({ isReady: (version) => version !== 'production', mayFallBack: false }))).toEqual({
+      ...{ version: 'production', reason: 'stable' },
+    });
   });
 });
 

@@ -246,6 +246,38 @@ describe('a canary', () => {
   });
 });
 
+describe('a canary that is the newest version, where no alias says what everybody gets', () => {
+  const NEWEST = { ...CANARY, version: '2', steps: [100] };
+
+  it('is held against the newest version beside it, and does not get everything', async () => {
+    bench = await Bench.start({ traffic: { canary: NEWEST } });
+    const got = { '1': 0, '2': 0 };
+    for (let index = 0; index < 60; index += 1) got[(await bench.infer()).version as '1' | '2'] += 1;
+    expect(got['1']).toBeGreaterThan(30);
+    const started = bench.decisions()[0];
+    expect(started).toMatchObject({ decision: 'started', canary: { version: '2', stable: '1', share: 100 } });
+    expect(bench.lines.join('\n')).toContain('the newest beside the canary is it');
+  });
+
+  it.each([{}, { stable: '1' }])(
+    'stands in for nobody once it was taken back, also while the stable version is not ready: %j',
+    async (more) => {
+      bench = await Bench.start({ traffic: { canary: { ...NEWEST, ...more } } });
+      const [first] = bench.backends;
+      if (first) first.up = false;
+      // On trial it takes over, as any version does.
+      expect(await bench.infer()).toMatchObject({ status: 200, version: '2' });
+      const url = '/v2/repository/models/demo/traffic';
+      const headers = { 'x-api-key': FULL_KEY };
+      const body = { canary: 'rollback' };
+      expect((await bench.server.app.inject({ method: 'POST', url, headers, payload: body })).statusCode).toBe(200);
+      const before = bench.backends[1]?.runs;
+      for (let index = 0; index < 3; index += 1) expect((await bench.infer()).version).not.toBe('2');
+      expect(bench.backends[1]?.runs).toBe(before);
+    },
+  );
+});
+
 describe('someone who may manage models', () => {
   const ask = async (body?: unknown, name = 'demo'): Promise<{ status: number; body: Record<string, unknown> }> => {
     const url = `/v2/repository/models/${name}/traffic`;

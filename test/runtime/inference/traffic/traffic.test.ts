@@ -13,23 +13,45 @@ const CALL: TrafficCall = {
   signal: new AbortController().signal,
 };
 
-/** Traffic of a model whose versions are 1 and 2, of which 1 is for everybody. */
-function bench(traffic: object | undefined): { traffic: Traffic; outcomes: string[]; rules: { now: ServingRules } } {
+interface TestBench {
+  readonly traffic: Traffic;
+  readonly outcomes: string[];
+  /** What was said of a stable version that nobody has named. */
+  readonly assumed: unknown[];
+  readonly rules: { now: ServingRules };
+}
+
+/** What a model has: versions, the one for everybody, and the alias that may say so. */
+interface Served {
+  readonly versions: readonly string[];
+  readonly usual: string;
+  readonly production?: string;
+}
+
+const TWO: Served = { versions: ['1', '2'], usual: '1', production: '1' };
+
+/** Traffic of a model; without a word its versions are 1 and 2, of which 1 is for everybody. */
+function bench(traffic: object | undefined, { versions, usual, production }: Served = TWO): TestBench {
   const outcomes: string[] = [];
+  const assumed: unknown[] = [];
   const rules = { now: traffic === undefined ? {} : { traffic: trafficOf(traffic, 'traffic') } };
   const nothing = vi.fn();
   return {
-    outcomes,
-    rules,
+    ...{ outcomes, assumed, rules },
     traffic: new Traffic({
       models: {
         rulesOf: () => rules.now,
-        standing: (name, version = '1') =>
-          ['1', '2'].includes(version) ? { identity: { name, version }, ready: true, digest: version } : undefined,
+        standing: (name, asked = usual) => {
+          const version = asked === 'production' ? production : asked;
+          if (version === undefined || !versions.includes(version)) return undefined;
+          return { identity: { name, version }, ready: true, digest: version };
+        },
         names: () => ['m'],
+        identities: () => versions.map((version) => ({ name: 'm', version })),
       },
       observe: {
         ...{ chosen: nothing, decided: nothing, reset: nothing, share: nothing, canary: nothing },
+        assumed: (...said) => void assumed.push(said),
         outcome: (_model, _trial, ofCanary, failed) =>
           outcomes.push(`${ofCanary ? 'canary' : 'stable'} ${failed ? 'failed' : 'answered'}`),
       },
@@ -64,6 +86,33 @@ describe('traffic', () => {
     }
     await traffic.route(CALL, async () => 'answer');
     expect(outcomes).toEqual(['canary failed', 'canary failed', 'canary answered']);
+  });
+
+  it('holds a canary that everybody would get against the newest version beside it, once for each rule', async () => {
+    const { traffic, assumed } = bench({ canary: { version: '4' } }, { versions: ['2', '3', '4'], usual: '4' });
+    expect(traffic.report('m')).toMatchObject({
+      ...{ rule: { canary: { stable: '3' } }, canary: { version: '4', stable: '3', share: 50 } },
+    });
+    traffic.decide('m', 'rollback');
+    expect(await traffic.route(CALL, async (version) => version)).toBe('3');
+    expect(assumed).toEqual([['m', '4', '3']]);
+  });
+
+  it.each([
+    ['a stable version is named', { version: '4', stable: '2' }, { usual: '4' }, '2'],
+    ['everybody gets another version', { version: '3' }, { usual: '4' }, '4'],
+    ['the alias is there', { version: '4' }, { usual: '3', production: '3' }, '3'],
+  ])('takes the word of whoever has said more, where %s', (_title, canary, served, stable) => {
+    const { traffic, assumed } = bench({ canary }, { versions: ['2', '3', '4'], ...served });
+    expect(traffic.report('m').canary).toMatchObject({ stable });
+    expect(assumed).toEqual([]);
+  });
+
+  it('tells that a canary gets everything where there is no other version', async () => {
+    const { traffic, assumed } = bench({ canary: { version: '4' } }, { versions: ['4'], usual: '4' });
+    expect(await traffic.route(CALL, async (version) => version ?? 'usual')).toBe('4');
+    expect(traffic.report('m').canary).toBeNull();
+    expect(assumed).toEqual([['m', '4', undefined]]);
   });
 
   it('tells which version is going to answer before it is asked', async () => {
