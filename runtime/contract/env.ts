@@ -623,6 +623,12 @@ export const INFERENCE_ENV = {
     min: 1,
     max: 10000,
   },
+  upstreamHeaders: {
+    name: 'LNMT_UPSTREAM_HEADERS',
+    kind: 'list',
+    doc: 'Headers of requests that go along to the upstream server, in lower case, as its traffic rules and pipelines go by them. `cache-control` always does, credentials never do.',
+    optional: true,
+  },
   upstreamCaFile: {
     name: 'LNMT_UPSTREAM_CA_FILE',
     kind: 'string',

@@ -3,6 +3,7 @@ import { INFERENCE_ENV } from '../../contract';
 import type { EnvValues } from '../../shared/env';
 import { isLoopback } from '../access-config';
 import { isForbidden } from '../models/guarded-http';
+import { MAX_HEADERS, mayPass } from './passed-on';
 
 type Values = EnvValues<typeof INFERENCE_ENV>;
 
@@ -23,11 +24,20 @@ function badUrl(name: string, value: string | undefined): string[] {
   return [`${name} is no https URL without credentials and query, and none of http on this machine`];
 }
 
+function badHeaders(names: readonly string[]): string[] {
+  const { name } = ENV.upstreamHeaders;
+  if (names.length > MAX_HEADERS) return [`${name} lists ${names.length} headers; at most ${MAX_HEADERS} go along`];
+  const bad = names.find((each) => !mayPass(each));
+  if (bad === undefined) return [];
+  return [`${name} lists ${JSON.stringify(bad)}, which is no header in lower case or one that stays on this server`];
+}
+
 /** What is wrong with the settings of the upstream server and the collector; one sentence for each fault. */
 export function edgeProblems(values: Values): readonly string[] {
   const problems = [
     ...badUrl(ENV.upstreamUrl.name, values.upstreamUrl),
     ...badUrl(ENV.telemetryUrl.name, values.telemetryUrl),
+    ...badHeaders(values.upstreamHeaders ?? []),
   ];
   if ((values.upstreamCertFile === undefined) !== (values.upstreamCertKeyFile === undefined)) {
     problems.push(
@@ -37,6 +47,7 @@ export function edgeProblems(values: Values): readonly string[] {
   const owned = [
     [ENV.upstreamUrl, values.upstreamUrl, [ENV.upstreamKeyFile, values.upstreamKeyFile]],
     [ENV.upstreamUrl, values.upstreamUrl, [ENV.upstreamCaFile, values.upstreamCaFile]],
+    [ENV.upstreamUrl, values.upstreamUrl, [ENV.upstreamHeaders, values.upstreamHeaders]],
     [ENV.telemetryUrl, values.telemetryUrl, [ENV.telemetryTokenFile, values.telemetryTokenFile]],
     [ENV.telemetryUrl, values.telemetryUrl, [ENV.telemetryCaFile, values.telemetryCaFile]],
   ] as const;

@@ -48,6 +48,8 @@ export interface UpstreamSettings {
   readonly destination: Destination;
   readonly mode: InferenceConfig['upstreamMode'];
   readonly connections: number;
+  /** Names of headers that go along, in lower case. @default - only those that always do */
+  readonly headers?: readonly string[];
   readonly maxBytes: number;
   readonly timeoutMs: number;
   readonly patienceMs: number;
@@ -65,7 +67,7 @@ export function openUpstream(config: InferenceConfig): UpstreamSettings | undefi
     secret: file === undefined ? undefined : new SecretFile(file, now),
   });
   return {
-    ...{ destination, connections, mode: config.upstreamMode },
+    ...{ destination, connections, mode: config.upstreamMode, headers: config.upstreamHeaders ?? [] },
     maxBytes: Math.max(MIN_ANSWER_BYTES, config.maxRequestBytes),
     timeoutMs: config.upstreamTimeout * 1000,
     patienceMs: config.upstreamPatience * 1000,

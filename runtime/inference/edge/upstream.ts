@@ -10,6 +10,7 @@ import { SendError } from './destination';
 import type { Destination, Reply, Sending } from './destination';
 import * as errors from './errors';
 import { UpstreamError } from './errors';
+import { passedHeaders } from './passed-on';
 import { checkOutputs, readWireAnswer, writeWireRequest } from './wire';
 
 /** Failures in a row that open the breaker of an upstream, and how long it stays open. */
@@ -27,6 +28,8 @@ export interface UpstreamOptions {
   readonly destination: Pick<Destination, 'send'>;
   /** Most requests at the same time. */
   readonly connections: number;
+  /** Names of headers of the request that go along, in lower case. @default - only those that always do */
+  readonly headers?: readonly string[];
   /** Most bytes of an answer. */
   readonly maxBytes: number;
   /** Milliseconds of a monotonic clock. */
@@ -104,13 +107,14 @@ export class Upstream {
   }
 
   /** Passes a call on. @throws RequestError; an UpstreamError where the upstream server gave no answer */
-  async infer({ name, version, request, signal }: InferenceCall, passing: Passing): Promise<Answer> {
+  async infer({ name, version, request, signal, attribute }: InferenceCall, passing: Passing): Promise<Answer> {
     if (!isNameable(name, version)) throw unknownModel();
     const { body, headerBytes } = writeWireRequest(request);
     const reply = await this.ask(
       {
         ...{ method: 'POST', path: inferPath(name, version), body, signal: signalOf(signal) },
         headers: {
+          ...passedHeaders(attribute, this.options.headers ?? []),
           'content-type': 'application/octet-stream',
           [HEADERS.inferenceHeaderLength]: String(headerBytes),
         },

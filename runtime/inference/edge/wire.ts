@@ -51,17 +51,37 @@ function headOf(object: Fields, least: number): Omit<TensorSpec, 'shape'> & { re
   return { name, datatype, shape: shapeOf(object['shape'], least) };
 }
 
+/** Parameters that say how a request travels: each server writes its own. What is left of `timeout` is in a header. */
+const TRAVEL: ReadonlySet<string> = new Set(['binary_data_output', 'timeout', 'priority']);
+
+/** What the request says beside its tensors, in JSON, which has neither infinities nor bounds of integers. */
+function parametersOf({ parameters = {}, priority, cache }: InferenceRequest): string {
+  const own = {
+    binary_data_output: true,
+    ...(priority ? { priority } : {}),
+    ...(cache === undefined ? {} : { cache }),
+  };
+  const passed = Object.entries(parameters).filter(
+    ([name, value]) =>
+      !TRAVEL.has(name) && !Object.hasOwn(own, name) && (typeof value !== 'number' || Number.isFinite(value)),
+  );
+  const rows = [...Object.entries(own), ...passed].map(
+    ([name, value]) => `${JSON.stringify(name)}:${typeof value === 'bigint' ? String(value) : JSON.stringify(value)}`,
+  );
+  return `{${rows.join(',')}}`;
+}
+
 /** Writes a request with all tensors in binary form, in both directions. */
-export function writeWireRequest({ id, inputs, outputs, priority }: InferenceRequest): WireRequest {
+export function writeWireRequest(request: InferenceRequest): WireRequest {
+  const { id, inputs, outputs } = request;
   const head = JSON.stringify({
     id,
     inputs: inputs.map(({ name, datatype, shape, data }) => ({
       ...{ name, datatype, shape, parameters: { binary_data_size: data.byteLength } },
     })),
     outputs: outputs?.map((name) => ({ name, parameters: { binary_data: true } })),
-    parameters: { binary_data_output: true, priority },
   });
-  const json = Buffer.from(head);
+  const json = Buffer.from(`${head.slice(0, -1)},"parameters":${parametersOf(request)}}`);
   return { body: Buffer.concat([json, ...inputs.map(({ data }) => data)]), headerBytes: json.byteLength };
 }
 

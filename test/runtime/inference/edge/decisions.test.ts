@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { UPSTREAM_BREAKER as BREAKER } from '../../../../runtime/inference/edge/upstream';
 import { Breaker } from '../../../../runtime/shared/breaker';
 import { reasonOf } from '../../../../runtime/inference/edge/layer';
+import { HEADERS } from '../../../../runtime/contract';
+import { mayPass, passedHeaders } from '../../../../runtime/inference/edge/passed-on';
 import { MAX_HOPS, Via } from '../../../../runtime/inference/edge/via';
 import {
   checkOutputs,
@@ -85,6 +87,34 @@ describe('the list of servers that passed a request on', () => {
   });
 });
 
+describe('a header of a caller', () => {
+  it.each([
+    ...['authorization', 'proxy-authorization', 'cookie', 'x-api-key', 'x-auth-user', 'x-amz-security-token'],
+    ...['x-forwarded-for', 'x-forwarded-client-cert', 'forwarded', 'x-real-ip', 'ssl-client-cert', 'x-secret'],
+    ...['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'proxy-connection', 'expect'],
+    ...['host', 'content-length', 'content-encoding', 'accept-encoding', HEADERS.via, HEADERS.requestTimeout],
+    ...['X-Variant', '', 'x variant', 'x-variant\r\nhost', '-x', 'x'.repeat(65)],
+  ])('%j stays here', (name) => {
+    expect(mayPass(name)).toBe(false);
+    expect(passedHeaders(() => 'value', [name])).toEqual({ [HEADERS.cacheControl]: 'value' });
+  });
+
+  it('goes along by name, where its value is one that a header may have', () => {
+    const values: Readonly<Record<string, string>> = {
+      ...{
+        'x-variant': 'b\tü',
+        'x-line': 'a\r\nhost: evil',
+        'x-long': 'x'.repeat(5_000),
+        'x-wide': 'ł',
+        'x-empty': '',
+      },
+    };
+    expect(passedHeaders((name) => values[name], [...Object.keys(values), 'x-none'])).toEqual({
+      ...{ 'x-variant': 'b\tü', 'x-empty': '' },
+    });
+  });
+});
+
 describe('a failure here', () => {
   it.each([
     [unknownModel(), 'absent'],
@@ -115,6 +145,19 @@ describe('the form that tensors travel in', () => {
       parameters: { binary_data_output: true, priority: 2 },
     });
     expect([...body.subarray(headerBytes)]).toEqual([1, 2]);
+  });
+
+  it('has the parameters of the request, but for those that each server writes for itself', () => {
+    const parameters = {
+      ...{ tier: 'gold', big: 2n ** 60n, none: Number.NaN, most: Infinity, ['__proto__']: 1 },
+      ...{ timeout: 5, priority: 7, binary_data_output: false, cache: true },
+    };
+    const { body, headerBytes } = writeWireRequest({ ...request, parameters, cache: false });
+    const json = body.subarray(0, headerBytes).toString();
+    expect(json).toContain(
+      '"parameters":{"binary_data_output":true,"priority":2,"cache":false,"tier":"gold","big":1152921504606846976,"__proto__":1}}',
+    );
+    expect(() => JSON.parse(json) as unknown).not.toThrow();
   });
 
   const answer = (document: object, ...bytes: number[]): [Buffer, string] => {
@@ -180,6 +223,11 @@ describe('the settings of the edge', () => {
     [{ LNMT_UPSTREAM_CERT_FILE: '/c' }, 'LNMT_UPSTREAM_CERT_KEY_FILE'],
     [{ LNMT_TELEMETRY_PAYLOADS: 'true' }, 'LNMT_TELEMETRY_PAYLOADS'],
     [{ LNMT_UPSTREAM_MODE: 'both' }, 'LNMT_UPSTREAM_MODE'],
+    [{ LNMT_UPSTREAM_HEADERS: 'x-variant,Authorization' }, 'LNMT_UPSTREAM_HEADERS lists "Authorization"'],
+    [{ LNMT_UPSTREAM_HEADERS: 'x-api-key' }, 'LNMT_UPSTREAM_HEADERS lists "x-api-key"'],
+    [{ LNMT_UPSTREAM_HEADERS: 'a, b' }, 'LNMT_UPSTREAM_HEADERS lists " b"'],
+    [{ LNMT_UPSTREAM_HEADERS: new Array(33).fill('a').join() }, 'lists 33 headers; at most 32'],
+    [{ LNMT_UPSTREAM_URL: '', LNMT_UPSTREAM_HEADERS: 'x-variant' }, 'LNMT_UPSTREAM_HEADERS is set without'],
   ])('refuses %j', (env, name) => {
     expect(problems(env)).toContain(name);
   });

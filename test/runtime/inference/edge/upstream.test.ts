@@ -8,9 +8,12 @@ import { HEADERS, inferPath, METRICS, modelPath, PATHS } from '../../../../runti
 import { Destination } from '../../../../runtime/inference/edge/destination';
 import type { UpstreamSettings } from '../../../../runtime/inference/edge/open';
 import { readTlsFiles } from '../../../../runtime/inference/edge/open';
+import { settingsOf } from '../../../../runtime/inference/models/model-config';
+import { parsePipelines } from '../../../../runtime/inference/pipelines/read-file';
 import { SecretFile } from '../../../../runtime/inference/edge/secret-file';
 import { TestAuthority } from '../../support/certificates';
 import { portOf } from '../../support/listening';
+import { onnxServer, timesModel } from '../../support/onnx-server';
 import { DEMO_REQUEST, FULL_KEY, testServer } from '../../support/server';
 import type { ServerOptions, TestServer } from '../../support/server';
 import { temporaryFolder } from '../../support/temporary';
@@ -167,6 +170,92 @@ describe('a server that asks its own models first', () => {
     expect(Number(first?.headers[HEADERS.requestTimeout])).toBeGreaterThan(0);
     expect(first?.body).toContain('"binary_data_size":8');
     expect(JSON.stringify(first)).not.toContain('of-the-caller');
+  });
+
+  it('sends parameters and the headers that are listed, and nothing else of what the caller sent', async () => {
+    const seen: { headers: http.IncomingHttpHeaders; parameters: unknown }[] = [];
+    const { url } = await listen((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const json = Buffer.concat(chunks).subarray(0, Number(request.headers[HEADERS.inferenceHeaderLength]));
+        const { parameters } = JSON.parse(json.toString()) as { parameters: unknown };
+        seen.push({ headers: request.headers, parameters });
+        response.end('{"outputs":[]}');
+      });
+    });
+    const listed = ['x-variant', 'authorization', 'cookie', 'x-api-key', 'host', 'transfer-encoding', 'x-absent'];
+    const edge = await run({ upstream: settings(url, { headers: listed }) });
+    const parameters = {
+      tier: 'gold',
+      fast: true,
+      level: 3,
+      timeout: 9_000_000,
+      priority: 2,
+      binary_data_output: false,
+    };
+    const answer = await fetch(edge.url + inferPath('far'), {
+      method: 'POST',
+      headers: {
+        ...{ authorization: `Bearer ${FULL_KEY}`, 'content-type': 'application/json', 'cache-control': 'no-store' },
+        ...{ 'x-variant': 'beta', 'x-other': 'stays', cookie: 'session=secret', 'x-request-id': 'mine' },
+      },
+      body: JSON.stringify({ ...DEMO_REQUEST, parameters }),
+    });
+    expect(answer.status).toBe(200);
+    const [first] = seen;
+    expect(first?.parameters).toEqual({ binary_data_output: true, priority: 2, tier: 'gold', fast: true, level: 3 });
+    expect(Object.keys(first?.headers ?? {}).sort()).toEqual([
+      ...['authorization', 'cache-control', 'connection', 'content-length', 'content-type', 'host'],
+      ...[HEADERS.inferenceHeaderLength, HEADERS.via, HEADERS.requestTimeout, 'x-variant'],
+    ]);
+    expect(first?.headers).toMatchObject({ 'cache-control': 'no-store', 'x-variant': 'beta' });
+    expect(first?.headers.authorization).toBe(`Bearer ${FULL_KEY}`);
+    expect(Number(first?.headers[HEADERS.requestTimeout])).toBeLessThanOrEqual(9_000);
+    expect(JSON.stringify(first)).not.toContain('secret');
+  });
+
+  it('has the traffic rules of a real upstream server see the headers that are listed', async () => {
+    const upstream = await run({ name: 'far' }, false);
+    upstream.source.models['far'] = ['1', '2'];
+    const traffic = { headers: [{ header: 'X-Variant', value: 'beta', version: '2' }] };
+    upstream.source.says = settingsOf({ aliases: { production: '1' }, traffic }, 'config.json');
+    await upstream.load('model.onnx');
+    const versionBy = async (headers: readonly string[]): Promise<unknown> => {
+      const edge = await run({ upstream: settings(upstream.url, { headers }) });
+      const answer = await ask(edge.url, 'far', { 'x-variant': 'beta' });
+      return ((await answer.json()) as { model_version: string }).model_version;
+    };
+    expect(await versionBy(['x-variant'])).toBe('2');
+    expect(await versionBy([])).toBe('1');
+  });
+
+  it('has the pipelines of a real upstream server see parameters and headers', async () => {
+    const when = (condition: object, model: string): object => ({ when: condition, model });
+    const branches = [
+      when({ parameter: 'tier', equals: 'gold' }, 'ten'),
+      when({ header: 'x-tier', exists: true }, 'two'),
+    ];
+    const root = { kind: 'switch', branches, default: { model: 'one' } };
+    const pipeline = { name: 'p', inputs: ['x'], outputs: ['y'], root: 'root', nodes: { root } };
+    const { pipelines, problems } = parsePipelines(JSON.stringify({ pipelines: [pipeline] }));
+    expect(problems).toEqual([]);
+    const graphs = { one: timesModel(1), two: timesModel(2), ten: timesModel(10) };
+    const upstream = await onnxServer({ graphs, pipelines });
+    cleanup.push(() => upstream.close());
+    await upstream.start();
+    const url = await upstream.app.listen({ host: '127.0.0.1', port: 0 });
+    await expect.poll(() => upstream.health.ready, { timeout: 10_000 }).toBe(true);
+    const edge = await run({ upstream: settings(url, { headers: ['x-tier'] }) });
+    const times = async (parameters: object, headers: Record<string, string> = {}): Promise<unknown> => {
+      const answer = await fetch(edge.url + inferPath('p'), {
+        method: 'POST',
+        headers: { authorization: `Bearer ${FULL_KEY}`, 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1], data: [3] }], parameters }),
+      });
+      return ((await answer.json()) as { outputs: { data: number[] }[] }).outputs[0]?.data[0];
+    };
+    expect([await times({}), await times({ tier: 'gold' }), await times({}, { 'x-tier': 'any' })]).toEqual([3, 30, 6]);
   });
 
   it.each([
