@@ -20,6 +20,7 @@ interface QuantizeOptions {
   readonly samples?: string;
   readonly output?: string;
   readonly maxDifference?: string;
+  readonly maxRelativeError?: string;
   readonly minAgreement?: string;
   readonly maxAccuracyLoss?: string;
   readonly gate: boolean;
@@ -45,6 +46,9 @@ input (with one more column: its label), .npz with an array for each input (and 
 The gate: the new model is written only when its answers to the samples are like those of the original; otherwise the
 exit code is 1 and nothing is written. Without samples nobody knows, and --no-gate has to say that this is meant; with
 samples and --no-gate the comparison is printed and decides nothing. NaN and infinity that are new never pass the gate.
+An output with one number a row, as a price, names no choice that could be the same. It is held to its relative error,
+the root of the mean square of the differences as a share of that of the numbers, which may be
+${GATE_DEFAULTS.maxRelativeError} at most unless --max-relative-error or --max-difference says otherwise.
 
 Examples:
   lnmt model quantize bert.onnx --out bert-int8.onnx --samples requests.jsonl --min-agreement 0.98
@@ -65,6 +69,10 @@ export function registerModelQuantize(model: Command, io: Io): void {
   quantize
     .option('--output <name>', 'the output that the gate judges and that names the class (default: all; found)')
     .option('--max-difference <number>', 'largest difference of two numbers (default: any)')
+    .option(
+      '--max-relative-error <share>',
+      `largest relative error of an output (default: ${GATE_DEFAULTS.maxRelativeError} without choices; see below)`,
+    )
     .option(
       '--min-agreement <share>',
       `least share of rows with the same choice (default: ${GATE_DEFAULTS.minAgreement})`,
@@ -93,11 +101,13 @@ function addModeOptions(quantize: Command): void {
 
 function gateOf(options: QuantizeOptions): GateLimits | undefined {
   const maxDifference = numberOption('--max-difference', options.maxDifference, 0, Number.MAX_VALUE);
+  const maxRelativeError = numberOption('--max-relative-error', options.maxRelativeError, 0, Number.MAX_VALUE);
   const minAgreement = numberOption('--min-agreement', options.minAgreement, 0, 1);
   const maxAccuracyLoss = numberOption('--max-accuracy-loss', options.maxAccuracyLoss, 0, 1);
   if (!options.gate) return undefined;
   return {
     ...(maxDifference === undefined ? {} : { maxDifference }),
+    ...(maxRelativeError === undefined ? {} : { maxRelativeError }),
     ...(minAgreement === undefined ? {} : { minAgreement }),
     ...(maxAccuracyLoss === undefined ? {} : { maxAccuracyLoss }),
     ...(options.output === undefined ? {} : { output: options.output }),
@@ -140,6 +150,7 @@ async function run(io: Io, file: string, options: QuantizeOptions): Promise<void
 
 async function print(io: Io, request: QuantizeRequest, before: number, report: QuantizeReport): Promise<void> {
   const { size, trialText } = await import('../model/trial-text.js');
+  const { gateText } = await import('../model/gate.js');
   const done = Object.entries(report.rewritten).map(([name, count]) => `${count} ${name}`);
   say(io, `rewrote ${done.join(', ')}`);
   for (const [reason, count] of Object.entries(report.left)) say(io, `left ${count} ${reason}`);
@@ -149,6 +160,7 @@ async function print(io: Io, request: QuantizeRequest, before: number, report: Q
     `size: ${size(report.bytes)} instead of ${size(before)}, ${(before / report.bytes).toFixed(2)} times smaller`,
   );
   if (report.trial) say(io, trialText(report.trial));
+  if (report.trial && request.gate) for (const line of gateText(report.trial, request.gate)) say(io, line);
   if (request.gate === undefined) note(io, 'no gate: nothing was asked of the accuracy of the new model');
   say(io, `wrote ${report.files.map((name) => path.join(path.dirname(request.out), name)).join(' and ')}`);
 }

@@ -34,7 +34,7 @@ export function notAccurate(failures: readonly string[]): CliError {
   return new CliError('LNMT6035', failure, {
     what: 'the new model is not accurate enough, and was not written',
     got: failures.join('; '),
-    remedy: 'try --per-channel, another mode or calibration, or allow more',
+    remedy: 'try --per-channel, another mode or calibration, or allow more with the option of the limit',
   });
 }
 

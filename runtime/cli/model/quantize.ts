@@ -8,7 +8,7 @@ import { activationsToMeasure, quantizeStatic } from '../../inference/rewriter/s
 import { calibrate } from './calibrate';
 import { runTrial, samplesFor, writeChecked } from './checked';
 import { notAccurate, samplesMissing } from './errors';
-import { gateFailures } from './gate';
+import { GATE_DEFAULTS, gateFailures, relativeLimits } from './gate';
 import type { GateLimits } from './gate';
 import type { Sample } from './samples';
 import { openSource, rewriting } from './source';
@@ -45,6 +45,11 @@ export interface QuantizeReport extends RewriteReport {
   readonly files: readonly string[];
   /** What the samples say. @default - there were none */
   readonly trial?: TrialReport;
+  /** What the trial was held to. @default - there was no gate */
+  readonly gate?: GateLimits & {
+    /** Largest relative error by output, where the gate has one. */
+    readonly relativeErrors: Readonly<Record<string, number>>;
+  };
 }
 
 /** What the work needs from outside. */
@@ -64,6 +69,12 @@ function checkSamples({ mode, samples, calibration, gate }: QuantizeRequest): vo
   if (gate !== undefined && samples === undefined) {
     throw samplesMissing('the accuracy gate', 'pass some with --samples, or write without a gate: --no-gate');
   }
+}
+
+function held(trial: TrialReport, limits: GateLimits): Pick<QuantizeReport, 'gate'> {
+  const { minAgreement, maxAccuracyLoss } = GATE_DEFAULTS;
+  const relativeErrors = relativeLimits(trial, limits);
+  return { gate: { minAgreement, maxAccuracyLoss, ...limits, relativeErrors } };
 }
 
 const OTHER_MODES: Readonly<Record<QuantizeMode, string>> = {
@@ -118,7 +129,7 @@ export async function quantizeModel(request: QuantizeRequest, context: QuantizeC
       const failures = trial && gate ? gateFailures(trial, gate) : [];
       if (failures.length > 0) throw notAccurate(failures);
       staging.publish();
-      return { ...report, ...written, ...(trial ? { trial } : {}) };
+      return { ...report, ...written, ...(trial ? { trial } : {}), ...(trial && gate ? held(trial, gate) : {}) };
     } finally {
       model.close();
     }

@@ -8,9 +8,12 @@ export interface OutputStatistics {
   readonly maxDifference: number;
   /** Root of the mean square of the differences, as a share of that of the numbers. */
   readonly relativeError: number;
-  /** Rows that were compared. */
+  /** Rows whose choices were compared; 0 for an output without choices. */
   readonly rows: number;
-  /** Share of the rows with the same choice: the same largest number of the last dimension, or the same integers. */
+  /**
+   * Share of the rows with the same choice: the same largest number of the last dimension, or the same integers; 1 where
+   * there are no choices.
+   */
   readonly agreement: number;
   /** Numbers that are NaN or infinite in the new model alone. */
   readonly notFinite: number;

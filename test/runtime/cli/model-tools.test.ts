@@ -201,6 +201,55 @@ describe('lnmt model quantize', () => {
     expect(fs.readdirSync(path.dirname(out))).toEqual(['out.onnx']);
   });
 
+  describe('on an output of one number a row', () => {
+    /** A price: the sum of small numbers, beside a weight that leaves the small ones no steps. */
+    const priceModel = (largest: number): string => {
+      const size = 16;
+      const weights = Array.from({ length: size }, (_, at) => (at === 0 ? largest : 0.5));
+      return write(
+        writeOnnx(
+          {
+            name: 'price',
+            nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['price'] }],
+            constants: [floats('w', [size, 1], weights)],
+            inputs: [{ name: 'x', type: ElementType.FLOAT, shape: ['n', size] }],
+            outputs: [{ name: 'price', type: ElementType.FLOAT, shape: ['n', 1] }],
+          },
+          'test',
+        ),
+      );
+    };
+    const prices = (): string => {
+      const row = (at: number): number[] => Array.from({ length: 16 }, (_, i) => (i === 0 ? 0 : 1 + ((at + i) % 5)));
+      const data = Array.from({ length: 8 }, (_, at) => row(at)).flat();
+      return write(JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [8, 16], data }] }), 'prices.jsonl');
+    };
+    const quantize = (file: string, ...more: string[]) =>
+      cli(['model', 'quantize', file, '--out', fresh(), '--samples', prices(), ...more]);
+
+    test('refuses a large relative error, which no choice shows', async () => {
+      const { code, err } = await quantize(priceModel(1_000));
+      expect(code).toBe(1);
+      expect(err).toMatch(/LNMT6035[\s\S]*price has a relative error of \d\d+\.\d\d %, allowed are 5\.00 %/);
+    });
+
+    test('writes what is within the limit, and says what the limit was', async () => {
+      const { code, out } = await quantize(priceModel(0.5));
+      expect(code).toBe(0);
+      expect(out).toContain('gate: the relative error of price is at most 5.00 %');
+      const json = await quantize(priceModel(0.5), '--json');
+      expect(JSON.parse(json.out)).toMatchObject({
+        gate: { minAgreement: 0.99, maxAccuracyLoss: 0.01, relativeErrors: { price: 0.05 } },
+      });
+    });
+
+    test('is held to another limit where one is stated', async () => {
+      expect((await quantize(priceModel(1_000), '--max-relative-error', '2')).code).toBe(0);
+      expect((await quantize(priceModel(1_000), '--max-difference', '1000')).code).toBe(0);
+      expect((await quantize(priceModel(0.5), '--max-relative-error', '0')).code).toBe(1);
+    });
+  });
+
   test('refuses to work without samples, unless that is meant', async () => {
     const out = fresh();
     const { code, err } = await cli(['model', 'quantize', DIGITS, '--out', out]);
@@ -477,5 +526,9 @@ describe('the messages', () => {
     expect(of({})).toEqual(['y agrees in 98.00 % of the rows, wanted are 99.00 %']);
     expect(of({ agreement: 1 })).toEqual([]);
     expect(of({ agreement: 1, notFinite: 1 })).toHaveLength(1);
+    expect(of({ agreement: 1, relativeError: 0.9 })).toEqual([]);
+    expect(of({ agreement: 1, rows: 0, relativeError: 0.06 })).toEqual([
+      'y has a relative error of 6.00 %, allowed are 5.00 %',
+    ]);
   });
 });
