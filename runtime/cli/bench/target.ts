@@ -68,8 +68,9 @@ export async function findTarget(
   const versionName = version === '' ? undefined : decodeURIComponent(version.slice('/versions/'.length));
   const route = new URL(base + inferPath(name, versionName));
   if (ownRequests) return { url: route };
-  const signature = await askSignature(base, name, headers);
-  if (signature === undefined) throw noMetadata(base, `no metadata of model ${name}`);
+  const signature = await askSignature(base, name, headers, versionName);
+  const what = versionName === undefined ? name : `${name}, version ${versionName}`;
+  if (signature === undefined) throw noMetadata(base, `no metadata of model ${what}`);
   return { url: route, signature };
 }
 

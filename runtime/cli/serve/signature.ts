@@ -32,13 +32,18 @@ export function signatureOf(value: unknown): Signature | undefined {
   return { name, versions, inputs, outputs: list(at(value, 'outputs')).map(tensorOf) };
 }
 
-/** Asks a server for the signature of a model; undefined when it does not say. */
+/**
+ * Asks a server for the signature of a model; undefined when it does not say.
+ *
+ * @param version that is meant @default - the one for everybody
+ */
 export async function askSignature(
   base: string,
   name: string,
   headers: Readonly<Record<string, string>>,
+  version?: string,
 ): Promise<Signature | undefined> {
-  const answer = await ask(base + modelPath(name), { headers }).catch(() => undefined);
+  const answer = await ask(base + modelPath(name, version), { headers }).catch(() => undefined);
   return answer?.status === 200 ? signatureOf(jsonOf(answer)) : undefined;
 }
 

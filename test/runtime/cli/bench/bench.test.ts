@@ -26,6 +26,9 @@ const METADATA = {
   outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
 };
 
+/** What the second version takes. */
+const NEXT_INPUTS = [{ name: 'z', datatype: 'INT64', shape: [-1, 5] }];
+
 const servers: http.Server[] = [];
 
 afterEach(() => {
@@ -42,7 +45,10 @@ async function toyServer(infer: Handler): Promise<string> {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.once('end', () => {
-      if (request.method === 'GET') return response.end(JSON.stringify(METADATA));
+      if (request.method === 'GET') {
+        const second = request.url?.includes('/versions/2') === true;
+        return response.end(JSON.stringify(second ? { ...METADATA, inputs: NEXT_INPUTS } : METADATA));
+      }
       if (request.url?.endsWith('/index')) return response.end(JSON.stringify([{ name: 'toy', version: '1' }]));
       const body = Buffer.concat(chunks).toString('latin1');
       void Promise.resolve(infer(index++, body, request)).then(({ status = 200, headers = {} }) => {
@@ -149,6 +155,23 @@ describe('lnmt bench', () => {
       ).inputs.map(({ parameters }) => parameters.binary_data_size);
       expect(sizes[0]).toBe(16);
       expect(length + sizes.reduce((sum, size) => sum + size, 0)).toBe(binary.length);
+    },
+    LONG,
+  );
+
+  test(
+    'makes requests from the signature of the version that the URL names',
+    async () => {
+      const seen: { readonly url: string | undefined; readonly body: string }[] = [];
+      const url = await toyServer((_index, body, { url: asked }) => {
+        seen.push({ url: asked, body });
+        return {};
+      });
+      const argv = [`${url}/v2/models/toy/versions/2/infer`, '--requests', '2', '--warm-up', '0'];
+      await reportOf(argv);
+      expect(new Set(seen.map(({ url: asked }) => asked))).toEqual(new Set(['/v2/models/toy/versions/2/infer']));
+      const { inputs } = JSON.parse(seen[0]?.body ?? '') as { inputs: { name: string; shape: number[] }[] };
+      expect(inputs.map(({ name, shape }) => [name, shape])).toEqual([['z', [1, 5]]]);
     },
     LONG,
   );
