@@ -44,7 +44,12 @@ export interface InferenceEndpointProps {
   readonly images?: Images;
   /** @default Scaling.between(2, 10).cpu(70) */
   readonly scaling?: Scaling;
-  /** Requests and limits, accelerators apart. @default - 1 CPU without limit, 2Gi memory */
+  /**
+   * Requests and limits, accelerators apart. Without an accelerator a model may take what the server leaves of the limit
+   * (384Mi), and all loaded ones together no more, where `files` or `env` names further models.
+   *
+   * @default - 1 CPU without limit, 2Gi memory
+   */
   readonly resources?: PodResources;
   /** Accelerator of each replica. @default - none: it runs on CPUs */
   readonly accelerator?: Accelerator;
@@ -68,7 +73,12 @@ export interface InferenceEndpointProps {
   readonly egress?: readonly EgressRule[];
   /** Seconds that a start with an empty model cache is expected to take; twice as long is allowed. @default 60, with an accelerator 300 */
   readonly startupSeconds?: number;
-  /** Room for model files on the node's disk in GiB. @default 10 */
+  /**
+   * Room for model files on the node's disk in GiB. Verified files may hold four fifths of it: a model that is replaced has to
+   * fit there beside its successor, and those used least of late go.
+   *
+   * @default 10
+   */
   readonly modelCacheGiB?: number;
   /** @default - 'cuda' with an accelerator, else 'cpu' */
   readonly executionProvider?: ExecutionProvider;

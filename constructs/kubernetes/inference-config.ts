@@ -2,9 +2,8 @@ import type { IConstruct } from 'constructs';
 import { INFERENCE_ENV, LABELS, PORTS, SHUTDOWN, VOLUMES, toEnv } from '../../runtime/contract';
 import { executionMismatch, signersUnnamed, variableSetTwice } from './errors';
 import type { ExecutionProvider, InferenceWorkloadProps } from './inference-workload-props';
+import { modelBudgets } from './model-budgets';
 import { isLateBound, literalHash } from './opaque';
-import { amount } from './quantity';
-import { INFERENCE_RESOURCES } from './resources';
 import { fileSettings } from './server-files';
 
 /** The settings of the server that are not secret, as environment variables. @throws LNMT3005, LNMT3008, LNMT3021 */
@@ -28,7 +27,7 @@ export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps
     apiKeysDir: props.auth.secret ? VOLUMES.apiKeys : undefined,
     executionProvider: executionProviderOf(scope, props),
     allowCpuFallback: props.allowCpuFallback ? 'true' : undefined,
-    hostMemoryBytes: hostMemory(props),
+    ...modelBudgets(props),
     drainDelay: String(SHUTDOWN.drainDelay),
     grace: String(SHUTDOWN.grace),
   });
@@ -56,24 +55,6 @@ export function configAnnotations(config: Readonly<Record<string, string>>): Rec
     [LABELS.configHash]: literalHash(config),
     ...(lateBound.length > 0 ? { [LABELS.lateBoundConfig]: lateBound.join('; ') } : {}),
   };
-}
-
-/** Memory of the container that is left to the process which serves, and that a model must not take. */
-const FRONT_BYTES = 384 * 2 ** 20;
-
-/**
- * What a model may take: the rest of the container, so that one that wants more fails by itself, where the kernel would
- * end the server with it. GPU libraries reserve far more than they use and are not held to this.
- */
-function hostMemory({
-  resources = INFERENCE_RESOURCES,
-  accelerator,
-  env = {},
-}: InferenceWorkloadProps): string | undefined {
-  const bytes = amount('memoryLimit', resources.memoryLimit);
-  const own = INFERENCE_ENV.hostMemoryBytes.name in env;
-  if (bytes === undefined || accelerator !== undefined || own || bytes < 2 * FRONT_BYTES) return undefined;
-  return String(Math.floor(bytes - FRONT_BYTES));
 }
 
 function executionProviderOf(scope: IConstruct, props: InferenceWorkloadProps): ExecutionProvider {

@@ -12,6 +12,7 @@ import {
   VOLUME_NAMES,
 } from '../../runtime/contract';
 import type { InferenceWorkloadProps } from './inference-workload-props';
+import { MODEL_CACHE_GIB } from './model-budgets';
 import { CONTAINER_SECURITY, placementOf, restrictedPod, sizedEmptyDir } from './pod-defaults';
 import type { EmptyDirVolume } from './pod-defaults';
 import { INFERENCE_RESOURCES } from './resources';
@@ -115,7 +116,7 @@ function mountsOf(props: InferenceWorkloadProps, { apiKeysSecret, filesName }: I
   const mounts: Mount[] = [
     { volume: sizedEmptyDir(VOLUME_NAMES.tmp, '1Gi'), mountPath: VOLUMES.tmp },
     {
-      volume: sizedEmptyDir(VOLUME_NAMES.modelCache, `${props.modelCacheGiB ?? 10}Gi`),
+      volume: sizedEmptyDir(VOLUME_NAMES.modelCache, `${props.modelCacheGiB ?? MODEL_CACHE_GIB}Gi`),
       mountPath: VOLUMES.modelCache,
     },
   ];

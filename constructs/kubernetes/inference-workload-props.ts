@@ -57,7 +57,12 @@ export interface InferenceWorkloadProps {
   readonly podLabels?: Readonly<Record<string, string>>;
   /** Number of replicas. @default Scaling.between(2, 10).cpu(70) */
   readonly scaling?: Scaling;
-  /** Requests and limits, accelerators apart. @default - 1 CPU without limit, 2Gi memory */
+  /**
+   * Requests and limits, accelerators apart. Without an accelerator a model may take what the server leaves of the limit
+   * (384Mi), and all loaded ones together no more, where `files` or `env` names further models.
+   *
+   * @default - 1 CPU without limit, 2Gi memory
+   */
   readonly resources?: PodResources;
   /** Accelerators of each pod. @default - none */
   readonly accelerator?: AcceleratorRequest;
@@ -87,7 +92,12 @@ export interface InferenceWorkloadProps {
    * @default 60, with an accelerator 300
    */
   readonly startupSeconds?: number;
-  /** Room for model files on the node's disk in GiB. @default 10 */
+  /**
+   * Room for model files on the node's disk in GiB. Verified files may hold four fifths of it: a model that is replaced has to
+   * fit there beside its successor, and those used least of late go.
+   *
+   * @default 10
+   */
   readonly modelCacheGiB?: number;
   /** @default - 'cuda' with an accelerator, else 'cpu' */
   readonly executionProvider?: ExecutionProvider;

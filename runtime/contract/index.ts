@@ -6,6 +6,7 @@ export * from './images';
 export * from './labels';
 export * from './metric-aliases';
 export * from './metrics';
+export * from './model-room';
 export * from './model-store';
 export * from './paths';
 export * from './ports';

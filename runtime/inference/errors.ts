@@ -131,7 +131,8 @@ export const MODEL_ERRORS = {
   },
   LNMT8308: {
     title: 'the model does not fit the cache on disk',
-    explanation: 'LNMT_MODEL_CACHE_BYTES is taken by models that are in use. Raise it, or serve fewer models.',
+    explanation:
+      'LNMT_MODEL_CACHE_BYTES is taken by models that are in use. Raise it (of an endpoint: modelCacheGiB, of which it is four fifths), or serve fewer models.',
   },
   LNMT8309: {
     title: 'the store cannot be listed',

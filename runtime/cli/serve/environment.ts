@@ -15,6 +15,8 @@ export interface EnvironmentParts {
   readonly store: TemporaryStore;
   /** Sessions beside one another. @default - the server chooses */
   readonly workers?: string;
+  /** Bytes that verified files may hold, unless the caller says another number. @default - no limit */
+  readonly cacheBytes?: number;
 }
 
 /** Settings that the command decides; the caller's are left out, whether the command sets them or not. */
@@ -26,7 +28,7 @@ const TLS = ['tlsCertFile', 'tlsKeyFile', 'tlsClientCaFile'] as const;
 
 /** The environment of a server: the caller's, with everything decided that says what is served, where, and to whom. */
 export function serverEnvironment(parts: EnvironmentParts): Readonly<Record<string, string>> {
-  const { caller, host, ports, access, store, workers } = parts;
+  const { caller, host, ports, access, store, workers, cacheBytes } = parts;
   const tls = TLS.find((key) => caller[INFERENCE_ENV[key].name]);
   if (tls !== undefined) {
     const remedy = 'unset it, or run lnmt-inference, which reads every setting from the environment';
@@ -36,7 +38,10 @@ export function serverEnvironment(parts: EnvironmentParts): Readonly<Record<stri
   const passed = Object.entries(caller).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && !names.has(entry[0]),
   );
-  const defaults: EnvSettings<typeof INFERENCE_ENV> = { drainDelay: '0', logLevel: 'warn' };
+  const defaults: EnvSettings<typeof INFERENCE_ENV> = {
+    ...{ drainDelay: '0', logLevel: 'warn' },
+    ...(cacheBytes === undefined ? {} : { modelCacheBytes: String(cacheBytes) }),
+  };
   const decided: EnvSettings<typeof INFERENCE_ENV> = {
     ...{ modelsFile: store.modelsFile, modelCacheDir: store.cacheDir, bindAddress: host },
     ...{ httpPort: String(ports.http), metricsPort: String(ports.metrics) },

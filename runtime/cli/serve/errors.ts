@@ -31,7 +31,7 @@ export const SERVE_ERRORS = {
   LNMT6056: {
     title: 'the temporary store cannot be written',
     explanation:
-      'The server serves a copy, so that a file that changes never changes an answer. The copy, and the one that the server verifies, need room in the temporary folder: twice the model, or next to nothing where the file system shares blocks. `TMPDIR` names another folder.',
+      'The server serves a copy, so that a file that changes never changes an answer. The copy, and the one that the server verifies, need room in the temporary folder: twice the model, or next to nothing where the file system shares blocks. With `--watch` the server keeps copies of what served before until they take three times the model, or 1 GiB where that is more; LNMT_MODEL_CACHE_BYTES sets another bound. `TMPDIR` names another folder.',
   },
   LNMT6057: {
     title: 'two models have one name',

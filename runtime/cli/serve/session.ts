@@ -16,6 +16,7 @@ import { graphFiles, TemporaryStore } from './temporary-store';
 import type { GraphFiles } from './temporary-store';
 import { Watcher } from './watch';
 import type { Watched } from './watch';
+import { watchBudget } from './watch-budget';
 
 /** What is served, where, and to whom. */
 export interface ServeSettings {
@@ -99,8 +100,12 @@ export class ServeSession {
       for (const graph of graphs) store.publish(graph, Number(version ?? 1));
       store.list(models, version);
       if (file !== undefined) store.writeKeys(access.keys());
-      const { workers } = settings;
-      const parts = { caller: io.env, host, ports, access, store, ...(workers === undefined ? {} : { workers }) };
+      const { workers, watch } = settings;
+      const parts = {
+        ...{ caller: io.env, host, ports, access, store },
+        ...(workers === undefined ? {} : { workers }),
+        ...(watch ? { cacheBytes: watchBudget(models, graphs) } : {}),
+      };
       const server = new LocalServer({
         ...{ cwd: io.cwd, node: io.node, env: serverEnvironment(parts), url: urlOf(host, ports.http) },
         models: models.map(({ name }) => name),

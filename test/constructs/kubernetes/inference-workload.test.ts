@@ -14,6 +14,7 @@ import {
 import { Auth, PodResources, Rollout, Scaling, SecretReference } from '../../../constructs/kubernetes';
 import type { InferenceWorkloadProps } from '../../../constructs/kubernetes';
 import { GPU_TAINT, poolPlacement } from '../../../constructs/scheduling';
+import { readConfig } from '../../../runtime/inference/config';
 import { checkManifests } from '../../support/kubernetes-check';
 import { checkPodSecurity } from '../../support/pod-security';
 import type { Json, JsonObject } from '../../support/terraform-json';
@@ -397,7 +398,7 @@ describe('late-bound values', () => {
 
 describe('what the server is told about its hardware', () => {
   const dataOf = (props: Partial<InferenceWorkloadProps>): unknown =>
-    at(objectOf(workload(props), 'ConfigMap'), 'data');
+    at(objectOf(workload(props), 'ConfigMap', 'digits-config'), 'data');
 
   test('what its model may take of the memory of the container, so that only the model fails', () => {
     const limit = (memory: string): unknown =>
@@ -408,6 +409,38 @@ describe('what the server is told about its hardware', () => {
     expect(limit('512Mi')).toBeUndefined();
     expect(dataOf({ accelerator: GPU })).not.toHaveProperty('LNMT_HOST_MEMORY_BYTES');
     expect(dataOf({ env: { LNMT_HOST_MEMORY_BYTES: '1' } })).toHaveProperty('LNMT_HOST_MEMORY_BYTES', '1');
+  });
+
+  const several = { files: { models: '{"models":[]}' } };
+  const settingOf = (props: Partial<InferenceWorkloadProps>, name: string): unknown =>
+    (dataOf(props) as Record<string, unknown>)[name];
+
+  test('what all models together may take, where there may be several: no more than one may', () => {
+    const memory = (props: Partial<InferenceWorkloadProps>): unknown => settingOf(props, 'LNMT_MODEL_MEMORY_BYTES');
+    expect(memory(several)).toBe(String(2 * 2 ** 30 - 384 * 2 ** 20));
+    expect(memory(several)).toBe(settingOf(several, 'LNMT_HOST_MEMORY_BYTES'));
+    expect(memory({ env: { LNMT_MODEL_REPOSITORY: 's3://models' } })).toBe(memory(several));
+    const large = PodResources.of({ cpu: '1', memory: '1Gi', memoryLimit: '8Gi' });
+    expect(memory({ ...several, resources: large })).toBe(String(8 * 2 ** 30 - 384 * 2 ** 20));
+    expect(memory({ ...several, env: { LNMT_MODEL_MEMORY_BYTES: '0' } })).toBe('0');
+    expect(memory({ ...several, accelerator: GPU })).toBeUndefined();
+    expect(memory({})).toBeUndefined();
+  });
+
+  test.each([undefined, 1, 10, 37])('that its files stay well inside a volume of %s GiB', (modelCacheGiB) => {
+    const props = modelCacheGiB === undefined ? {} : { modelCacheGiB };
+    const volumes = at(podOf(workload(props)), 'volumes') as JsonObject[];
+    const cache = volumes.find(({ name }) => name === 'model-cache');
+    const volume = parseInt(at(cache, 'emptyDir.sizeLimit') as string) * 2 ** 30;
+    const config = readConfig(dataOf(props) as Record<string, string>);
+    expect(config.modelCacheBytes / volume).toBeCloseTo(0.8, 6);
+  });
+
+  test('what somebody knows better, of the disk as of the memory', () => {
+    const env = { LNMT_MODEL_CACHE_BYTES: '5000', LNMT_HOST_MEMORY_BYTES: '6000' };
+    expect(dataOf({ env })).toMatchObject(env);
+    const secretEnv = { LNMT_MODEL_CACHE_BYTES: { secret: 's', key: 'k' } };
+    expect(dataOf({ secretEnv })).not.toHaveProperty('LNMT_MODEL_CACHE_BYTES');
   });
 
   test('nothing about a fallback, unless the CPU may help a GPU out', () => {

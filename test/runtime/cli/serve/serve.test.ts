@@ -3,12 +3,15 @@ import net from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { newKey } from '../../../../runtime/cli/api-key';
+import { accessOf } from '../../../../runtime/cli/serve/access';
+import { serverEnvironment } from '../../../../runtime/cli/serve/environment';
 import { findModels } from '../../../../runtime/cli/serve/find-models';
 import { TemporaryStore } from '../../../../runtime/cli/serve/temporary-store';
+import { watchBudget } from '../../../../runtime/cli/serve/watch-budget';
 import { identityModel, pickyModel, pushModel } from '../../support/models';
 import { model, node, TYPE, tensorType, value } from '../../support/onnx-bytes';
 import { decoderFiles, encoderFiles, writeFiles } from '../../support/text-store';
-import { cli, command, isAlive, scratch } from '../support';
+import { cli, command, eventually, isAlive, scratch } from '../support';
 import { endAll, Serving, statusOf } from './support';
 
 const LONG = 120_000;
@@ -146,6 +149,7 @@ describe('lnmt serve', () => {
       const file = path.join(folder, 'toy.onnx');
       const serving = new Serving([file, '--watch', '--json', '--port', '0']);
       const { url, models } = await serving.announced();
+      expect(serving.environment()).toMatchObject({ LNMT_MODEL_CACHE_BYTES: String(2 ** 30) });
       const versions = async (): Promise<unknown> =>
         ((await (await fetch(`${url}/v2/models/toy`)).json()) as { readonly versions: unknown }).versions;
       expect(await versions()).toEqual(['1']);
@@ -160,6 +164,27 @@ describe('lnmt serve', () => {
       serving.interrupt();
       expect(await serving.code).toBe(0);
       expect(serving.leftovers()).toEqual([]);
+    },
+    LONG,
+  );
+
+  test(
+    'gives up copies of what served before for what serves next, within its bound',
+    async () => {
+      const graphs = ['Neg', 'Abs', 'Ceil', 'Sqrt'].map((type) => model({ nodes: [node(type, ['x'], ['y'])] }));
+      const [first = Buffer.alloc(0), ...others] = graphs;
+      const file = path.join(files({ 'toy.onnx': first }), 'toy.onnx');
+      const bytes = String(Math.floor(2.5 * Math.max(...graphs.map(({ length }) => length))));
+      const serving = new Serving([file, '--watch', '--json', '--port', '0'], { LNMT_MODEL_CACHE_BYTES: bytes });
+      const { models } = await serving.announced();
+      for (const [index, graph] of others.entries()) {
+        fs.writeFileSync(file, graph);
+        await serving.until(() => serving.err.includes(`version ${index + 2} serves now`), 'the next version serves');
+        await eventually(() => serving.verified().length <= 2, 'copies are given up');
+      }
+      expect(await statusOf(models[0]?.curl ?? '')).toBe('200');
+      serving.interrupt();
+      expect(await serving.code).toBe(0);
     },
     LONG,
   );
@@ -265,6 +290,38 @@ describe('lnmt serve, asked for something else', () => {
     expect(() => store.publish(absent, 1)).toThrow('LNMT6056');
     store.remove();
     expect(fs.readdirSync(blocked)).toEqual([]);
+  });
+
+  test('keeps copies within three times the models while it watches, and never below what a small one may become', () => {
+    const large = path.join(scratch(), 'large.onnx');
+    fs.writeFileSync(large, '');
+    fs.truncateSync(large, 2 ** 30);
+    const graphs = [{ name: 'large', files: [{ path: 'model.onnx', source: large }] }];
+    expect(watchBudget([], graphs)).toBe(3 * 2 ** 30);
+    const repository = scratch();
+    fs.mkdirSync(path.join(repository, 'stored/2'), { recursive: true });
+    fs.writeFileSync(path.join(repository, 'stored/2/model.onnx'), 'x'.repeat(1000));
+    const stored = [{ kind: 'stored', name: 'stored', repository }] as const;
+    expect(watchBudget(stored, graphs)).toBe(3 * (2 ** 30 + 1000));
+    expect(watchBudget(stored, [])).toBe(2 ** 30);
+    expect(watchBudget([], [{ name: 'gone', files: [{ path: 'm', source: path.join(repository, 'gone') }] }])).toBe(
+      2 ** 30,
+    );
+  });
+
+  test('tells the server how many copies it may keep only where it watches, and leaves it to the caller', () => {
+    const access = accessOf('127.0.0.1', undefined);
+    const store = TemporaryStore.create();
+    const ports = { http: 1, grpc: undefined, metrics: 2 };
+    const parts = { host: '127.0.0.1', ports, access, store } as const;
+    const cacheOf = (caller: Readonly<Record<string, string>>, cacheBytes?: number): unknown =>
+      serverEnvironment({ ...parts, caller, ...(cacheBytes === undefined ? {} : { cacheBytes }) })[
+        'LNMT_MODEL_CACHE_BYTES'
+      ];
+    store.remove();
+    expect(cacheOf({}, 5)).toBe('5');
+    expect(cacheOf({ LNMT_MODEL_CACHE_BYTES: '7' }, 5)).toBe('7');
+    expect(cacheOf({})).toBeUndefined();
   });
 
   test('shows examples in its help', async () => {

@@ -74,6 +74,20 @@ export class Serving {
     return fs.readdirSync(this.temporary).filter((name) => name.startsWith('lnmt-'));
   }
 
+  /** Digests of the verified copies that its server holds. */
+  verified(): readonly string[] {
+    return this.leftovers()
+      .flatMap((name) => fs.readdirSync(path.join(this.temporary, name, 'cache')))
+      .filter((name) => /^[0-9a-f]{64}$/.test(name));
+  }
+
+  /** Environment of its server. */
+  environment(): Readonly<Record<string, string>> {
+    const [pid = 0] = this.serverPids();
+    const rows = fs.readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    return Object.fromEntries(rows.map((row) => [row.slice(0, row.indexOf('=')), row.slice(row.indexOf('=') + 1)]));
+  }
+
   /** Process ids of its servers, by the folder that they were given. */
   serverPids(): readonly number[] {
     return fs.readdirSync('/proc').flatMap((name) => {

@@ -1,0 +1,34 @@
+import { INFERENCE_ENV, memoryForModels, modelCacheBytes } from '../../runtime/contract';
+import type { EnvSettings, InferenceSetting } from '../../runtime/contract';
+import type { InferenceWorkloadProps } from './inference-workload-props';
+import { amount } from './quantity';
+import { INFERENCE_RESOURCES } from './resources';
+
+/** GiB of the volume for model files when nothing is said. */
+export const MODEL_CACHE_GIB = 10;
+
+/** Settings that keep models within memory and disk of their pod; each is left to `env` where that says another. */
+export function modelBudgets(props: InferenceWorkloadProps): EnvSettings<typeof INFERENCE_ENV> {
+  const { env = {}, secretEnv = {}, modelCacheGiB = MODEL_CACHE_GIB } = props;
+  const unlessGiven = (setting: InferenceSetting, value: string | undefined): string | undefined =>
+    INFERENCE_ENV[setting].name in { ...env, ...secretEnv } ? undefined : value;
+  const memory = memoryOf(props);
+  return {
+    hostMemoryBytes: unlessGiven('hostMemoryBytes', memory),
+    // One model has the whole of it without being counted, and counting begins with an estimate.
+    modelMemoryBytes: unlessGiven('modelMemoryBytes', servesSeveral(props) ? memory : undefined),
+    modelCacheBytes: unlessGiven('modelCacheBytes', String(modelCacheBytes(modelCacheGiB))),
+  };
+}
+
+/** What models may take of the container. With an accelerator nobody knows: its libraries hold far more than they use. */
+function memoryOf({ resources = INFERENCE_RESOURCES, accelerator }: InferenceWorkloadProps): string | undefined {
+  const limit = amount('memoryLimit', resources.memoryLimit);
+  const bytes = limit === undefined ? undefined : memoryForModels(limit);
+  return bytes === undefined || accelerator !== undefined ? undefined : String(bytes);
+}
+
+function servesSeveral({ files, env = {} }: InferenceWorkloadProps): boolean {
+  const { modelsFile, modelRepository } = INFERENCE_ENV;
+  return files?.models !== undefined || modelsFile.name in env || modelRepository.name in env;
+}

@@ -1,0 +1,23 @@
+/** Memory of a container that is left to the process which serves, and that models must not take, in bytes. */
+export const FRONT_MEMORY_BYTES = 384 * 2 ** 20;
+
+/**
+ * Bytes that models may take of a container: the rest, so that one that wants more fails by itself, where the kernel would
+ * end the server with it. Undefined for a limit of which half would not be left.
+ *
+ * @param limit memory limit of the container in bytes
+ */
+export function memoryForModels(limit: number): number | undefined {
+  return limit < 2 * FRONT_MEMORY_BYTES ? undefined : Math.floor(limit - FRONT_MEMORY_BYTES);
+}
+
+/**
+ * Share of the volume for model files that verified ones may hold. The rest is for files that are on their way and for what
+ * a broken connection left: nothing counts these, and a volume beyond its limit ends the pod.
+ */
+export const MODEL_CACHE_SHARE = 0.8;
+
+/** Bytes of verified files in a volume of so many GiB. */
+export function modelCacheBytes(volumeGiB: number): number {
+  return Math.floor(volumeGiB * 2 ** 30 * MODEL_CACHE_SHARE);
+}
