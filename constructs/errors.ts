@@ -140,6 +140,16 @@ export const DESCRIPTION_ERRORS = {
     explanation:
       'Ids are the addresses of what is deployed, so two things in one stack cannot share one. Endpoints and training clusters of a platform share its workloads stack.',
   },
+  LNMT1021: {
+    title: 'the bundled image lacks the execution provider',
+    explanation:
+      'The bundled images run models on CPUs and with CUDA. TensorRT needs libraries of NVIDIA and WebGPU a Vulkan loader in the system below the server, and pods without them never become ready. Build an image on a base that has them with `lnmt images build --base`, push it, and name it with the property image.',
+  },
+  LNMT1022: {
+    title: 'a replica uses one accelerator',
+    explanation:
+      'The server runs all its models on one device, the first of those that its pod is given, so that others would be paid for and idle. More replicas use more accelerators; nodes with several accelerators hold as many replicas.',
+  },
   LNMT1018: {
     title: 'the platform has no workloads stack yet',
     explanation:
@@ -384,5 +394,35 @@ export function takenId(scope: IConstruct, id: string): LnmtError {
     got: `a second ${JSON.stringify(id)} in ${scope.node.path || 'the app'}`,
     allowed: 'ids that nothing else in the same scope has',
     remedy: 'choose another id',
+  });
+}
+
+/** The bundled image cannot load the provider. */
+export function providerNotBundled(scope: IConstruct, provider: string, bundled: readonly string[]): LnmtError {
+  return new LnmtError('LNMT1021', scope, {
+    what: `the bundled image has no libraries for executionProvider ${provider}`,
+    got: `executionProvider ${provider} without image`,
+    allowed: `${bundled.join(', ')}; any other with an image of your own`,
+    remedy: 'leave executionProvider out, or build with `lnmt images build --base` and pass the result as image',
+  });
+}
+
+/** A replica asks for more accelerators than its server uses. */
+export function acceleratorsIdle(scope: IConstruct, property: string, count: number): LnmtError {
+  return new LnmtError('LNMT1022', scope, {
+    what: `${property} asks for accelerators that nothing would use`,
+    got: `${count} for each replica`,
+    allowed: '1',
+    remedy: `drop ${property} and raise the replicas of scaling, each of which takes one`,
+  });
+}
+
+/** An image of one's own is not named by its digest. */
+export function imageWithoutDigest(scope: IConstruct, image: string): LnmtError {
+  return new LnmtError('LNMT1010', scope, {
+    what: 'image is not named by its digest',
+    got: JSON.stringify(image),
+    allowed: 'registry/name@sha256:<64 hexadecimal digits>',
+    remedy: 'pass the digest that `lnmt images push` prints',
   });
 }

@@ -5,7 +5,9 @@ import type { Capacity } from './capacity';
 import { freeId, wholeNumber } from './checks';
 import type { DeploymentCheck, EgressRule, INodePool, IWorkloadIdentity, StoreBinding } from './cloud';
 import { expectCloud } from './cloud';
-import { imageMissing, modelMissing } from './errors';
+import { acceleratorsIdle, imageMissing, modelMissing } from './errors';
+import { endpointImage } from './endpoint-image';
+import type { EndpointImage } from './endpoint-image';
 import { EndpointMetrics } from './endpoint-metrics';
 import type { Images } from './images';
 import { INFERENCE_RESOURCES, InferenceWorkload, Scaling } from './kubernetes';
@@ -27,7 +29,6 @@ import { KUBERNETES_NAMES, legalName } from './names';
 import { replicasFit } from './replicas-fit';
 import type { PriceTable } from './select-shape';
 import { PORTS } from '../runtime/contract';
-import type { ImageFlavour } from '../runtime/contract';
 import type { Workloads } from './delivery';
 
 /** Props of an {@link InferenceEndpoint}. */
@@ -42,6 +43,12 @@ export interface InferenceEndpointProps {
   readonly name?: string;
   /** @default - the platform's */
   readonly images?: Images;
+  /**
+   * An image of your own by digest, in place of the bundled one: a server on another base, with TensorRT or a Vulkan loader.
+   *
+   * @default - the one of `images` that fits `executionProvider`
+   */
+  readonly image?: string;
   /** @default Scaling.between(2, 10).cpu(70) */
   readonly scaling?: Scaling;
   /**
@@ -53,7 +60,12 @@ export interface InferenceEndpointProps {
   readonly resources?: PodResources;
   /** Accelerator of each replica. @default - none: it runs on CPUs */
   readonly accelerator?: Accelerator;
-  /** Accelerators of each replica. @default 1 */
+  /**
+   * Accelerators of each replica: one, because the server runs all its models on one device. More replicas use more of them,
+   * and a node with several holds as many replicas.
+   *
+   * @default 1
+   */
   readonly gpus?: number;
   /** Pool that it runs on. @default - the platform's general pool; with an accelerator a pool of its own */
   readonly nodes?: INodePool;
@@ -80,7 +92,11 @@ export interface InferenceEndpointProps {
    * @default 10
    */
   readonly modelCacheGiB?: number;
-  /** @default - 'cuda' with an accelerator, else 'cpu' */
+  /**
+   * What ONNX Runtime runs models with. The bundled images can 'cpu' and 'cuda'; 'tensorrt' and 'webgpu' need `image`.
+   *
+   * @default - 'cuda' with an accelerator, else 'cpu'
+   */
   readonly executionProvider?: ExecutionProvider;
   /**
    * Files that the server reads: further models, pipelines, policies, keys of signers. Its identity may read its own model;
@@ -136,7 +152,8 @@ export class InferenceEndpoint extends Construct {
   /**
    * @throws LNMT1008 for a pool of another cloud, LNMT1009 when the pool cannot hold the replicas, LNMT1010 for a missing
    * image digest, LNMT1011 in the platform's own stack, LNMT1013 without a model store, or without
-   * the secret store or the monitoring that its keys or its scaling need
+   * the secret store or the monitoring that its keys or its scaling need, LNMT1021 for an execution provider that the bundled
+   * image cannot load, LNMT1022 for several accelerators a replica
    */
   constructor(scope: Construct, id: string, props: InferenceEndpointProps) {
     super(scope, freeId(scope, id));
@@ -147,10 +164,11 @@ export class InferenceEndpoint extends Construct {
     this.modelName = props.model.name;
     this.scaling = props.scaling ?? Scaling.between(2, 10).cpu(70);
     this.requireBlocks(props);
+    this.checkAccelerators(props.gpus);
     this.nodes = this.definePool(props);
     replicasFit(this, this.nodes, {
       maxReplicas: this.scaling.maxReplicas,
-      gpus: props.accelerator === undefined ? 0 : (props.gpus ?? 1),
+      gpus: props.accelerator === undefined ? 0 : 1,
       resources: props.resources ?? INFERENCE_RESOURCES,
       strict: props.spread === 'strict',
     });
@@ -184,6 +202,10 @@ export class InferenceEndpoint extends Construct {
     }
   }
 
+  private checkAccelerators(gpus = 1): void {
+    if (wholeNumber(this, 'gpus', gpus, { min: 1 }) > 1) throw acceleratorsIdle(this, 'gpus', gpus);
+  }
+
   private warnAboutOpenEndpoint(auth: Auth): void {
     if (!auth.methods.includes('none')) return;
     Annotations.of(this).addWarning(
@@ -195,12 +217,11 @@ export class InferenceEndpoint extends Construct {
     const { platform, accelerator } = props;
     if (props.nodes !== undefined) return expectCloud(this, 'nodes', props.nodes, platform.cloud.name);
     if (accelerator === undefined) return platform.nodes;
-    const gpus = wholeNumber(this, 'gpus', props.gpus ?? 1, { min: 1, max: 16 });
     const pool = platform.cloud.compute.gpuNodePool(this, 'nodes', {
       cluster: platform.cluster,
       name: legalName({ maxLength: 30 }, [this.endpointName], this),
       accelerator,
-      gpusPerNode: gpus,
+      gpusPerNode: 1,
       maxNodes: wholeNumber(this, 'maxNodes', props.maxNodes ?? this.scaling.maxReplicas, { min: 1, max: 5000 }),
       ...(props.capacity === undefined ? {} : { capacity: props.capacity }),
       ...(props.prices === undefined ? {} : { prices: props.prices }),
@@ -213,9 +234,10 @@ export class InferenceEndpoint extends Construct {
     const { platform, model } = props;
     const store = platform.require(this, 'modelStore', platform.modelStore, 'an inference endpoint');
     store.grants.read(this.identity, `${model.name}/`);
-    const workload = this.workloadProps(props, store.uri, store.binding);
+    const image = endpointImage(this, props, props.images ?? platform.images, platform.registry);
+    const workload = this.workloadProps(props, image, store.uri, store.binding);
     const missing = modelMissing(this, model.name, model.version).message;
-    const checks = [store.objectExists(this, 'model', model.manifestKey, missing), this.imageCheck(props)];
+    const checks = [store.objectExists(this, 'model', model.manifestKey, missing), this.imageCheck(platform, image)];
     this.workloads.add(this, {
       addons: [],
       objects: [
@@ -231,29 +253,26 @@ export class InferenceEndpoint extends Construct {
     this.workloads.add(this.identity, this.identity.kubernetes);
   }
 
-  private imageCheck(props: InferenceEndpointProps): DeploymentCheck | undefined {
-    const { registry, images } = props.platform;
-    const own = (props.images ?? images)?.own('inference', flavourOf(props));
+  private imageCheck({ registry }: LnmtPlatform, { own }: EndpointImage): DeploymentCheck | undefined {
     if (own === undefined) return undefined;
     return registry?.imageExists(this, 'image', own, imageMissing(this, own.repository, own.digest).message);
   }
 
   private workloadProps(
     props: InferenceEndpointProps,
+    image: EndpointImage,
     storeUri: string,
     binding: StoreBinding,
   ): InferenceWorkloadProps {
     const { platform, accelerator } = props;
-    const flavour = flavourOf(props);
-    const images = platform.require(this, 'images', props.images ?? platform.images, 'an inference endpoint');
     return {
       ...passedOn(props),
       name: this.endpointName,
       namespace: this.namespace,
       platform: platform.platformName,
-      image: images.reference(this, 'inference', flavour, platform.registry),
-      imageFlavour: flavour,
-      executionProvider: providerOf(props),
+      image: image.reference,
+      imageFlavour: image.flavour,
+      executionProvider: image.provider,
       model: { name: props.model.name, version: props.model.version },
       storeUri,
       env: { ...binding.env, ...props.env },
@@ -261,7 +280,7 @@ export class InferenceEndpoint extends Construct {
       serviceAccount: { name: this.endpointName, annotations: this.identity.serviceAccountAnnotations },
       podLabels: this.identity.podLabels,
       scaling: this.scaling,
-      accelerator: accelerator && { resourceName: accelerator.resourceName, count: props.gpus ?? 1 },
+      accelerator: accelerator && { resourceName: accelerator.resourceName, count: 1 },
       placement: this.nodes?.placement,
       secretStore: platform.secretStore,
       egress: [...platform.cloud.security.egress, ...binding.egress, ...(props.egress ?? [])],
@@ -295,11 +314,3 @@ type PassedOn =
   | 'priorityClassName'
   | 'alerts'
   | 'dashboard';
-
-function providerOf(props: InferenceEndpointProps): ExecutionProvider {
-  return props.executionProvider ?? (props.accelerator === undefined ? 'cpu' : 'cuda');
-}
-
-function flavourOf(props: InferenceEndpointProps): ImageFlavour {
-  return ['cuda', 'tensorrt'].includes(providerOf(props)) ? 'cuda' : 'cpu';
-}

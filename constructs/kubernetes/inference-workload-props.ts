@@ -15,7 +15,7 @@ import type { Spread } from './spread';
 export interface AcceleratorRequest {
   /** Name of the extended resource, e.g. `nvidia.com/gpu`. */
   readonly resourceName: string;
-  /** Devices of one pod. */
+  /** Devices of one pod. An inference server uses one. */
   readonly count: number;
 }
 
@@ -64,7 +64,7 @@ export interface InferenceWorkloadProps {
    * @default - 1 CPU without limit, 2Gi memory
    */
   readonly resources?: PodResources;
-  /** Accelerators of each pod. @default - none */
+  /** Accelerator of each pod; the server uses one. @default - none */
   readonly accelerator?: AcceleratorRequest;
   /** Node pool. @default - any node */
   readonly placement?: Placement;
@@ -99,7 +99,12 @@ export interface InferenceWorkloadProps {
    * @default 10
    */
   readonly modelCacheGiB?: number;
-  /** @default - 'cuda' with an accelerator, else 'cpu' */
+  /**
+   * What ONNX Runtime runs models with. The bundled images can 'cpu' and 'cuda'; 'tensorrt' and 'webgpu' need an `image` on
+   * a base with the libraries of TensorRT, or with a Vulkan loader.
+   *
+   * @default - 'cuda' with an accelerator, else 'cpu'
+   */
   readonly executionProvider?: ExecutionProvider;
   /** Files that the server reads: further models, pipelines, policies, keys of signers. @default - none */
   readonly files?: ServerFiles;

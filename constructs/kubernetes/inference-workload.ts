@@ -12,7 +12,7 @@ import {
   PORT_NAMES,
 } from '../../runtime/contract';
 import { EndpointMetrics, metricsServiceName } from '../endpoint-metrics';
-import { numberOutOfRange } from '../errors';
+import { acceleratorsIdle, numberOutOfRange } from '../errors';
 import { Alerts } from './alerts';
 import { autoscaler } from './autoscaler';
 import { alertRules } from './endpoint-alerts';
@@ -34,7 +34,7 @@ const APPLICATION = 'lnmt-inference';
  * A model behind HTTP: Deployment, Service, autoscaler, disruption budget, network policy, service account, settings,
  * scraping, alerts and a dashboard, from plain values.
  *
- * @throws LNMT1002 for a number out of range, LNMT3000 to LNMT3011 as their explanations say
+ * @throws LNMT1002 for a number out of range, LNMT1022 for several accelerators a pod, LNMT3000 to LNMT3011 as their explanations say
  */
 export class InferenceWorkload extends Construct {
   /** The Deployment. */
@@ -111,6 +111,8 @@ export class InferenceWorkload extends Construct {
         throw numberOutOfRange(this, property, value, { min: 1, unit });
       }
     }
+    const devices = props.accelerator?.count ?? 1;
+    if (devices > 1) throw acceleratorsIdle(this, 'accelerator.count', devices);
     for (const label of Object.keys(props.podLabels ?? {})) {
       if (label in this.metadata.labels) throw reservedLabel(this, 'podLabels', label);
     }

@@ -10,6 +10,18 @@ export type ImageName = keyof typeof IMAGES;
 /** Whether the image carries GPU libraries. */
 export type ImageFlavour = 'cpu' | 'cuda';
 
+/**
+ * Execution providers of ONNX Runtime that a flavour of the bundled inference image can load. TensorRT and a Vulkan loader
+ * belong to the system below the server, and its bases have neither.
+ */
+export const BUNDLED_PROVIDERS = { cpu: ['cpu'], cuda: ['cpu', 'cuda'] } as const satisfies Record<
+  ImageFlavour,
+  readonly string[]
+>;
+
+/** Build argument that names the system below a flavour. */
+export const BASE_ARGUMENTS = { cpu: 'CPU_IMAGE', cuda: 'CUDA_IMAGE' } as const satisfies Record<ImageFlavour, string>;
+
 /** Name of an image's entry in a digest table, e.g. `inference-cuda`; the CPU flavour is the bare name. */
 export function imageKey(name: ImageName, flavour: ImageFlavour): string {
   return flavour === 'cpu' ? name : `${name}-${flavour}`;

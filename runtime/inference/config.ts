@@ -46,6 +46,10 @@ function problemsOf(values: EnvValues<typeof INFERENCE_ENV>): string[] {
   if (!parseSizes(values.preferredBatchSizes ?? [])) {
     problems.push(`${INFERENCE_ENV.preferredBatchSizes.name} is not a list of sizes from 1 to 9999, such as 8,16`);
   }
+  if (values.executionProvider === 'webgpu' && values.gpuIndex !== 0) {
+    const { executionProvider, gpuIndex } = INFERENCE_ENV;
+    problems.push(`${gpuIndex.name} is ${values.gpuIndex}, and ${executionProvider.name} webgpu takes the first GPU`);
+  }
   const features = [...signatureProblems(values), ...payloadProblems(values), ...cacheProblems(values)];
   problems.push(...accessProblems(values), ...features);
   problems.push(...edgeProblems(values));

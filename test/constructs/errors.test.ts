@@ -122,6 +122,21 @@ describe('messages of descriptions', () => {
       errors.noWorkloadsStack(scope, 'ml'),
       'platform ml has no workloads stack yet; call platform.workloads(stack) first, or use PlatformStacks',
     ],
+    [
+      'LNMT1010',
+      errors.imageWithoutDigest(scope, 'registry/inference:1'),
+      'image is not named by its digest; got "registry/inference:1"; allowed: registry/name@sha256:<64 hexadecimal digits>; pass',
+    ],
+    [
+      'LNMT1021',
+      errors.providerNotBundled(scope, 'tensorrt', ['cpu', 'cuda']),
+      'the bundled image has no libraries for executionProvider tensorrt; got executionProvider tensorrt without image; allowed: cpu, cuda; any other',
+    ],
+    [
+      'LNMT1022',
+      errors.acceleratorsIdle(scope, 'gpus', 4),
+      'gpus asks for accelerators that nothing would use; got 4 for each replica; allowed: 1; drop gpus and raise the replicas',
+    ],
   ])('%s', (code, error, text) => {
     expect(error).toMatchObject({ code });
     expect(error.message).toContain(`${code} [test/ml]: ${text}`);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { BASE_ARGUMENTS } from '../../contract';
 import { badInvocation } from '../errors';
 import type { ImageChoice } from '../images/select';
 import type { Io } from '../io';
@@ -8,6 +9,7 @@ import { ownVersion } from '../own-package';
 interface ImageOptions {
   readonly registry?: string;
   readonly flavour: string;
+  readonly base?: string;
   readonly only?: string;
   readonly context?: string;
   readonly tag?: string;
@@ -15,12 +17,15 @@ interface ImageOptions {
 }
 
 const REGISTRY = /^[a-zA-Z0-9][\w.-]*(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/;
+/** An image with a tag or a digest: which system an image has must not depend on the day. */
+const BASE = /^[a-zA-Z0-9][\w.-]*(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:(?!latest\b)[\w.-]+|@sha256:[0-9a-f]{64})$/;
 const LOCAL_PREFIX = 'lnmt';
 
 const BUILD_EXAMPLES = `
 Examples:
   lnmt images build
-  lnmt images build --only inference --flavour cuda --registry registry.example.com/lnmt`;
+  lnmt images build --only inference --flavour cuda --registry registry.example.com/lnmt
+  lnmt images build --only inference --flavour cuda --base registry.example.com/tensorrt@sha256:…`;
 
 const PUSH_EXAMPLES = `
 Examples:
@@ -32,6 +37,7 @@ export function registerImages(program: Command, io: Io): void {
   const images = program.command('images').description('Container images of the servers.');
   withOptions(images.command('build').description('Build the images with docker, podman or buildah.'))
     .option('--registry <prefix>', 'prefix of the image names', LOCAL_PREFIX)
+    .option('--base <image>', 'system below the server, e.g. with TensorRT or a Vulkan loader (default: of the flavour)')
     .addHelpText('after', BUILD_EXAMPLES)
     .action((options: ImageOptions) => build(io, options));
   withOptions(images.command('push').description('Push built images and print their digests for Images.from.'))
@@ -69,6 +75,17 @@ async function prepare(io: Io, options: ImageOptions, verb: 'build' | 'push') {
   return { registry, context, images, tagOf, tool: await ContainerTool.find(io) };
 }
 
+/** What a Dockerfile is told. @throws LNMT6001 */
+function buildArguments({ flavour }: ImageChoice, { base }: ImageOptions): Readonly<Record<string, string>> {
+  if (base !== undefined && !BASE.test(base)) {
+    throw badInvocation('--base is no image with a tag or a digest', base, 'write e.g. registry.example.com/base@sha256:…');
+  }
+  return {
+    ...{ FLAVOUR: flavour, VERSION: ownVersion() },
+    ...(base === undefined ? {} : { [BASE_ARGUMENTS[flavour]]: base }),
+  };
+}
+
 async function build(io: Io, options: ImageOptions): Promise<void> {
   const { context, images, tagOf, tool } = await prepare(io, options, 'build');
   const built: Record<string, string> = {};
@@ -77,7 +94,7 @@ async function build(io: Io, options: ImageOptions): Promise<void> {
     await tool.build({
       dockerfile: image.dockerfile,
       tag: tagOf(image),
-      buildArgs: { FLAVOUR: image.flavour, VERSION: ownVersion() },
+      buildArgs: buildArguments(image, options),
       context,
     });
     built[image.key] = tagOf(image);

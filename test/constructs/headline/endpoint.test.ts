@@ -12,13 +12,13 @@ import {
   Scaling,
   SecretReference,
 } from 'lnmt';
-import type { ICloud, InferenceEndpointProps } from 'lnmt';
+import type { ICloud, InferenceEndpointProps, LnmtError } from 'lnmt';
 import { AwsCloud } from 'lnmt/aws';
 import type { SynthesizedApp } from 'lnmt/testing';
 import { FakeCloud, synthApp } from 'lnmt/testing';
 import { describe, expect, it } from 'vitest';
 import { checkPodSecurity } from '../../support/pod-security';
-import { auth, clouds, digests, manifest, manifestsOf, model, twoStacks } from './support';
+import { auth, clouds, digests, manifest, manifestsOf, model, refusal, twoStacks } from './support';
 
 /** An endpoint `digits` on a platform `ml`, synthesized. */
 function endpoint(props: Partial<InferenceEndpointProps> = {}, cloud: ICloud = new FakeCloud()): SynthesizedApp {
@@ -197,6 +197,76 @@ describe('images of an endpoint', () => {
 
   it('come from the registry that is named', () => {
     expect(podOf(endpoint()).containers[0].image).toBe(`registry.example.com/lnmt/inference@${digests['inference']}`);
+  });
+});
+
+describe('what runs the models of an endpoint', () => {
+  const own = `registry.example.com/team/inference-tensorrt@${digests['inference-cuda']}`;
+  const l4 = { accelerator: Accelerator.NVIDIA_L4, scaling: Scaling.between(1, 3).requestsPerSecond(10) };
+  const refused = (props: Partial<InferenceEndpointProps>, cloud: ICloud = new FakeCloud()): LnmtError =>
+    refusal((app) => {
+      const { workloads, platform } = twoStacks(app, cloud);
+      new InferenceEndpoint(workloads, 'digits', { platform, model, auth, ...props });
+    }).error;
+
+  it.each(clouds)('is nothing that the bundled image lacks, on %s', (_target, make) => {
+    for (const executionProvider of ['tensorrt', 'webgpu'] as const) {
+      expect(refused({ executionProvider }, make()).message).toBe(
+        `LNMT1021 [ml-workloads/digits]: the bundled image has no libraries for executionProvider ${executionProvider}; ` +
+          `got executionProvider ${executionProvider} without image; allowed: cpu, cuda; any other with an image of your own; ` +
+          'leave executionProvider out, or build with `lnmt images build --base` and pass the result as image',
+      );
+    }
+  });
+
+  it('is whatever an image of one’s own can', () => {
+    const cloud = new AwsCloud({ region: 'eu-west-1' });
+    const app = endpoint({ ...l4, executionProvider: 'tensorrt', image: own }, cloud);
+    expect(podOf(app).containers[0].image).toBe(own);
+    const settings = (of: SynthesizedApp): unknown => manifest(of, 'ml-workloads', 'ConfigMap', 'digits-config');
+    expect(settings(app)).toMatchObject({ data: { LNMT_EXECUTION_PROVIDER: 'tensorrt' } });
+    const webgpu = endpoint({ executionProvider: 'webgpu', image: own });
+    expect(settings(webgpu)).toMatchObject({ data: { LNMT_EXECUTION_PROVIDER: 'webgpu' } });
+    expect(JSON.stringify(webgpu.stack('ml-workloads').document)).not.toContain('LNMT1019');
+  });
+
+  it('is an image by digest, and needs none of the platform then', () => {
+    const message = refused({ image: 'registry.example.com/team/inference:latest' }).message;
+    expect(message).toContain('LNMT1010 [ml-workloads/digits]: image is not named by its digest; got "registry.example');
+    const app = synthApp((scope) => {
+      const { workloads, platform } = twoStacks(scope, new FakeCloud(), { images: Images.fromPlatform({}) });
+      new InferenceEndpoint(workloads, 'digits', { platform, model, auth, image: own });
+    });
+    expect(podOf(app).containers[0].image).toBe(own);
+  });
+
+  it.each(clouds)('is one accelerator a replica, on %s', (_target, make) => {
+    const { code, message } = refused({ ...l4, gpus: 4 }, make());
+    expect(code).toBe('LNMT1022');
+    expect(message).toContain('gpus asks for accelerators that nothing would use; got 4 for each replica; allowed: 1');
+    expect(refused({ gpus: 2 }, make()).code).toBe('LNMT1022');
+    expect(refused({ ...l4, gpus: 0 }, make()).code).toBe('LNMT1002');
+  });
+
+  it('is one accelerator a replica, of nodes that have several', () => {
+    const app = endpoint({ ...l4, gpus: 1 }, new AwsCloud({ region: 'eu-west-1' }));
+    expect(podOf(app).containers[0]).toMatchObject({ resources: { limits: { 'nvidia.com/gpu': '1' } } });
+  });
+});
+
+describe.each(clouds)('the room for models of an endpoint on %s', (_target, make) => {
+  it('follows from its memory limit and its volume', () => {
+    const files = { models: '{"models":[]}' };
+    const app = endpoint({ files, resources: PodResources.of({ cpu: '1', memory: '4Gi' }), modelCacheGiB: 20 }, make());
+    const bytes = String(4 * 2 ** 30 - 384 * 2 ** 20);
+    expect(manifest(app, 'ml-workloads', 'ConfigMap', 'digits-config')).toMatchObject({
+      data: {
+        LNMT_HOST_MEMORY_BYTES: bytes,
+        LNMT_MODEL_MEMORY_BYTES: bytes,
+        LNMT_MODEL_CACHE_BYTES: String(16 * 2 ** 30),
+      },
+    });
+    expect(podOf(app)['volumes']).toContainEqual({ name: 'model-cache', emptyDir: { sizeLimit: '20Gi' } });
   });
 });
 

@@ -116,9 +116,9 @@ describe('the pod of an inference workload', () => {
   });
 
   test('its GPU limit is text in the rendered manifest', () => {
-    const resources = at(containerOf(workload({ accelerator: { ...GPU, count: 2 } })), 'resources');
-    expect(at(resources as Json, 'limits')).toEqual({ memory: '2Gi', 'nvidia.com/gpu': '2' });
-    expect(at(resources as Json, 'requests')).toEqual({ cpu: '1', memory: '2Gi', 'nvidia.com/gpu': '2' });
+    const resources = at(containerOf(workload({ accelerator: GPU })), 'resources');
+    expect(at(resources as Json, 'limits')).toEqual({ memory: '2Gi', 'nvidia.com/gpu': '1' });
+    expect(at(resources as Json, 'requests')).toEqual({ cpu: '1', memory: '2Gi', 'nvidia.com/gpu': '1' });
   });
 
   test('with a GPU it tolerates the GPU taint with any value, and goes to its pool', () => {
@@ -585,6 +585,7 @@ describe('what an inference workload refuses', () => {
     ],
     ['a start in no time', { startupSeconds: 0 }, 'LNMT1002 [chart/workload]: startupSeconds is out of range; got 0 s'],
     ['half a GPU', { accelerator: { ...GPU, count: 0.5 } }, 'accelerator.count is out of range; got 0.5 devices'],
+    ['several GPUs', { accelerator: { ...GPU, count: 2 } }, 'LNMT1022'],
     ['a cache of nothing', { modelCacheGiB: 0 }, 'modelCacheGiB is out of range; got 0 GiB'],
     [
       'a probe without a pause',

@@ -28,6 +28,16 @@ describe('lnmt images', () => {
   });
 
   test.each([
+    ['cpu', 'CPU_IMAGE', 'registry.example.com/vulkan:1.3'],
+    ['cuda', 'CUDA_IMAGE', `registry.example.com:5000/team/tensorrt@${DIGEST}`],
+  ])('builds the %s flavour on another base with %s', async (flavour, argument, base) => {
+    const { PATH, calls } = fakeTool('buildah');
+    const argv = ['images', 'build', '--only', 'inference', '--flavour', flavour, '--base', base];
+    expect((await cli(argv, { env: { PATH } })).code).toBe(0);
+    expect(calls()[0]).toContain(` --build-arg ${argument}=${base} ${ROOT}`);
+  });
+
+  test.each([
     ['docker', `[ "$1" = push ] && echo "t: digest: ${DIGEST} size: 1234"; true`],
     ['docker', `[ "$1" = image ] && echo '["${REGISTRY}/inference@${DIGEST}"]'; true`],
     ['podman', `[ "$1" = push ] && printf %s ${DIGEST} > "$3"; true`],
@@ -75,6 +85,10 @@ describe('lnmt images', () => {
     [['--only', 'kernel'], 'LNMT6001', 2],
     [['--only', 'inference', '--flavour', 'rocm'], 'LNMT6001', 2],
     [['--only', 'inference', '--registry', 'https://registry.example.com'], 'LNMT6001', 2],
+    [['--only', 'inference', '--base', 'registry.example.com/base'], 'LNMT6001', 2],
+    [['--only', 'inference', '--base', 'base:latest'], 'LNMT6001', 2],
+    [['--only', 'inference', '--base', '--privileged'], 'LNMT6001', 2],
+    [['--only', 'inference', '--base', 'a:1 --network=host'], 'LNMT6001', 2],
     [['--only', 'inference', '--context', '/nowhere'], 'LNMT6011', 4],
   ])('refuses %j', async (options, expected, exitCode) => {
     const { PATH } = fakeTool('docker');

@@ -86,6 +86,17 @@ describe('the configuration', () => {
     },
   );
 
+  it('refuses a GPU that the provider would not run on, and takes it where the provider can', () => {
+    const second = { ...ENV, LNMT_GPU_INDEX: '1' };
+    expect(() => readConfig({ ...second, LNMT_EXECUTION_PROVIDER: 'webgpu' })).toThrow(
+      /^LNMT8101: the configuration is wrong\nLNMT_GPU_INDEX is 1, and LNMT_EXECUTION_PROVIDER webgpu takes the first GPU$/,
+    );
+    expect(readConfig({ ...ENV, LNMT_GPU_INDEX: '0', LNMT_EXECUTION_PROVIDER: 'webgpu' }).gpuIndex).toBe(0);
+    for (const provider of ['cpu', 'cuda', 'tensorrt']) {
+      expect(readConfig({ ...second, LNMT_EXECUTION_PROVIDER: provider }).gpuIndex).toBe(1);
+    }
+  });
+
   it.each(['..', '.', 'a/b', 'A', '', '-a', 'a'.repeat(129)])('refuses %j as a model or version', (name) => {
     expect(() => readConfig({ ...ENV, LNMT_MODEL_NAME: name })).toThrow('LNMT_MODEL_NAME');
     expect(() => readConfig({ ...ENV, LNMT_MODEL_VERSION: name })).toThrow('LNMT_MODEL_VERSION');

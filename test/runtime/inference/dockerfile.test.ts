@@ -3,7 +3,14 @@ import path from 'node:path';
 import { DockerfileParser } from 'dockerfile-ast';
 import type { Instruction } from 'dockerfile-ast';
 import { describe, expect, it } from 'vitest';
-import { IMAGE_COMMANDS, IMAGES, RUN_AS } from '../../../runtime/contract';
+import {
+  BASE_ARGUMENTS,
+  BUNDLED_PROVIDERS,
+  IMAGE_COMMANDS,
+  IMAGES,
+  INFERENCE_ENV,
+  RUN_AS,
+} from '../../../runtime/contract';
 import { parseFeatures } from '../../../runtime/inference/image/features';
 import { SERVER_VERSION } from '../../../runtime/inference/version';
 
@@ -73,6 +80,19 @@ describe.each(SERVED)('the Dockerfile of $repository', ({ dockerfile }) => {
     const [cpu, cuda] = text.split('AS native-cuda');
     expect(cpu).not.toContain('ONNXRUNTIME_NODE_INSTALL');
     expect(cuda).toContain('ONNXRUNTIME_NODE_INSTALL=cuda12');
+  });
+
+  it('takes the system below each flavour as the argument of the contract, and says what other providers need of it', () => {
+    for (const flavour of IMAGES.inference.flavours) {
+      const argument = BASE_ARGUMENTS[flavour];
+      expect(argumentsOf('ARG').filter((each) => each.startsWith(`${argument}=`))).toHaveLength(1);
+      const base = parsed.getFROMs().find((from) => from.getBuildStage() === `base-${flavour}`);
+      expect(base?.getImage()).toBe(`\${${argument}}`);
+    }
+    const bundled = new Set<string>(Object.values(BUNDLED_PROVIDERS).flat());
+    const others = INFERENCE_ENV.executionProvider.values.filter((provider) => !bundled.has(provider));
+    expect(others).toEqual(['tensorrt', 'webgpu']);
+    for (const provider of others) expect(text).toContain(provider);
   });
 
   it('carries what holds a model process to its memory, the packages of its features, and the list of them', () => {
