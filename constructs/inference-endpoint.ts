@@ -23,12 +23,14 @@ import type {
   ServerFiles,
   Spread,
 } from './kubernetes';
+import { imageFeatures } from './kubernetes/image-features';
 import type { LnmtPlatform } from './lnmt-platform';
 import type { Model } from './model';
 import { KUBERNETES_NAMES, legalName } from './names';
 import { replicasFit } from './replicas-fit';
 import type { PriceTable } from './select-shape';
-import { PORTS } from '../runtime/contract';
+import { DEFAULT_IMAGE_FEATURES, PORTS, buildCommand } from '../runtime/contract';
+import type { ImageFeature } from '../runtime/contract';
 import type { Workloads } from './delivery';
 
 /** Props of an {@link InferenceEndpoint}. */
@@ -107,9 +109,19 @@ export interface InferenceEndpointProps {
   readonly files?: ServerFiles;
   /** Leaves operators that the GPU provider lacks to the CPU, in the place of refusing the model. @default false */
   readonly allowCpuFallback?: boolean;
-  /** Serves gRPC beside HTTP, over the same models and with the same access. @default false */
+  /**
+   * Serves gRPC beside HTTP, over the same models and with the same access. The image needs the feature `grpc`, as it has
+   * unless it was built with others.
+   *
+   * @default false
+   */
   readonly grpc?: boolean;
-  /** Further environment variables that are not secret. @default {} */
+  /**
+   * Further environment variables that are not secret. Some need a feature of the image: LNMT_GRAPHQL `graphql`,
+   * OTEL_EXPORTER_OTLP_ENDPOINT `tracing`, LNMT_RESPONSE_CACHE_URL `redis`.
+   *
+   * @default {}
+   */
   readonly env?: Readonly<Record<string, string>>;
   /** How often probes ask. @default - every 5 seconds for readiness, every 10 for liveness */
   readonly probes?: ProbeIntervals;
@@ -145,6 +157,8 @@ export class InferenceEndpoint extends Construct {
   /** Pool that it runs on; undefined where any node will do. */
   readonly nodes: INodePool | undefined;
   readonly scaling: Scaling;
+  /** Features that its image must have, as `lnmt images build --features` takes them. */
+  readonly imageFeatures: readonly ImageFeature[];
   /** Queries for dashboards and alerts. */
   readonly metrics: EndpointMetrics;
   private readonly workloads: Workloads;
@@ -180,7 +194,7 @@ export class InferenceEndpoint extends Construct {
     });
     this.warnAboutOpenEndpoint(props.auth);
     this.metrics = new EndpointMetrics(this.namespace, props.model.name, this.endpointName);
-    this.defineWorkload(props);
+    this.imageFeatures = this.defineWorkload(props);
   }
 
   /** URL inside the cluster. */
@@ -230,7 +244,7 @@ export class InferenceEndpoint extends Construct {
     return pool;
   }
 
-  private defineWorkload(props: InferenceEndpointProps): void {
+  private defineWorkload(props: InferenceEndpointProps): readonly ImageFeature[] {
     const { platform, model } = props;
     const store = platform.require(this, 'modelStore', platform.modelStore, 'an inference endpoint');
     store.grants.read(this.identity, `${model.name}/`);
@@ -251,6 +265,20 @@ export class InferenceEndpoint extends Construct {
       ],
     });
     this.workloads.add(this.identity, this.identity.kubernetes);
+    return this.noteFeatures(imageFeatures(workload), image);
+  }
+
+  /** Says what the image must have beyond what every image has: without it the server ends when it starts. */
+  private noteFeatures(features: readonly ImageFeature[], { flavour }: EndpointImage): readonly ImageFeature[] {
+    const common: readonly ImageFeature[] = DEFAULT_IMAGE_FEATURES;
+    const further = features.filter((feature) => !common.includes(feature));
+    if (further.length > 0) {
+      const command = buildCommand(features, flavour);
+      Annotations.of(this).addInfo(
+        `the image of endpoint ${this.endpointName} needs ${further.join(', ')}, e.g. by \`${command}\``,
+      );
+    }
+    return features;
   }
 
   private imageCheck({ registry }: LnmtPlatform, { own }: EndpointImage): DeploymentCheck | undefined {

@@ -39,7 +39,10 @@ export interface InferenceWorkloadProps {
   readonly name: string;
   /** Namespace of all its objects. It has to exist. */
   readonly namespace: string;
-  /** Image of the inference server, by digest. */
+  /**
+   * Image of the inference server, by digest, with the features that the other props need: an annotation of the Deployment
+   * lists them, `lnmt images build --features` takes them.
+   */
   readonly image: string;
   /** Whether the image carries GPU libraries. @default - 'cuda' for a GPU execution provider, else 'cpu' */
   readonly imageFlavour?: ImageFlavour;
@@ -47,7 +50,12 @@ export interface InferenceWorkloadProps {
   readonly model: { readonly name: string; readonly version: string };
   /** Root URI of the model store, e.g. `s3://bucket`. */
   readonly storeUri: string;
-  /** Further environment variables that are not secret. @default {} */
+  /**
+   * Further environment variables that are not secret. Some need a feature of the image: LNMT_GRAPHQL `graphql`,
+   * OTEL_EXPORTER_OTLP_ENDPOINT `tracing`, LNMT_RESPONSE_CACHE_URL `redis`.
+   *
+   * @default {}
+   */
   readonly env?: Readonly<Record<string, string>>;
   /** Environment variables from Kubernetes Secrets of the namespace, by variable name. @default {} */
   readonly secretEnv?: Readonly<Record<string, { readonly secret: string; readonly key: string }>>;
@@ -110,7 +118,7 @@ export interface InferenceWorkloadProps {
   readonly files?: ServerFiles;
   /** Leaves operators that the GPU provider lacks to the CPU, in the place of refusing the model. @default false */
   readonly allowCpuFallback?: boolean;
-  /** Serves gRPC beside HTTP. @default false */
+  /** Serves gRPC beside HTTP. The image needs the feature `grpc`. @default false */
   readonly grpc?: boolean;
   /** How often probes ask. @default - see {@link ProbeIntervals} */
   readonly probes?: ProbeIntervals;

@@ -11,6 +11,7 @@ import {
   PORTS,
   PORT_NAMES,
 } from '../../runtime/contract';
+import type { ImageFeature } from '../../runtime/contract';
 import { EndpointMetrics, metricsServiceName } from '../endpoint-metrics';
 import { acceleratorsIdle, numberOutOfRange } from '../errors';
 import { Alerts } from './alerts';
@@ -18,6 +19,7 @@ import { autoscaler } from './autoscaler';
 import { alertRules } from './endpoint-alerts';
 import { dashboardJson } from './endpoint-dashboard';
 import { metricWithoutScraper, reservedLabel } from './errors';
+import { imageFeatures } from './image-features';
 import { configAnnotations, inferenceConfig } from './inference-config';
 import { inferencePod, startupBudget } from './inference-pod';
 import type { InferenceWorkloadProps } from './inference-workload-props';
@@ -47,6 +49,8 @@ export class InferenceWorkload extends Construct {
   readonly podSelector: Readonly<Record<string, string>>;
   /** Replicas, as the autoscaler or the Deployment states them. */
   readonly scaling: Scaling;
+  /** Features that the image must have, as `lnmt images build --features` takes them. */
+  readonly imageFeatures: readonly ImageFeature[];
 
   private readonly metadata: {
     readonly name: string;
@@ -62,6 +66,7 @@ export class InferenceWorkload extends Construct {
     this.podSelector = { [LABELS.name]: APPLICATION, [LABELS.instance]: props.name };
     this.metadata = { name: props.name, namespace: props.namespace, labels: this.labels(props) };
     this.check(props);
+    this.imageFeatures = imageFeatures(props);
 
     const config = inferenceConfig(this, props);
     this.object('Config', 'v1', 'ConfigMap', 'config', { data: config });
@@ -169,7 +174,9 @@ export class InferenceWorkload extends Construct {
       filesName: fileData(this, props.files) && `${props.name}-files`,
       apiKeysSecret,
     };
+    const annotations = { [LABELS.imageFeatures]: this.imageFeatures.join(',') };
     return this.object('Resource', 'apps/v1', 'Deployment', '', {
+      metadata: { ...this.metadata, ...(this.imageFeatures.length > 0 ? { annotations } : {}) },
       spec: {
         // With an autoscaler the number is its own: a written one would undo its work at every deployment.
         replicas: this.scaling.isFixed ? this.scaling.minReplicas : undefined,

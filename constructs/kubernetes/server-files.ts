@@ -7,11 +7,16 @@ import { fileTooLarge } from './errors';
  * travel in a ConfigMap. A changed file replaces the pods.
  */
 export interface ServerFiles {
-  /** Models beside the one of the endpoint, as JSON. @default - none */
+  /**
+   * Models beside the one of the endpoint, as JSON. The image needs the features of their stores (`s3`, `gcs`, `azure`), and
+   * `pictures` for steps that decode images.
+   *
+   * @default - none
+   */
   readonly models?: string;
   /** Pipelines over the models, as JSON. @default - none */
   readonly pipelines?: string;
-  /** Cedar policies beside the scopes. @default - none */
+  /** Cedar policies beside the scopes. The image needs the feature `policies`. @default - none */
   readonly policies?: string;
   /** Public keys in PEM of those whose signatures of models are accepted. @default - none */
   readonly signatureKeys?: string;

@@ -2,6 +2,7 @@ export * from './drift-baseline';
 export * from './env';
 export * from './exit-codes';
 export * from './headers';
+export * from './image-features';
 export * from './images';
 export * from './labels';
 export * from './metric-aliases';

@@ -28,6 +28,8 @@ export const LABELS = {
   configHash: 'lnmt.dev/config-hash',
   /** Annotation of a pod: the settings that are known only at deployment, for the same purpose. */
   lateBoundConfig: 'lnmt.dev/late-bound-config',
+  /** Annotation of a Deployment: features that its image must have, e.g. `s3,policies`, as `lnmt images build --features` takes them. */
+  imageFeatures: 'lnmt.dev/image-features',
   /** Marks a ConfigMap that the Grafana of kube-prometheus-stack shows as a dashboard. */
   dashboard: 'grafana_dashboard',
 } as const;

@@ -118,7 +118,8 @@ export const MODEL_ERRORS = {
   },
   LNMT8305: {
     title: 'the S3 client is not installed',
-    explanation: 'It is an optional dependency: `npm install @aws-sdk/client-s3` beside @lnmt/inference.',
+    explanation:
+      'It is an optional dependency: `npm install @aws-sdk/client-s3` beside @lnmt/inference, or an image that was built with the feature s3 (`lnmt images build --features`).',
   },
   LNMT8306: {
     title: 'the model cannot be loaded',
@@ -146,7 +147,7 @@ export const MODEL_ERRORS = {
   LNMT8311: {
     title: 'the client of the store is not installed',
     explanation:
-      'Clients of object stores are optional packages: install the one that the message names beside @lnmt/inference.',
+      'Clients of object stores are optional packages: install the one that the message names beside @lnmt/inference, or build the image with the feature gcs or azure (`lnmt images build --features`).',
   },
   LNMT8312: {
     title: 'the signature of the model is not accepted',
@@ -180,7 +181,8 @@ export const MODEL_ERRORS = {
   },
   LNMT8365: {
     title: 'the library for images is not installed',
-    explanation: 'A model has a step `image`, which needs the optional package sharp beside @lnmt/inference.',
+    explanation:
+      'A model has a step `image`, which needs the optional package sharp beside @lnmt/inference, or an image that was built with the feature pictures (`lnmt images build --features`).',
   },
 } as const;
 

@@ -113,7 +113,8 @@ export const START_ERRORS = {
   },
   LNMT8103: {
     title: 'an optional package is not installed',
-    explanation: 'The message names the package and the setting that asks for it. Install it beside the server.',
+    explanation:
+      'The message names the package and the setting that asks for it. Install it beside the server, or build the image with `lnmt images build --features` and every feature that its settings need: for an endpoint an annotation of its Deployment lists them.',
   },
   LNMT8104: {
     title: 'the policy file cannot be used',

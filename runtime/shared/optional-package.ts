@@ -1,3 +1,4 @@
+import { buildCommand, featureOfPackage } from '../contract';
 import { StartError } from './errors';
 
 /** True for the error of a package that is not there, and not for a package that is broken. */
@@ -18,6 +19,8 @@ export async function loadOptional<T>(load: () => Promise<T>, name: string, sett
     return await load();
   } catch (error) {
     if (!isAbsent(error, name)) throw error;
-    throw new StartError('LNMT8103', `${setting} needs ${name}; run npm install ${name}`, error);
+    const feature = featureOfPackage(name);
+    const image = feature === undefined ? '' : `, or \`${buildCommand([feature])}\` for an image that has it`;
+    throw new StartError('LNMT8103', `${setting} needs ${name}; run npm install ${name}${image}`, error);
   }
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { BASE_ARGUMENTS } from '../../contract';
+import { DEFAULT_IMAGE_FEATURES, IMAGE_FEATURE_NAMES } from '../../contract';
 import { badInvocation } from '../errors';
 import type { ImageChoice } from '../images/select';
 import type { Io } from '../io';
@@ -10,6 +10,7 @@ interface ImageOptions {
   readonly registry?: string;
   readonly flavour: string;
   readonly base?: string;
+  readonly features?: string;
   readonly only?: string;
   readonly context?: string;
   readonly tag?: string;
@@ -17,14 +18,13 @@ interface ImageOptions {
 }
 
 const REGISTRY = /^[a-zA-Z0-9][\w.-]*(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/;
-/** An image with a tag or a digest: which system an image has must not depend on the day. */
-const BASE = /^[a-zA-Z0-9][\w.-]*(:\d+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:(?!latest\b)[\w.-]+|@sha256:[0-9a-f]{64})$/;
 const LOCAL_PREFIX = 'lnmt';
 
 const BUILD_EXAMPLES = `
 Examples:
   lnmt images build
   lnmt images build --only inference --flavour cuda --registry registry.example.com/lnmt
+  lnmt images build --only inference --features s3,grpc,policies,graphql
   lnmt images build --only inference --flavour cuda --base registry.example.com/tensorrt@sha256:…`;
 
 const PUSH_EXAMPLES = `
@@ -37,7 +37,14 @@ export function registerImages(program: Command, io: Io): void {
   const images = program.command('images').description('Container images of the servers.');
   withOptions(images.command('build').description('Build the images with docker, podman or buildah.'))
     .option('--registry <prefix>', 'prefix of the image names', LOCAL_PREFIX)
-    .option('--base <image>', 'system below the server, e.g. with TensorRT or a Vulkan loader (default: of the flavour)')
+    .option(
+      '--base <image>',
+      'system below the server, e.g. with TensorRT or a Vulkan loader (default: of the flavour)',
+    )
+    .option(
+      '--features <names>',
+      `what the inference server can do beyond its core, of ${IMAGE_FEATURE_NAMES.join(', ')} (default: ${DEFAULT_IMAGE_FEATURES.join(',')})`,
+    )
     .addHelpText('after', BUILD_EXAMPLES)
     .action((options: ImageOptions) => build(io, options));
   withOptions(images.command('push').description('Push built images and print their digests for Images.from.'))
@@ -75,26 +82,18 @@ async function prepare(io: Io, options: ImageOptions, verb: 'build' | 'push') {
   return { registry, context, images, tagOf, tool: await ContainerTool.find(io) };
 }
 
-/** What a Dockerfile is told. @throws LNMT6001 */
-function buildArguments({ flavour }: ImageChoice, { base }: ImageOptions): Readonly<Record<string, string>> {
-  if (base !== undefined && !BASE.test(base)) {
-    throw badInvocation('--base is no image with a tag or a digest', base, 'write e.g. registry.example.com/base@sha256:…');
-  }
-  return {
-    ...{ FLAVOUR: flavour, VERSION: ownVersion() },
-    ...(base === undefined ? {} : { [BASE_ARGUMENTS[flavour]]: base }),
-  };
-}
-
 async function build(io: Io, options: ImageOptions): Promise<void> {
+  const { buildArguments } = await import('../images/build-arguments.js');
   const { context, images, tagOf, tool } = await prepare(io, options, 'build');
   const built: Record<string, string> = {};
-  for (const image of images) {
+  // All before the first: a slip shows at once, not after an image was built.
+  const orders = images.map((image) => ({ image, own: buildArguments(image, options) }));
+  for (const { image, own } of orders) {
     progress(io, `building ${tagOf(image)} with ${tool.name}`);
     await tool.build({
       dockerfile: image.dockerfile,
       tag: tagOf(image),
-      buildArgs: buildArguments(image, options),
+      buildArgs: { FLAVOUR: image.flavour, VERSION: ownVersion(), ...own },
       context,
     });
     built[image.key] = tagOf(image);

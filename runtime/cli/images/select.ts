@@ -32,7 +32,8 @@ export function selectImages({ only, flavour }: ImageSelection): readonly ImageC
   });
 }
 
-function known<T extends string>(all: readonly T[], option: string, value: string): T {
+/** The choice that a value names. @throws LNMT6001 for none */
+export function known<T extends string>(all: readonly T[], option: string, value: string): T {
   const found = all.find((candidate) => candidate === value);
   if (found !== undefined) return found;
   throw badInvocation(`${option} names nothing that there is`, value, `name one of ${all.join(', ')}`);

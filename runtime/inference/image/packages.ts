@@ -1,5 +1,6 @@
-import { FEATURES, UNUSED } from './features';
-import type { Feature } from './features';
+import { IMAGE_FEATURES } from '../../contract';
+import type { ImageFeature } from '../../contract';
+import { UNUSED } from './features';
 
 /** One package of a lock file, by the folder that it is installed in. */
 export interface LockedPackage {
@@ -68,7 +69,7 @@ function wantedBy(name: string, entry: LockedPackage): readonly string[] {
  */
 export function packagesOf(
   lock: LockFile,
-  features: readonly Feature[],
+  features: readonly ImageFeature[],
   platform: Platform = IMAGE_PLATFORM,
 ): readonly string[] {
   const server = lock.packages[SERVER];
@@ -87,19 +88,22 @@ export function packagesOf(
       visit(folder, wantedBy(name, entry), false);
     }
   };
-  const optional = new Set<string>(Object.values(FEATURES).flat());
+  const optional = new Set<string>(Object.values(IMAGE_FEATURES).flat());
   visit(
     SERVER,
     Object.keys(server.dependencies ?? {}).filter((name) => !optional.has(name)),
     true,
   );
-  for (const feature of features) visit(SERVER, FEATURES[feature], true);
+  for (const feature of features) visit(SERVER, IMAGE_FEATURES[feature], true);
   return [...found].sort();
 }
 
 /** How many packages the core has, and how many more each feature brings. */
-export function countPackages(lock: LockFile): Readonly<Record<'core' | Feature, number>> {
+export function countPackages(lock: LockFile): Readonly<Record<'core' | ImageFeature, number>> {
   const core = packagesOf(lock, []).length;
-  const more = Object.keys(FEATURES).map((feature) => [feature, packagesOf(lock, [feature as Feature]).length - core]);
-  return { core, ...(Object.fromEntries(more) as Record<Feature, number>) };
+  const more = Object.keys(IMAGE_FEATURES).map((feature) => [
+    feature,
+    packagesOf(lock, [feature as ImageFeature]).length - core,
+  ]);
+  return { core, ...(Object.fromEntries(more) as Record<ImageFeature, number>) };
 }

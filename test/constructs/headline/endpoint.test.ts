@@ -232,7 +232,9 @@ describe('what runs the models of an endpoint', () => {
 
   it('is an image by digest, and needs none of the platform then', () => {
     const message = refused({ image: 'registry.example.com/team/inference:latest' }).message;
-    expect(message).toContain('LNMT1010 [ml-workloads/digits]: image is not named by its digest; got "registry.example');
+    expect(message).toContain(
+      'LNMT1010 [ml-workloads/digits]: image is not named by its digest; got "registry.example',
+    );
     const app = synthApp((scope) => {
       const { workloads, platform } = twoStacks(scope, new FakeCloud(), { images: Images.fromPlatform({}) });
       new InferenceEndpoint(workloads, 'digits', { platform, model, auth, image: own });
@@ -248,7 +250,7 @@ describe('what runs the models of an endpoint', () => {
     expect(refused({ ...l4, gpus: 0 }, make()).code).toBe('LNMT1002');
   });
 
-  it('is one accelerator a replica, of nodes that have several', () => {
+  it('is one accelerator a replica where that is said, too', () => {
     const app = endpoint({ ...l4, gpus: 1 }, new AwsCloud({ region: 'eu-west-1' }));
     expect(podOf(app).containers[0]).toMatchObject({ resources: { limits: { 'nvidia.com/gpu': '1' } } });
   });
@@ -267,6 +269,41 @@ describe.each(clouds)('the room for models of an endpoint on %s', (_target, make
       },
     });
     expect(podOf(app)['volumes']).toContainEqual({ name: 'model-cache', emptyDir: { sizeLimit: '20Gi' } });
+  });
+});
+
+describe('the features of the image of an endpoint', () => {
+  const notes = (app: SynthesizedApp): string[] => {
+    const { stacks } = JSON.parse(app.files.get('manifest.json') ?? '') as {
+      stacks: Record<string, { annotations: { level: string; message: string }[] }>;
+    };
+    return Object.values(stacks).flatMap(({ annotations }) => annotations.map(({ message }) => message));
+  };
+  const files = { policies: 'permit(principal, action, resource);' };
+
+  it.each(clouds)('are said by the construct, by its Deployment and by synthesis, on %s', (target, make) => {
+    let said: readonly string[] = [];
+    const app = synthApp((scope) => {
+      const { workloads, platform } = twoStacks(scope, make());
+      const props = { platform, model, auth, files, grpc: true, env: { LNMT_GRAPHQL: 'true' } };
+      said = new InferenceEndpoint(workloads, 'digits', props).imageFeatures;
+    });
+    const store = target === 'FakeCloud' ? [] : ['s3'];
+    expect(said).toEqual([...store, 'grpc', 'graphql', 'policies']);
+    expect(manifest(app, 'ml-workloads', 'Deployment', 'digits')).toMatchObject({
+      metadata: { annotations: { 'lnmt.dev/image-features': said.join(',') } },
+    });
+    expect(notes(app)).toEqual([
+      'the image of endpoint digits needs graphql, policies, e.g. by ' +
+        '`lnmt images build --only inference --features s3,grpc,graphql,policies`',
+    ]);
+  });
+
+  it('are not mentioned where every image has them, and with the flavour where it has one', () => {
+    expect(notes(endpoint({ grpc: true }))).toEqual([]);
+    const l4 = { accelerator: Accelerator.NVIDIA_L4, scaling: Scaling.fixed(1) };
+    const [note] = notes(endpoint({ ...l4, files }, new AwsCloud({ region: 'eu-west-1' })));
+    expect(note).toContain('`lnmt images build --only inference --flavour cuda --features s3,grpc,policies`');
   });
 });
 

@@ -10,6 +10,7 @@ import {
   SHUTDOWN,
   TERMINATION_GRACE_SECONDS,
   VOLUMES,
+  featuresOfSettings,
 } from '../../../runtime/contract';
 import { Auth, PodResources, Rollout, Scaling, SecretReference } from '../../../constructs/kubernetes';
 import type { InferenceWorkloadProps } from '../../../constructs/kubernetes';
@@ -446,6 +447,64 @@ describe('what the server is told about its hardware', () => {
   test('nothing about a fallback, unless the CPU may help a GPU out', () => {
     expect(dataOf({ accelerator: GPU })).not.toHaveProperty('LNMT_ALLOW_CPU_FALLBACK');
     expect(dataOf({ accelerator: GPU, allowCpuFallback: true })).toHaveProperty('LNMT_ALLOW_CPU_FALLBACK', 'true');
+  });
+});
+
+describe('the features that the image must have', () => {
+  const featuresOf = (props: Partial<InferenceWorkloadProps>): Json | undefined =>
+    at(objectOf(workload(props), 'Deployment'), 'metadata.annotations');
+  const list = (features: string): object => ({ [LABELS.imageFeatures]: features });
+  const LIST = JSON.stringify({
+    models: [
+      { name: 'a', uri: 'gs://bucket' },
+      { name: 'b', uri: 'az://account/container', processing: { before: [{ step: 'image', tensor: 'pixels' }] } },
+      { name: 'c', uri: 'file:///models' },
+    ],
+  });
+
+  test.each<readonly [string, Partial<InferenceWorkloadProps>, string]>([
+    ['a store in S3', {}, 's3'],
+    ['a store of Google Cloud', { storeUri: `gs://${TOKEN}/models` }, 'gcs'],
+    ['a store of Azure', { storeUri: 'az://account/models' }, 'azure'],
+    ['gRPC', { grpc: true }, 's3,grpc'],
+    ['policies', { files: { policies: 'permit(principal, action, resource);' } }, 's3,policies'],
+    [
+      'signers by identity',
+      {
+        ...EVERYTHING,
+        files: { signatureTrustedRoot: '{}' },
+        env: { LNMT_SIGNATURE_KEYLESS_IDENTITIES: 'a|https://b' },
+      },
+      's3,grpc,keyless',
+    ],
+    ['further models and their pictures', { files: { models: LIST } }, 's3,gcs,azure,pictures'],
+    ['GraphQL', { env: { LNMT_GRAPHQL: 'true' } }, 's3,graphql'],
+    ['GraphQL that is off', { env: { LNMT_GRAPHQL: 'false' } }, 's3'],
+    ['traces', { env: { OTEL_EXPORTER_OTLP_ENDPOINT: TOKEN } }, 's3,tracing'],
+    [
+      'a shared cache, its place a secret',
+      { secretEnv: { LNMT_RESPONSE_CACHE_URL: { secret: 's', key: 'k' } } },
+      's3,redis',
+    ],
+    ['a repository elsewhere', { env: { LNMT_MODEL_REPOSITORY: 'gs://bucket' } }, 's3,gcs'],
+  ])('are said for %s', (_, props, features) => {
+    expect(featuresOf(props)).toEqual(list(features));
+  });
+
+  test('are not said where the core is enough, or nothing is known', () => {
+    expect(featuresOf({ storeUri: 'https://models.example.com' })).toBeUndefined();
+    expect(featuresOf({ storeUri: TOKEN, files: { models: TOKEN } })).toBeUndefined();
+  });
+
+  test('are those of the settings, whatever a manifest says: the server takes its own from the same variables', () => {
+    const annotation = featuresOf(EVERYTHING) as Record<string, string>;
+    const data = at(objectOf(workload(EVERYTHING), 'ConfigMap', 'digits-config'), 'data') as Record<string, string>;
+    expect(annotation[LABELS.imageFeatures]).toBe(featuresOfSettings(data).join(','));
+  });
+
+  test('belong to the Deployment, not to its pods, which nothing of it should replace', () => {
+    const template = at(objectOf(workload(), 'Deployment'), 'spec.template.metadata.annotations') as object;
+    expect(template).not.toHaveProperty([LABELS.imageFeatures]);
   });
 });
 

@@ -2,6 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Images } from 'lnmt';
+import { buildArguments } from '../../../runtime/cli/images/build-arguments';
+import { IMAGE_FEATURE_NAMES } from '../../../runtime/contract';
 import { cli, fakePrograms, ROOT, scratch } from './support';
 
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
@@ -25,6 +27,34 @@ describe('lnmt images', () => {
     expect(calls()).toEqual([
       `build --file ${ROOT}/runtime/inference/Dockerfile --tag lnmt/inference-cuda:t --build-arg FLAVOUR=cuda --build-arg VERSION=0.1.0 ${ROOT}`,
     ]);
+  });
+
+  test.each([
+    ['s3,grpc,policies', 's3,grpc,policies'],
+    [' policies , graphql,policies', 'policies,graphql'],
+    ['', ''],
+    [IMAGE_FEATURE_NAMES.join(','), IMAGE_FEATURE_NAMES.join(',')],
+  ])('builds the inference server with the features %j', async (asked, told) => {
+    const { PATH, calls } = fakeTool('podman');
+    const { code } = await cli(['images', 'build', '--only', 'inference', '--features', asked], { env: { PATH } });
+    expect(code).toBe(0);
+    expect(calls()[0]).toContain(` --build-arg VERSION=0.1.0 --build-arg FEATURES=${told} ${ROOT}`);
+  });
+
+  test('names the features that there are when one is none, before anything is built', async () => {
+    const { PATH, calls } = fakeTool('docker');
+    const argv = ['images', 'build', '--only', 'inference', '--features', 's3,tpu'];
+    const { code, err } = await cli(argv, { env: { PATH } });
+    expect(code).toBe(2);
+    expect(err).toMatch(/error LNMT6001: --features names nothing that there is\n {2}got: {5}tpu/);
+    for (const name of IMAGE_FEATURE_NAMES) expect(err).toContain(name);
+    expect(calls).toThrow('ENOENT');
+  });
+
+  test('has features for the inference server only', () => {
+    const training = { name: 'training', flavour: 'cpu', key: 'training', dockerfile: 'Dockerfile' } as const;
+    expect(() => buildArguments(training, { features: 's3' })).toThrow('--features is for the inference server');
+    expect(buildArguments(training, {})).toEqual({});
   });
 
   test.each([

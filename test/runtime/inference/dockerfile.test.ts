@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import {
   BASE_ARGUMENTS,
   BUNDLED_PROVIDERS,
+  DEFAULT_IMAGE_FEATURES,
   IMAGE_COMMANDS,
   IMAGES,
   INFERENCE_ENV,
@@ -104,7 +105,7 @@ describe.each(SERVED)('the Dockerfile of $repository', ({ dockerfile }) => {
       ]),
     );
     const [features = ''] = argumentsOf('ARG').flatMap((text) => /^FEATURES=(.+)$/.exec(text)?.[1] ?? []);
-    expect(parseFeatures(features)).toEqual(['s3', 'grpc']);
+    expect(parseFeatures(features)).toEqual(DEFAULT_IMAGE_FEATURES);
   });
 
   it('tells onnxruntime not to report to its vendor', () => {

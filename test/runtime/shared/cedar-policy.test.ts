@@ -75,6 +75,17 @@ describe('a package that is not there', () => {
     await expect(load).rejects.toThrow(
       'LNMT8103: an optional package is not installed: A_SETTING needs @x/y; run npm install @x/y',
     );
+    await expect(load).rejects.not.toThrow('lnmt images build');
     await expect(loadOptional(() => Promise.reject(new Error('broken')), '@x/y', 'S')).rejects.toThrow('broken');
+  });
+
+  it.each(IMAGE_FEATURE_NAMES)('is named with how to build an image that has the feature %s', async (feature) => {
+    for (const name of IMAGE_FEATURES[feature]) {
+      const absent = Object.assign(new Error(`Cannot find package '${name}'`), { code: 'ERR_MODULE_NOT_FOUND' });
+      const list = ['s3', 'grpc'].includes(feature) ? 's3,grpc' : `s3,grpc,${feature}`;
+      await expect(loadOptional(() => Promise.reject(absent), name, 'A_SETTING')).rejects.toThrow(
+        `A_SETTING needs ${name}; run npm install ${name}, or \`lnmt images build --only inference --features ${list}\` for`,
+      );
+    }
   });
 });

@@ -196,7 +196,7 @@ describe('a schema that differs from the operation table', () => {
   it('names the package that GraphQL needs where it is not installed', async () => {
     const absent = Object.assign(new Error("Cannot find package 'graphql'"), { code: 'ERR_MODULE_NOT_FOUND' });
     await expect(loadOptional(() => Promise.reject(absent), 'graphql', 'LNMT_GRAPHQL')).rejects.toThrow(
-      'LNMT8103: an optional package is not installed: LNMT_GRAPHQL needs graphql; run npm install graphql',
+      'LNMT8103: an optional package is not installed: LNMT_GRAPHQL needs graphql; run npm install graphql, or `lnmt images build --only inference --features s3,grpc,graphql` for an image that has it',
     );
   });
 });

@@ -3,8 +3,8 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { FEATURES, parseFeatures, UNUSED } from '../../../../runtime/inference/image/features';
-import type { Feature } from '../../../../runtime/inference/image/features';
+import { IMAGE_FEATURE_NAMES, IMAGE_FEATURES } from '../../../../runtime/contract';
+import { parseFeatures, UNUSED } from '../../../../runtime/inference/image/features';
 import { countPackages, nameOf, packagesOf } from '../../../../runtime/inference/image/packages';
 import type { LockFile } from '../../../../runtime/inference/image/packages';
 import { billOfMaterials } from '../../../../runtime/inference/image/sbom';
@@ -12,7 +12,6 @@ import { temporaryFolder } from '../../support/temporary';
 
 const ROOT = path.resolve(__dirname, '../../../..');
 const lock = JSON.parse(fs.readFileSync(path.join(ROOT, 'package-lock.json'), 'utf8')) as LockFile;
-const features = Object.keys(FEATURES) as Feature[];
 
 const server = JSON.parse(fs.readFileSync(path.join(ROOT, 'runtime/inference/package.json'), 'utf8')) as Record<
   'dependencies' | 'optionalDependencies' | 'devDependencies' | 'peerDependencies',
@@ -75,12 +74,12 @@ describe('the packages of an image', () => {
   });
 
   it('lie where the image takes them from, with all features too', () => {
-    expect(packagesOf(lock, features).filter((folder) => !folder.startsWith('node_modules/'))).toEqual([]);
+    expect(packagesOf(lock, IMAGE_FEATURE_NAMES).filter((folder) => !folder.startsWith('node_modules/'))).toEqual([]);
   });
 
   it('are declared by the package of the server: optional ones as peers or optional dependencies, and for tests', () => {
     const declared = { ...server.peerDependencies, ...server.optionalDependencies };
-    const roots = Object.values(FEATURES).flat();
+    const roots = Object.values(IMAGE_FEATURES).flat();
     expect(roots.filter((name) => !(name in declared))).toEqual([]);
     const installed = { ...server.devDependencies, ...server.optionalDependencies };
     expect(roots.filter((name) => !(name in installed))).toEqual([]);
