@@ -10,13 +10,16 @@ import {
   PATHS,
   PORTS,
   RUN_AS,
+  SHORT_GRACE_SECONDS,
   SHUTDOWN,
   VOLUMES,
   VOLUME_NAMES,
+  modelCacheBytes,
   toEnv,
 } from '../../runtime/contract';
 import type { Auth } from './auth';
 import { keysOfRuntime } from './errors';
+import { MODEL_CACHE_GIB } from './model-budgets';
 import { objectName } from './object-names';
 import { CONTAINER_SECURITY, sizedEmptyDir } from './pod-defaults';
 import { INFERENCE_RESOURCES } from './resources';
@@ -41,7 +44,12 @@ export interface KServeServingRuntimeProps {
    * @default - it is taken only by its name
    */
   readonly priority?: number;
-  /** Requests and limits where an InferenceService states none. @default - those of an endpoint */
+  /**
+   * Requests and limits where an InferenceService states none. Of the memory limit of its pod a model may take what the server
+   * leaves (384Mi), whoever states it.
+   *
+   * @default - those of an endpoint
+   */
   readonly resources?: PodResources;
 }
 
@@ -62,6 +70,10 @@ const PROBES = {
  * The inference server as a runtime of KServe for ONNX, speaking the Open Inference Protocol v2. `storageUri` of an
  * InferenceService leads to a repository: a folder for the model, named as the InferenceService is, and in it one for each
  * version, with `model.onnx`.
+ *
+ * A runtime cannot state how long its pods may take to end, and KServe gives them 30 seconds: requests have 10 once nothing new
+ * is accepted. Where they take longer, an InferenceService sets `terminationGracePeriodSeconds` and, 20 below it, the variable
+ * LNMT_GRACE_SECONDS of its model.
  *
  * @throws LNMT3000 for a name that is none, LNMT3018 for keys from the store
  */
@@ -110,10 +122,15 @@ function environment({ auth, grpc }: KServeServingRuntimeProps): object[] {
     jwtAlgorithms: auth.jwt?.algorithms?.join(','),
     jwtScopesClaim: auth.jwt?.scopesClaim,
     apiKeysDir: auth.secret ? VOLUMES.apiKeys : undefined,
+    modelCacheBytes: String(modelCacheBytes(MODEL_CACHE_GIB)),
     drainDelay: String(SHUTDOWN.drainDelay),
-    grace: String(SHUTDOWN.grace),
+    // A runtime cannot state the grace period of its pods.
+    grace: String(SHORT_GRACE_SECONDS),
   });
-  return Object.entries(settings).map(([name, value]) => ({ name, value }));
+  const literals = Object.entries(settings).map(([name, value]) => ({ name, value }));
+  // The limit of the pod that comes to be: an InferenceService may state another one than the runtime.
+  const limit = { containerName: CONTAINER, resource: 'limits.memory', divisor: '1' };
+  return [...literals, { name: INFERENCE_ENV.memoryLimitBytes.name, valueFrom: { resourceFieldRef: limit } }];
 }
 
 function container(props: KServeServingRuntimeProps): object {
@@ -157,7 +174,7 @@ function volumes({ auth }: KServeServingRuntimeProps): object[] {
   };
   return [
     sizedEmptyDir(VOLUME_NAMES.tmp, '1Gi'),
-    sizedEmptyDir(VOLUME_NAMES.modelCache, '10Gi'),
+    sizedEmptyDir(VOLUME_NAMES.modelCache, `${MODEL_CACHE_GIB}Gi`),
     ...(keys ? [keys] : []),
   ];
 }

@@ -401,6 +401,13 @@ export const INFERENCE_ENV = {
     default: '0',
     min: 0,
   },
+  memoryLimitBytes: {
+    name: 'LNMT_MEMORY_LIMIT_BYTES',
+    kind: 'bytes',
+    doc: 'Memory limit of the container, where its manifest can name it: without LNMT_HOST_MEMORY_BYTES a process that runs a model on the CPU may take what the server leaves of it.',
+    optional: true,
+    min: 0,
+  },
   maxBatchSize: {
     name: 'LNMT_MAX_BATCH_SIZE',
     kind: 'integer',

@@ -1,4 +1,4 @@
-import { INFERENCE_ENV } from '../contract';
+import { INFERENCE_ENV, memoryForModels } from '../contract';
 import { EnvError, readEnv } from '../shared/env';
 import type { EnvValues } from '../shared/env';
 import { accessProblems } from './access-config';
@@ -33,6 +33,8 @@ export type InferenceConfig = EnvValues<typeof INFERENCE_ENV> & {
   readonly responseCache: ResponseCacheSettings | undefined;
 };
 
+type Values = EnvValues<typeof INFERENCE_ENV>;
+
 const SIZE = /^[1-9]\d{0,3}$/;
 
 /** The sizes of a list such as `8,16`; undefined when it is none. */
@@ -41,7 +43,7 @@ function parseSizes(list: readonly string[]): readonly number[] | undefined {
   return list.map(Number).sort((a, b) => a - b);
 }
 
-function problemsOf(values: EnvValues<typeof INFERENCE_ENV>): string[] {
+function problemsOf(values: Values): string[] {
   const problems: string[] = [];
   if (!parseSizes(values.preferredBatchSizes ?? [])) {
     problems.push(`${INFERENCE_ENV.preferredBatchSizes.name} is not a list of sizes from 1 to 9999, such as 8,16`);
@@ -56,15 +58,20 @@ function problemsOf(values: EnvValues<typeof INFERENCE_ENV>): string[] {
   return problems;
 }
 
-function readValues(
-  env: Readonly<Record<string, string | undefined>>,
-  missing: readonly string[],
-): EnvValues<typeof INFERENCE_ENV> {
+function readValues(env: Readonly<Record<string, string | undefined>>, missing: readonly string[]): Values {
   try {
-    return readEnv(INFERENCE_ENV, env);
+    const values = readEnv(INFERENCE_ENV, env);
+    const isTold = Boolean(env[INFERENCE_ENV.hostMemoryBytes.name]);
+    return { ...values, hostMemoryBytes: hostMemoryOf(values, isTold) };
   } catch (error) {
     throw error instanceof EnvError ? new EnvError([...missing, ...error.problems]) : error;
   }
+}
+
+/** What a process of a model may hold: as told, else what this process leaves of the container. GPU libraries reserve more. */
+function hostMemoryOf({ hostMemoryBytes, memoryLimitBytes = 0, executionProvider }: Values, isTold: boolean): number {
+  if (isTold || executionProvider !== 'cpu') return hostMemoryBytes;
+  return memoryForModels(memoryLimitBytes) ?? 0;
 }
 
 /**

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { Auth, KServeServingRuntime, PodResources, SecretReference } from '../../../constructs/kubernetes';
 import type { KServeServingRuntimeProps } from '../../../constructs/kubernetes';
-import { IMAGE_COMMANDS, INFERENCE_ENV, PATHS, PORTS, VOLUMES } from '../../../runtime/contract';
+import { IMAGE_COMMANDS, INFERENCE_ENV, PATHS, PORTS, SHUTDOWN, VOLUMES } from '../../../runtime/contract';
 import { readConfig } from '../../../runtime/inference/config';
 import type { Json, JsonObject } from '../../support/terraform-json';
-import { at, objectOf, render } from './support';
+import { at, objectOf, render, workload } from './support';
 
 const KEYS = Auth.apiKeys(SecretReference.fromKubernetes('keys'));
 const IMAGE = `registry.example.com/lnmt/inference@sha256:${'0'.repeat(64)}`;
@@ -78,6 +78,36 @@ describe('a runtime of KServe', () => {
     const object = runtime({ name: 'onnx-large', resources: PodResources.of({ cpu: '4', memory: '8Gi' }) });
     expect(at(object, 'metadata.name')).toBe('onnx-large');
     expect(at(containerOf(object), 'resources.limits.memory')).toBe('8Gi');
+  });
+
+  test('ends within the time that pods of KServe are given, and answers what was accepted until then', () => {
+    const seconds = (name: string): number => Number(environmentOf(runtime())[name]);
+    const sleep = Number(at(containerOf(runtime()), 'lifecycle.preStop.sleep.seconds'));
+    const [drain, grace] = [seconds('LNMT_DRAIN_DELAY_SECONDS'), seconds('LNMT_GRACE_SECONDS')];
+    expect(sleep + drain + grace + SHUTDOWN.margin).toBe(30);
+    expect(grace).toBeGreaterThanOrEqual(10);
+    // The schema has no field for another grace period, and the API server would drop one.
+    expect(Object.keys(at(runtime(), 'spec') as object)).not.toContain('terminationGracePeriodSeconds');
+  });
+
+  test('tells the server the memory limit of the pod, whoever states it, so that only the model fails', () => {
+    const rows = at(containerOf(runtime()), 'env') as JsonObject[];
+    expect(rows).toContainEqual({
+      name: 'LNMT_MEMORY_LIMIT_BYTES',
+      valueFrom: { resourceFieldRef: { containerName: 'kserve-container', resource: 'limits.memory', divisor: '1' } },
+    });
+    const told = (bytes: number): number =>
+      readConfig({ ...environmentOf(runtime()), LNMT_MEMORY_LIMIT_BYTES: String(bytes) }).hostMemoryBytes;
+    expect(told(2 * 2 ** 30)).toBe(2 * 2 ** 30 - 384 * 2 ** 20);
+    expect(told(2 * 2 ** 30)).toBe(
+      Number(at(objectOf(workload(), 'ConfigMap', 'digits-config'), 'data.LNMT_HOST_MEMORY_BYTES')),
+    );
+  });
+
+  test('keeps verified files well inside their volume', () => {
+    const { modelCacheBytes } = readConfig(environmentOf(runtime()));
+    expect(at(runtime(), 'spec.volumes.1')).toEqual({ name: 'model-cache', emptyDir: { sizeLimit: '10Gi' } });
+    expect(modelCacheBytes).toBe(8 * 2 ** 30);
   });
 
   test('refuses keys from the store, and a name that is none', () => {

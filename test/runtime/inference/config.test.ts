@@ -97,6 +97,18 @@ describe('the configuration', () => {
     }
   });
 
+  it('holds processes of models to what it leaves of the container, where it knows the limit and is told nothing else', () => {
+    const limited = { ...ENV, LNMT_MEMORY_LIMIT_BYTES: String(2 ** 30) };
+    const budget = (env: Readonly<Record<string, string>>): number => readConfig(env).hostMemoryBytes;
+    expect(budget(ENV)).toBe(0);
+    expect(budget(limited)).toBe(2 ** 30 - 384 * 2 ** 20);
+    expect(budget({ ...limited, LNMT_HOST_MEMORY_BYTES: '7' })).toBe(7);
+    expect(budget({ ...limited, LNMT_HOST_MEMORY_BYTES: '0' })).toBe(0);
+    expect(budget({ ...limited, LNMT_EXECUTION_PROVIDER: 'cuda' })).toBe(0);
+    expect(budget({ ...ENV, LNMT_MEMORY_LIMIT_BYTES: String(512 * 2 ** 20) })).toBe(0);
+    expect(() => budget({ ...ENV, LNMT_MEMORY_LIMIT_BYTES: '2Gi' })).toThrow('give a size in bytes');
+  });
+
   it.each(['..', '.', 'a/b', 'A', '', '-a', 'a'.repeat(129)])('refuses %j as a model or version', (name) => {
     expect(() => readConfig({ ...ENV, LNMT_MODEL_NAME: name })).toThrow('LNMT_MODEL_NAME');
     expect(() => readConfig({ ...ENV, LNMT_MODEL_VERSION: name })).toThrow('LNMT_MODEL_VERSION');

@@ -96,6 +96,15 @@ describe('a server process', () => {
     expect((await post(url, digitsRequest(1))).status).toBe(401);
   });
 
+  it('holds the process of its model to what it leaves of the limit of its container', async () => {
+    server = ServerProcess.start({ ...DIGITS, memoryLimitBytes: String(2 ** 30) });
+    await server.ready();
+    const { pid, memory } = await server.line('model host ready');
+    expect(memory).toBe('hard');
+    const limits = fs.readFileSync(`/proc/${String(pid)}/limits`, 'utf8');
+    expect(/^Max data size +(\d+)/m.exec(limits)?.[1]).toBe(String(2 ** 30 - 384 * 2 ** 20));
+  });
+
   it('loses no request when it is ended under load, and its last answers close their connections', async () => {
     server = ServerProcess.start({ ...DIGITS, drainDelay: '1' });
     await server.ready();
@@ -277,6 +286,13 @@ describe('a server process that cannot serve', () => {
     for (const name of ['LNMT_MODEL_VERSION', 'LNMT_MODEL_URI', 'LNMT_HTTP_PORT', 'LNMT_EXECUTION_PROVIDER']) {
       expect(server.output).toContain(name);
     }
+  });
+
+  it('refuses a GPU that its execution provider would pass over, with exit code 2', async () => {
+    server = ServerProcess.start({ ...DIGITS, executionProvider: 'webgpu', gpuIndex: '1' });
+    expect(await server.ended()).toBe(2);
+    expect(server.output).toContain('LNMT8101');
+    expect(server.output).toContain('LNMT_GPU_INDEX is 1, and LNMT_EXECUTION_PROVIDER webgpu takes the first GPU');
   });
 
   it('refuses to be reached by others without authentication, unless it is told why', async () => {

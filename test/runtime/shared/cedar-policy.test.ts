@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { IMAGE_FEATURE_NAMES, IMAGE_FEATURES } from '../../../runtime/contract';
 import type { Principal, Scope } from '../../../runtime/shared/api-keys';
 import { CedarPolicy } from '../../../runtime/shared/cedar-policy';
 import { loadOptional } from '../../../runtime/shared/optional-package';
