@@ -141,7 +141,7 @@ describe('an owner', () => {
   });
 });
 
-describe('a server that is killed while it fetches a model', () => {
+describe('a server that fetches a model', () => {
   const WEIGHTS = Buffer.alloc(4 << 20, 5);
   const ranges: (string | undefined)[] = [];
   let stalls = true;
@@ -149,6 +149,8 @@ describe('a server that is killed while it fetches a model', () => {
   const servers: ServerProcess[] = [];
 
   beforeEach(async () => {
+    stalls = true;
+    ranges.length = 0;
     pushModel(at('store'), 'm', '1', { 'model.onnx': identityModel('FP32'), 'w.bin': WEIGHTS });
     store = http.createServer((request, response) => {
       const file = at('store', request.url ?? '');
@@ -183,7 +185,19 @@ describe('a server that is killed while it fetches a model', () => {
     return Math.max(0, ...files.map((name) => fs.statSync(at('cache', folder, name)).size));
   };
 
-  it('leaves nothing that the next one does not use or remove, however often', async () => {
+  it('is left alone by another one that shares the folder, while it lives', async () => {
+    start();
+    await expect.poll(staged, { timeout: 20_000 }).toBeGreaterThan(1 << 19);
+    const first = left().sort();
+    const folders = (): string[] => left().filter((name) => !name.endsWith('.owner'));
+    start();
+    await expect.poll(() => ranges.length, { timeout: 20_000 }).toBe(2);
+    expect(folders()).toHaveLength(2);
+    expect(left()).toEqual(expect.arrayContaining(first));
+    expect(ranges).toEqual([undefined, undefined]);
+  }, 60_000);
+
+  it('leaves nothing that the next one does not use or remove, however often it is killed', async () => {
     for (let turn = 0; turn < 2; turn += 1) {
       const server = start();
       await expect.poll(staged, { timeout: 20_000 }).toBeGreaterThan(turn * (1 << 20) + (1 << 19));
