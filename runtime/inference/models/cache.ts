@@ -259,11 +259,7 @@ export class ModelCache {
       await fs.mkdir(staging, { mode: 0o700 });
       const text = await fill(staging);
       await syncTree(staging);
-      const target = path.join(this.dir, sha256(text));
-      // What is there was found damaged, and a folder is never renamed over another.
-      await fs.rm(target, { recursive: true, force: true });
-      await fs.rename(staging, target);
-      await syncFolder(this.dir);
+      await this.show(staging, text);
       return text;
     } catch (error) {
       const failure = asModelError(error);
@@ -274,5 +270,20 @@ export class ModelCache {
     } finally {
       await owner?.release();
     }
+  }
+
+  /** Another server may have brought the same meanwhile, and be using it: then that one stays. */
+  private async show(staging: string, text: string): Promise<void> {
+    const target = path.join(this.dir, sha256(text));
+    const isThere = async (): Promise<boolean> => (await this.held(text)) !== undefined;
+    if (!(await isThere())) {
+      // What is there was found damaged, and a folder is never renamed over another.
+      await fs.rm(target, { recursive: true, force: true });
+      await fs.rename(staging, target).catch(async (error: unknown) => {
+        if (!(await isThere())) throw error;
+      });
+    }
+    await fs.rm(staging, { recursive: true, force: true });
+    await syncFolder(this.dir);
   }
 }

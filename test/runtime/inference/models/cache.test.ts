@@ -81,6 +81,33 @@ describe('the model cache', () => {
     expect(fs.readdirSync(cacheDir)).toEqual([]);
   });
 
+  it('leaves what another server has brought meanwhile into the same folder', async () => {
+    const files = new FileStore(store);
+    const other = new ModelCache(files, cacheDir);
+    let brought: { readonly file: string; readonly ino: number } | undefined;
+    const slow: ModelStore = {
+      list: (folder) => files.list(folder),
+      open: async (file, start) => {
+        if (file.endsWith('.bin') && brought === undefined) {
+          const { file: graph } = await other.obtain(MODEL);
+          brought = { file: graph, ino: fs.statSync(graph).ino };
+        }
+        return files.open(file, start);
+      },
+    };
+    expect((await new ModelCache(slow, cacheDir).obtain(MODEL)).file).toBe(brought?.file);
+    expect(fs.statSync(brought?.file ?? '').ino).toBe(brought?.ino);
+    expect(fs.readdirSync(cacheDir).filter((name) => !name.startsWith('.known-'))).toHaveLength(1);
+  });
+
+  it('can be filled by several servers at once', async () => {
+    const caches = Array.from({ length: 4 }, () => new ModelCache(new FileStore(store), cacheDir));
+    const all = await Promise.all(caches.map((cache) => cache.obtain(MODEL)));
+    expect(new Set(all.map(({ digest }) => digest)).size).toBe(1);
+    for (const each of all) expect(await caches[0]?.intact(each)).toBe(true);
+    expect(fs.readdirSync(cacheDir).filter((name) => !name.startsWith('.known-'))).toHaveLength(1);
+  });
+
   it('fetches again what was damaged on the disk', async () => {
     const cache = new ModelCache(new FileStore(store), cacheDir);
     const { file } = await cache.obtain(MODEL);
