@@ -280,6 +280,21 @@ export const INFERENCE_ENV = {
     doc: 'File that receives the audit log: who did what, and how it ended; never payloads.',
     optional: true,
   },
+  auditFileBytes: {
+    name: 'LNMT_AUDIT_FILE_BYTES',
+    kind: 'bytes',
+    doc: 'Bytes of the audit log at which its file is moved aside, under the number of its last entry.',
+    default: '67108864',
+    min: 1048576,
+  },
+  auditFiles: {
+    name: 'LNMT_AUDIT_FILES',
+    kind: 'integer',
+    doc: 'Files that the audit log is kept in; the oldest goes. 0 keeps all, so that somebody has to carry them away.',
+    default: '0',
+    min: 0,
+    max: 100000,
+  },
   graphql: {
     name: 'LNMT_GRAPHQL',
     kind: 'boolean',

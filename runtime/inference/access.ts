@@ -45,10 +45,11 @@ async function readPolicy({ policyFile }: InferenceConfig): Promise<CedarPolicy 
   return CedarPolicy.create(text, INFERENCE_ENV.policyFile.name);
 }
 
-function openAudit({ auditFile: file }: InferenceConfig, log: FastifyBaseLogger): AuditLog | undefined {
+function openAudit(config: InferenceConfig, log: FastifyBaseLogger): AuditLog | undefined {
+  const { auditFile: file, auditFileBytes: fileBytes, auditFiles: files } = config;
   if (file === undefined) return undefined;
   return new AuditLog({
-    file,
+    ...{ file, fileBytes, files, log },
     now: Date.now,
     anchor: (head) => log.info({ audit: head }, 'audit log'),
     failed: (error) => log.fatal({ err: error }, 'the audit log cannot be written any more'),

@@ -123,7 +123,7 @@ export const START_ERRORS = {
   LNMT8105: {
     title: 'the audit log cannot be used',
     explanation:
-      'The file cannot be written, or what it holds does not form a chain. It is never repaired: move it away and keep it.',
+      'The file cannot be written, or what it holds does not form a chain that follows the file before it. It is never repaired: move it away and keep it.',
   },
   LNMT8106: {
     title: 'a route or procedure has no entry in the operation table',
