@@ -50,7 +50,7 @@ export async function guard(app: FastifyInstance, parts: GuardParts): Promise<vo
   await app.register(methodsPlugin);
   await app.register(operationsPlugin, { served });
   await app.register(tracePlugin);
-  if (audit) await app.register(auditPlugin, { audit });
+  if (audit) await app.register(auditPlugin, { audit, answering: (request) => request.servedModel });
   await app.register(authPlugin, { access });
   await app.register(callerLimitsPlugin, { limiter, connectionsPerAddress });
   await app.register(decompressionPlugin, { maxRequestBytes });

@@ -18,6 +18,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who the request comes from; absent on public routes and where authentication is off. */
     principal: Principal | null;
+    /** The model that the caller asked for, once a body has said it; absent where the path or nothing says it. */
+    askedModel: AskedModel | null;
     /**
      * Asks again once a body has said which model it is about, where the path does not say it.
      *
@@ -43,10 +45,17 @@ export interface ResourceParams {
   readonly version?: string;
 }
 
+/** A model as its caller named it: it need not exist. */
+export interface AskedModel {
+  readonly name: string;
+  readonly version?: string | undefined;
+}
+
 /** Holds every route to its declared access. */
 export const authPlugin = fp<AuthOptions>(
   async (app, options) => {
     app.decorateRequest('principal', null);
+    app.decorateRequest('askedModel', null);
     const { access: control } = options;
     const attemptOf = (request: FastifyRequest, model: string, version?: string): Attempt | undefined => {
       const { access: stated, operation = '' } = request.routeOptions.config;
@@ -54,6 +63,7 @@ export const authPlugin = fp<AuthOptions>(
       return access && { operation, access, model, version };
     };
     app.decorateRequest('permitModel', function (this: FastifyRequest, model: string, version?: string): void {
+      this.askedModel = { name: model, version };
       const attempt = attemptOf(this, model, version);
       if (attempt !== undefined) control.permit(this.principal, attempt);
     });

@@ -20,18 +20,25 @@ const OK = 200;
 
 type Resolver = (source: unknown, given: Arguments, context: FieldContext) => Promise<unknown>;
 
+/** What a field turned out to be about. */
+interface Subjects {
+  /** The model that answers; that which the field names, until it is known. */
+  answered: CallSubject;
+  /** The model that permission was asked for last, whether or not it was given. */
+  asked: CallSubject;
+}
+
 /** Writes a field into the audit log, and counts it where it is an inference. */
 function report(deps: GraphQlDeps, id: OperationId, subject: CallSubject, context: FieldContext) {
   const started = performance.now();
-  return ({ access }: Operation, status: number, answered: CallSubject, error?: string): void => {
+  return ({ access }: Operation, status: number, { answered, asked }: Subjects, error?: string): void => {
     const seconds = (performance.now() - started) / 1000;
     const gone = context.signal.aborted;
     if (access === 'infer') deps.observed({ ...answered, status: gone ? Number(CLIENT_GONE) : status, error, seconds });
     if (access === 'public') return;
     deps.audit?.record({
       ...{ operation: id, transport: 'graphql', request: context.request },
-      // A name that its caller invents may have any length: it is written down only where it was held to that of a path.
-      ...(subject.model === undefined ? answered : subject),
+      ...([subject, answered, asked].find(({ model }) => model !== undefined) ?? {}),
       caller: auditedCaller(context.principal),
       outcome: gone ? 'client left' : String(status),
       trace: traceFields(context.trace)?.trace_id,
@@ -50,10 +57,11 @@ function guarded(deps: GraphQlDeps, [id, operation]: readonly [OperationId, Oper
     const subject = field.subject?.(given) ?? {};
     const done = report(deps, id, subject, context);
     const places: (() => void)[] = [];
-    let answered = subject;
+    const about: Subjects = { answered: subject, asked: subject };
     const attempt = (model?: string, version?: string): Attempt | undefined =>
       access && { operation: id, access, model, version };
     const permit = (model?: string, version?: string): void => {
+      about.asked = { model, version };
       const attempted = attempt(model, version);
       if (attempted !== undefined) deps.access.permit(principal, attempted);
     };
@@ -61,7 +69,7 @@ function guarded(deps: GraphQlDeps, [id, operation]: readonly [OperationId, Oper
       const attempted = attempt(model, version);
       return attempted === undefined || deps.access.shows(principal, attempted);
     };
-    const answering = ({ name: model, version }: ModelIdentity): void => void (answered = { model, version });
+    const answering = ({ name: model, version }: ModelIdentity): void => void (about.answered = { model, version });
     try {
       permit(subject.model, subject.version);
       context.asked += 1;
@@ -70,11 +78,11 @@ function guarded(deps: GraphQlDeps, [id, operation]: readonly [OperationId, Oper
       const attempted = attempt(subject.model, subject.version);
       const judge = attempted && deps.access.judge(principal, attempted);
       const answer = await field.answer(given, context, { permit, shows, judge, answering });
-      done(operation, OK, answered);
+      done(operation, OK, about);
       return answer;
     } catch (thrown) {
       const { status, code } = asRequestError(thrown);
-      done(operation, status, answered, code);
+      done(operation, status, about, code);
       throw thrown;
     } finally {
       for (const leave of places) leave();

@@ -135,6 +135,7 @@ describe('a field that answers with text', () => {
     expect([stage.calls, stage.taken]).toEqual([[], 0]);
     // As for REST, whose path names no model either.
     expect(stage.observed).toEqual([{ status: 403, error: 'LNMT8002' }]);
+    expect(stage.audited).toEqual([expect.objectContaining({ model: 'demo', version: '7', outcome: '403' })]);
   });
 
   it('takes a place in admission, also before its request is read', async () => {
