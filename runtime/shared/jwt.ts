@@ -2,6 +2,7 @@ import type * as Jose from 'jose' with { 'resolution-mode': 'import' };
 import { isScope } from './api-keys';
 import type { Principal, Scope } from './api-keys';
 import { issuerUnavailable } from './errors';
+import { IssuerKeys, KEY_LIMITS, KeysUnavailable } from './jwt-keys';
 
 /** What tokens are held to. */
 export interface JwtSettings {
@@ -17,20 +18,8 @@ export interface JwtSettings {
   readonly scopesClaim: string;
 }
 
-/** Seconds that clocks may differ, and how long fetched keys are used. Milliseconds where named so. */
-export const JWT_LIMITS = {
-  clockToleranceSeconds: 60,
-  /** Keys are fetched again after this. */
-  cacheMs: 10 * 60_000,
-  /** An unknown key id makes the keys be fetched again, but not more often than this. */
-  cooldownMs: 30_000,
-  /** For one fetch. */
-  timeoutMs: 5_000,
-  /** An issuer that did not answer is left alone for this. */
-  retryMs: 5_000,
-  /** Keys outlive an issuer that is out of reach by this. */
-  graceMs: 60 * 60_000,
-} as const;
+/** Seconds that clocks may differ, and how long keys are used: {@link KEY_LIMITS}. */
+export const JWT_LIMITS = { clockToleranceSeconds: 60, ...KEY_LIMITS } as const;
 
 const SCOPE_PREFIX = 'lnmt:';
 const MAX_SUBJECT = 256;
@@ -54,29 +43,18 @@ export function scopesOf(claim: unknown): ReadonlySet<Scope> {
   return new Set(names.filter(isScope));
 }
 
-type KeySet = ReturnType<typeof Jose.createRemoteJWKSet>;
-
 /** Verifies the tokens of one issuer with the keys that it publishes. */
 export class JwtVerifier {
-  private lastGood = Number.NEGATIVE_INFINITY;
-  private failed: { readonly at: number; readonly error: unknown } | undefined;
-
   /** Loads the library, which is a module of the other kind. Nothing is fetched yet. */
   static async create(settings: JwtSettings): Promise<JwtVerifier> {
     const jose = await import('jose');
-    const { cacheMs, cooldownMs, timeoutMs } = JWT_LIMITS;
-    const keys = jose.createRemoteJWKSet(settings.jwksUri, {
-      cacheMaxAge: cacheMs,
-      cooldownDuration: cooldownMs,
-      timeoutDuration: timeoutMs,
-    });
-    return new JwtVerifier(settings, jose, keys);
+    return new JwtVerifier(settings, jose, new IssuerKeys(jose, settings.jwksUri));
   }
 
   private constructor(
     private readonly settings: JwtSettings,
     private readonly jose: typeof Jose,
-    private readonly keys: KeySet,
+    private readonly keys: IssuerKeys,
   ) {}
 
   /**
@@ -86,7 +64,7 @@ export class JwtVerifier {
    */
   async verify(token: string, now: number): Promise<Principal | undefined> {
     try {
-      const { payload } = await this.jose.jwtVerify(token, (header) => this.keyFor(header, now), {
+      const { payload } = await this.jose.jwtVerify(token, (header) => this.keys.find(header), {
         issuer: this.settings.issuer,
         audience: this.settings.audience,
         algorithms: [...this.settings.algorithms],
@@ -103,30 +81,9 @@ export class JwtVerifier {
     }
   }
 
-  private async keyFor(header: Jose.JWTHeaderParameters, now: number): Promise<Jose.CryptoKey> {
-    const { failed } = this;
-    // Callers whom nobody knows yet must not make the server ask an issuer again and again.
-    if (failed !== undefined && now - failed.at < JWT_LIMITS.retryMs) return this.lastKey(header, now, failed.error);
-    try {
-      const key = await this.keys(header);
-      this.lastGood = now;
-      this.failed = undefined;
-      return key;
-    } catch (error) {
-      const { JWKSNoMatchingKey, JWKSMultipleMatchingKeys, JOSENotSupported } = this.jose.errors;
-      const answered = [JWKSNoMatchingKey, JWKSMultipleMatchingKeys, JOSENotSupported].some(
-        (kind) => error instanceof kind,
-      );
-      if (answered) throw error;
-      this.failed = { at: now, error };
-      return this.lastKey(header, now, error);
-    }
-  }
-
-  private async lastKey(header: Jose.JWTHeaderParameters, now: number, error: unknown): Promise<Jose.CryptoKey> {
-    const last = this.keys.jwks();
-    if (last === undefined || now - this.lastGood > JWT_LIMITS.graceMs) throw new KeysUnavailable(error);
-    return this.jose.createLocalJWKSet(last)(header);
+  /** Fetches no more keys. */
+  close(): void {
+    this.keys.close();
   }
 
   private principalOf(payload: Jose.JWTPayload): Principal | undefined {
@@ -134,11 +91,5 @@ export class JwtVerifier {
     if (typeof sub !== 'string' || sub === '' || sub.length > MAX_SUBJECT) return undefined;
     const scopes = scopesOf(claimAt(payload, this.settings.scopesClaim));
     return { id: sub, scopes, method: 'jwt', claims: payload };
-  }
-}
-
-class KeysUnavailable extends Error {
-  constructor(cause: unknown) {
-    super('the keys of the issuer cannot be fetched', { cause });
   }
 }

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { API_KEYS_FILE, inferPath, modelPath, PATHS } from '../../../runtime/contract';
 import { openAccess } from '../../../runtime/inference/access';
 import type { OpenedAccess } from '../../../runtime/inference/access';
@@ -9,6 +9,7 @@ import { readConfig } from '../../../runtime/inference/config';
 import { ApiKeySet } from '../../../runtime/shared/api-keys';
 import type { AuditEntry } from '../../../runtime/shared/audit';
 import { verifyAudit } from '../../../runtime/shared/audit';
+import { JWT_LIMITS } from '../../../runtime/shared/jwt';
 import { GrpcClient } from '../support/grpc-client';
 import { AUDIENCE, ISSUER, TestIssuer } from '../support/issuer';
 import { DEMO_REQUEST, FULL_KEY, KEYS, testServer } from '../support/server';
@@ -98,6 +99,7 @@ describe('access from files', () => {
   });
 
   afterEach(async () => {
+    vi.useRealTimers();
     server.grpc.cut();
     await server.app.close();
     await issuer.close();
@@ -160,6 +162,37 @@ describe('access from files', () => {
     expect(entries[3]).toMatchObject({ model: 'demo', version: '1' });
     expect(entries[4]).toMatchObject({ model: 'demo', version: '1' });
     for (const secret of [FULL_KEY, '2.5', 'eyJ', 'FP32']) expect(text).not.toContain(secret);
+  });
+
+  it('moves the audit log aside when it has the size of the settings, and keeps the files that they say', async () => {
+    await access.close();
+    const file = path.join(dir, 'rotated.jsonl');
+    const sizes = { LNMT_AUDIT_FILE_BYTES: '1048576', LNMT_AUDIT_FILES: '2' };
+    const opened = await openAccess(config({ LNMT_AUDIT_FILE: file, ...sizes }), log);
+    for (let index = 0; index < 12_000; index++) {
+      const event = { caller: 'a', operation: 'ModelInfer', transport: 'http', outcome: '200', request: `r-${index}` };
+      opened.audit?.record(event);
+      if (index % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await opened.close();
+    const aside = fs.readdirSync(dir).filter((name) => name.startsWith('rotated.jsonl.'));
+    expect(aside).toHaveLength(1);
+    expect(fs.statSync(path.join(dir, aside[0] ?? '')).size).toBeLessThanOrEqual(1_048_576);
+    await (await openAccess(config({ LNMT_AUDIT_FILE: file, ...sizes }), log)).close();
+  });
+
+  it('answers holders of tokens at once while the issuer hangs, as long as its keys are known', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const claims = { realm_access: { roles: ['infer'] }, exp: Math.floor(Date.now() / 1000) + 3_600 };
+    const headers = await bearer(claims);
+    expect(await infer(headers)).toBe(200);
+    issuer.hangs = true;
+    vi.setSystemTime(Date.now() + JWT_LIMITS.cacheMs + 1);
+    const begun = performance.now();
+    expect([await infer(headers), await infer(headers)]).toEqual([200, 200]);
+    expect(performance.now() - begun).toBeLessThan(JWT_LIMITS.timeoutMs / 2);
+    vi.useRealTimers();
+    await access.close();
   });
 
   it('is refused where a file is wrong, with a code', async () => {

@@ -20,11 +20,13 @@ beforeAll(async () => {
 afterAll(() => issuer.close());
 
 afterEach(() => {
+  verifier.close();
   vi.useRealTimers();
 });
 
 beforeEach(async () => {
   issuer.status = 200;
+  issuer.hangs = false;
   await issuer.rotate('k1', 'RS256');
   verifier = await create();
 });
@@ -188,6 +190,78 @@ describe('the keys of the issuer', () => {
     issuer.status = 200;
     vi.setSystemTime(Date.now() + JWT_LIMITS.retryMs);
     expect(await verifier.verify(await issuer.token(), Date.now())).toBeDefined();
+  });
+});
+
+describe('an issuer that hangs', () => {
+  const timed = async <T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly ms: number }> => {
+    const begun = performance.now();
+    const value = await work();
+    return { value, ms: performance.now() - begun };
+  };
+  const code = async (token: string): Promise<unknown> =>
+    verifier.verify(token, Date.now()).catch((error: unknown) => (error as { code?: unknown }).code);
+
+  it('keeps nobody waiting whose key is known, while it is asked once', { timeout: 30_000 }, async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const claims = { exp: seconds() + 3_600 };
+    const [token, unknown] = [await issuer.token(claims), await issuer.token(claims, { kid: 'k9' })];
+    await verifier.verify(token, Date.now());
+    issuer.hangs = true;
+    vi.setSystemTime(Date.now() + JWT_LIMITS.cacheMs + 1);
+    const before = issuer.fetches;
+    const stranger = timed(() => code(unknown));
+    for (let turn = 0; turn < 20; turn++) {
+      const { value, ms } = await timed(() => verifier.verify(token, Date.now()));
+      expect(value).toMatchObject({ id: 'alice' });
+      expect(ms).toBeLessThan(1_000);
+    }
+    expect(issuer.fetches - before).toBe(1);
+    // Who names an unknown key has waited for it, and learns only that it is none.
+    const waited = await stranger;
+    expect(waited.value).toBeUndefined();
+    expect(waited.ms).toBeGreaterThan(JWT_LIMITS.timeoutMs - 500);
+    expect(await verifier.verify(token, Date.now())).toBeDefined();
+    expect(issuer.fetches - before).toBe(1);
+    vi.setSystemTime(Date.now() + JWT_LIMITS.retryMs);
+    issuer.hangs = false;
+    await issuer.rotate('k2', 'RS256');
+    expect(await verifier.verify(token, Date.now())).toBeDefined();
+    await expect.poll(() => verifier.verify(token, Date.now())).toBeUndefined();
+    expect(issuer.fetches - before).toBe(2);
+  });
+
+  it('is left alone from when it was given up, not from when it was asked', { timeout: 30_000 }, async () => {
+    issuer.hangs = true;
+    const before = issuer.fetches;
+    const token = await issuer.token();
+    const first = await timed(() => code(token));
+    expect(first.value).toBe('LNMT8013');
+    expect(first.ms).toBeGreaterThan(JWT_LIMITS.timeoutMs - 500);
+    for (let turn = 0; turn < 5; turn++) {
+      const { value, ms } = await timed(() => code(token));
+      expect(value).toBe('LNMT8013');
+      expect(ms).toBeLessThan(500);
+    }
+    expect(issuer.fetches - before).toBe(1);
+  });
+});
+
+describe('keys that nobody asks for', () => {
+  it('are fetched anew all the same, so that those which were withdrawn let nobody in', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval'] });
+    const old = await issuer.token({ exp: seconds() + 3_600 });
+    expect(await verifier.verify(old, Date.now())).toBeDefined();
+    await issuer.rotate('k2', 'RS256');
+    const before = issuer.fetches;
+    vi.advanceTimersByTime(JWT_LIMITS.cacheMs);
+    const { fetching } = Reflect.get(verifier, 'keys') as { fetching?: Promise<void> };
+    await fetching;
+    expect(issuer.fetches - before).toBe(1);
+    expect(await verifier.verify(old, Date.now())).toBeUndefined();
+    verifier.close();
+    vi.advanceTimersByTime(2 * JWT_LIMITS.cacheMs);
+    expect(issuer.fetches - before).toBe(1);
   });
 });
 

@@ -14,6 +14,8 @@ export class TestIssuer {
   fetches = 0;
   /** Status that it answers with. */
   status = 200;
+  /** Whether it takes requests and answers none. */
+  hangs = false;
   private keys: { readonly kid: string; readonly alg: string; readonly pair: KeyPair }[] = [];
 
   private readonly made: Record<string, Promise<KeyPair>> = {};
@@ -77,6 +79,7 @@ export class TestIssuer {
 
   private async answer(response: http.ServerResponse): Promise<void> {
     this.fetches += 1;
+    if (this.hangs) return;
     const keys = await Promise.all(
       this.keys.map(async ({ kid, alg, pair }) => ({
         ...(await this.jose.exportJWK(pair.publicKey)),
