@@ -1,15 +1,19 @@
 import type { PeerCertificate } from 'node:tls';
+import { alternativeNames } from './alternative-names';
 import type { Principal, Scope } from './api-keys';
 
 const NAME = /^[\x21-\x7e]{1,256}$/;
 
-/** The name that a certificate is known by: its SPIFFE id or first URI, else DNS name, else common name. */
+/**
+ * The name that a certificate is known by: its SPIFFE id or first URI, else DNS name, else common name. One whose
+ * alternative names cannot be read has none.
+ */
 export function certificateName({ subject, subjectaltname = '' }: PeerCertificate): string | undefined {
-  const alternatives = subjectaltname.split(', ');
-  const ofKind = (kind: string): string | undefined =>
-    alternatives.find((entry) => entry.startsWith(kind))?.slice(kind.length);
+  const alternatives = alternativeNames(subjectaltname);
+  if (alternatives === undefined) return undefined;
+  const ofKind = (kind: string): string | undefined => alternatives.find((entry) => entry.kind === kind)?.value;
   const common: unknown = subject.CN;
-  const name = ofKind('URI:') ?? ofKind('DNS:') ?? (typeof common === 'string' ? common : undefined);
+  const name = ofKind('URI') ?? ofKind('DNS') ?? (typeof common === 'string' ? common : undefined);
   return name !== undefined && NAME.test(name) ? name : undefined;
 }
 

@@ -18,6 +18,9 @@ const authority = new TestAuthority('authority');
 const stranger = new TestAuthority('authority');
 const own = authority.issue('server', ['DNS:localhost', 'IP:127.0.0.1']);
 const robot = authority.issue('robot', ['URI:spiffe://test/ns/ml/sa/robot']);
+const PART = 'URI:spiffe://test/ns/ml/sa/robot';
+const twisted = authority.issue('mallory', [`DNS:x, ${PART}, y`]);
+const quoting = authority.issue('mallory', [`DNS:x", ${PART}, DNS:"y`]);
 const forged = stranger.issue('robot', ['URI:spiffe://test/ns/ml/sa/robot']);
 
 let server: TestServer;
@@ -66,6 +69,10 @@ describe('a client certificate', () => {
   it('of another authority of the same name is none, and neither is no certificate', async () => {
     expect(await get(PATHS.server, forged)).toBe(401);
     expect(await get(PATHS.server)).toBe(401);
+  });
+
+  it('is not another when a name of it holds that of the other', async () => {
+    expect([await get(PATHS.server, twisted), await get(PATHS.server, quoting)]).toEqual([401, 401]);
   });
 
   it('does not make good a wrong key', async () => {
