@@ -207,7 +207,7 @@ export const INFERENCE_ENV = {
   tlsCertFile: {
     name: 'LNMT_TLS_CERT_FILE',
     kind: 'string',
-    doc: 'Certificate chain in PEM; HTTP and gRPC speak TLS with it.',
+    doc: 'Certificate chain in PEM; HTTP and gRPC speak TLS with it. The TLS files are followed as they change.',
     optional: true,
   },
   tlsKeyFile: {
@@ -232,7 +232,7 @@ export const INFERENCE_ENV = {
   policyFile: {
     name: 'LNMT_POLICY_FILE',
     kind: 'string',
-    doc: 'Cedar policies beside the scopes; a `forbid` wins. Needs the package @cedar-policy/cedar-wasm.',
+    doc: 'Cedar policies beside the scopes; a `forbid` wins. Read at start only. Needs the package @cedar-policy/cedar-wasm.',
     optional: true,
   },
   ratePerSecond: {

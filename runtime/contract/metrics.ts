@@ -382,6 +382,12 @@ export const METRICS = {
     help: '1 once the audit log can no longer be written, else 0',
     labels: [],
   },
+  tlsReloads: {
+    name: 'lnmt_tls_reloads_total',
+    type: 'counter',
+    help: 'Times that the TLS files changed, by outcome: changed, or failed where the last good ones stay in use',
+    labels: ['outcome'],
+  },
   upstreamAnswers: {
     name: 'lnmt_upstream_answers_total',
     type: 'counter',

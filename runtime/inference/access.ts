@@ -8,8 +8,9 @@ import { CedarPolicy } from '../shared/cedar-policy';
 import { ClientCertificates } from '../shared/client-certificates';
 import { StartError } from '../shared/errors';
 import { JwtVerifier } from '../shared/jwt';
-import { readTls } from '../shared/tls';
 import type { TlsMaterial } from '../shared/tls';
+import { TlsFollower } from '../shared/tls-follower';
+import type { TlsChanges } from '../shared/tls-follower';
 import { isLoopback } from './access-config';
 import type { InferenceConfig } from './config';
 
@@ -19,6 +20,8 @@ export interface AccessParts extends Pick<AccessControlOptions, 'keys' | 'tokens
   readonly audit?: AuditLog | undefined;
   /** @default - none: connections are not encrypted */
   readonly tls?: TlsMaterial | undefined;
+  /** Tells what comes in the place of `tls`. @default - nothing ever */
+  readonly tlsChanges?: TlsChanges | undefined;
 }
 
 /** {@link AccessParts} from files, and how to let go of them. */
@@ -66,7 +69,7 @@ export async function openAccess(config: InferenceConfig, log: FastifyBaseLogger
   if (auth.includes('none') && !isLoopback(bindAddress)) {
     log.warn({ reason }, 'authentication is off and others can reach this server');
   }
-  const tls = readTls(config);
+  const tlsChanges = TlsFollower.open(config, log);
   const policy = await readPolicy(config);
   const tokens = await readTokens(config);
   const certificates = auth.includes('mtls') ? new ClientCertificates(config.mtlsScopes) : undefined;
@@ -74,7 +77,9 @@ export async function openAccess(config: InferenceConfig, log: FastifyBaseLogger
   const keys = auth.includes('api-keys') ? new ApiKeyFile(config.apiKeysDir, log) : undefined;
   const close = async (): Promise<void> => {
     keys?.close();
+    tokens?.close();
+    tlsChanges?.close();
     await audit?.close();
   };
-  return { keys, tokens, certificates, policy, audit, tls, close };
+  return { keys, tokens, certificates, policy, audit, tls: tlsChanges?.current, tlsChanges, close };
 }

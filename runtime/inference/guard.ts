@@ -1,4 +1,6 @@
 import type { Server } from 'node:http';
+import type { SecureContextOptions } from 'node:tls';
+import { Server as TlsServer } from 'node:tls';
 import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
 import type { AccessControl } from '../shared/access-control';
 import type { AuditLog } from '../shared/audit';
@@ -14,6 +16,7 @@ import { methodsPlugin } from '../shared/http-methods';
 import { hardenedOptions, limitsPlugin } from '../shared/limits';
 import { MIN_TLS_VERSION } from '../shared/tls';
 import type { TlsMaterial } from '../shared/tls';
+import type { TlsChanges } from '../shared/tls-follower';
 import { tracePlugin } from '../shared/tracing';
 import { operationsPlugin } from './operations/plugin';
 import type { OperationId } from './operations/table';
@@ -57,13 +60,25 @@ export async function guard(app: FastifyInstance, parts: GuardParts): Promise<vo
   await app.register(bodyPiecesPlugin);
 }
 
+/** What connections are secured with, at first and after each change. */
+function contextOf({ cert, key, ca }: TlsMaterial): SecureContextOptions {
+  return { cert, key, ...(ca === undefined ? {} : { ca }), minVersion: MIN_TLS_VERSION };
+}
+
 /** Options of a listener that its limits and perhaps TLS are on. */
 export function listenerOptions(maxRequestBytes: number, tls: TlsMaterial | undefined): FastifyHttpOptions<Server> {
   const options = hardenedOptions(maxRequestBytes);
   if (tls === undefined) return options;
   const { http, ...rest } = options;
-  const secured = { ...http, ...tls, minVersion: MIN_TLS_VERSION };
+  const secured = { ...http, ...contextOf(tls) };
   // Asked for, not demanded: probes have none, and a caller may have a key instead.
   const https = { ...secured, requestCert: tls.ca !== undefined, rejectUnauthorized: false };
   return { ...rest, https } as FastifyHttpOptions<Server>;
+}
+
+/** Lets a listener speak TLS with what its files say from now on. Connections that are open go on as they began. */
+export function followTls({ server }: FastifyInstance, changes: TlsChanges | undefined): void {
+  changes?.onChange((material) => {
+    if (server instanceof TlsServer) server.setSecureContext(contextOf(material));
+  });
 }

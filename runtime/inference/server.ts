@@ -15,7 +15,7 @@ import { graphQlRoutes } from './graphql/routes';
 import { NO_GRPC } from './grpc/listener';
 import type { GrpcListener } from './grpc/listener';
 import type { GrpcDeps } from './grpc/server';
-import { DEFAULT_LIMITS, guard, listenerOptions } from './guard';
+import { DEFAULT_LIMITS, followTls, guard, listenerOptions } from './guard';
 import type { LimitSettings } from './guard';
 import type { AliasSet } from './metric-aliases/aliases';
 import { observeCalls, observeRequests } from './observe';
@@ -92,6 +92,8 @@ async function buildApp(config: SizedConfig, deps: ServerDeps, parts: Parts): Pr
   const { models, service, known, health, admission, metrics, traffic, payloadLog } = parts;
   const { maxRequestBytes, connectionsPerAddress = DEFAULT_LIMITS.connectionsPerAddress } = config;
   const app: FastifyInstance = fastify({ ...listenerOptions(maxRequestBytes, deps.tls), loggerInstance: deps.log });
+  followTls(app, deps.tlsChanges);
+  deps.tlsChanges?.onOutcome((outcome) => metrics.tlsReloads.inc({ outcome }));
   const served = new Set<OperationId>();
   await app.register(errorPlugin, { maxRequestBytes: config.maxRequestBytes });
   observeRequests(app, metrics, known);

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { StartError } from './errors';
@@ -29,6 +30,15 @@ function read(file: string): Buffer {
   }
 }
 
+const CERTIFICATE = /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[^-]*-----END [A-Z0-9 ]*CERTIFICATE-----/g;
+
+/** TLS takes authorities that it cannot read for none, and would then refuse every client. */
+function checkAuthorities(ca: Buffer): void {
+  const found = ca.toString('latin1').match(CERTIFICATE);
+  if (found === null) throw new Error('there is no certificate of an authority');
+  for (const certificate of found) new X509Certificate(certificate);
+}
+
 /**
  * Reads certificate, key and client authorities; undefined where none are named.
  *
@@ -40,6 +50,7 @@ export function readTls({ tlsCertFile, tlsKeyFile, tlsClientCaFile }: TlsFiles):
   const material = { cert: read(tlsCertFile), key: read(tlsKeyFile), ...ca };
   try {
     createSecureContext(material);
+    if (material.ca !== undefined) checkAuthorities(material.ca);
   } catch (error) {
     throw new StartError('LNMT8107', 'certificate, key and authorities do not fit together', error);
   }

@@ -1,11 +1,13 @@
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { experimental, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { capConnections } from '../../shared/connection-cap';
 import type { HealthState } from '../../shared/health';
 import { HTTP_LIMITS } from '../../shared/limits';
 import type { TlsMaterial } from '../../shared/tls';
+import type { TlsChanges } from '../../shared/tls-follower';
+import { TlsProvider } from '../../shared/tls-provider';
 import { loadServices } from './definitions';
 import { Gate, rowOf } from './gate';
 import type { GateOptions } from './gate';
@@ -32,14 +34,18 @@ export interface GrpcDeps extends Omit<HandlerDeps, 'gate'>, GateOptions {
   readonly health: HealthState;
   /** @default - none: the connection is not encrypted */
   readonly tls?: TlsMaterial | undefined;
+  /** Tells what comes in the place of `tls`. @default - nothing ever */
+  readonly tlsChanges?: TlsChanges | undefined;
   /** Open connections from one address; 0 sets no limit. */
   readonly connectionsPerAddress: number;
 }
 
-function credentialsOf(tls: TlsMaterial | undefined): ServerCredentials {
+function credentialsOf({ tls, tlsChanges }: Pick<GrpcDeps, 'tls' | 'tlsChanges'>): ServerCredentials {
   if (tls === undefined) return ServerCredentials.createInsecure();
-  const pair = [{ cert_chain: tls.cert, private_key: tls.key }];
-  return ServerCredentials.createSsl(tls.ca ?? null, pair, tls.ca !== undefined);
+  const provider = new TlsProvider(tls, tlsChanges);
+  const demanded = tls.ca !== undefined;
+  // The library takes the identity first and the authorities second, whatever its types call them.
+  return experimental.createCertificateProviderServerCredentials(provider, demanded ? provider : null, demanded);
 }
 
 function refuseUnlisted(service: ServiceDefinition): void {
@@ -71,7 +77,7 @@ export class GrpcServer {
     [inference, health].forEach(refuseUnlisted);
     this.server.addService(sized(inference), inferenceHandlers({ ...deps, gate }));
     this.server.addService(health, healthHandlers(gate, deps.health));
-    this.connections = this.server.createConnectionInjector(credentialsOf(deps.tls));
+    this.connections = this.server.createConnectionInjector(credentialsOf(deps));
     // The library has no limit of connections, so it is handed those that are within it.
     capConnections(this.listener, deps.connectionsPerAddress);
     this.listener.on('connection', (socket) => {

@@ -24,15 +24,21 @@ export function keyFile(entries: readonly KeyEntry[]): string {
 }
 
 /**
- * Mounts a key file as Kubernetes does: the file is a link through `..data`, and an update swaps that link for one to
- * a new folder.
+ * Mounts files as Kubernetes does: each is a link through `..data`, and an update swaps that link for one to a new folder.
  */
-export function mountKeys(dir: string, text: string, revision: number): void {
+export function mountFiles(dir: string, files: Readonly<Record<string, string>>, revision: number): void {
   const folder = `..${revision}`;
   fs.mkdirSync(path.join(dir, folder), { recursive: true });
-  fs.writeFileSync(path.join(dir, folder, API_KEYS_FILE), text);
+  for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(dir, folder, name), text);
   fs.symlinkSync(folder, path.join(dir, '..data_tmp'));
   fs.renameSync(path.join(dir, '..data_tmp'), path.join(dir, '..data'));
-  const link = path.join(dir, API_KEYS_FILE);
-  if (!fs.existsSync(link)) fs.symlinkSync(path.join('..data', API_KEYS_FILE), link);
+  for (const name of Object.keys(files)) {
+    const link = path.join(dir, name);
+    if (!fs.existsSync(link)) fs.symlinkSync(path.join('..data', name), link);
+  }
+}
+
+/** Mounts a key file as Kubernetes does. */
+export function mountKeys(dir: string, text: string, revision: number): void {
+  mountFiles(dir, { [API_KEYS_FILE]: text }, revision);
 }
