@@ -24,6 +24,7 @@ export type { Addon, ChartReference, HelmValue, HelmValues, PodSecurityLevel } f
 export { Alerts, Auth, PodResources, Rollout, Scaling, SecretReference } from './kubernetes';
 export type {
   AlertThresholds,
+  AuditVolume,
   AuthMethod,
   ExecutionProvider,
   IngressRule,
@@ -32,5 +33,6 @@ export type {
   ProbeIntervals,
   ScalingBehavior,
   ServerFiles,
+  ServerTls,
   Spread,
 } from './kubernetes';

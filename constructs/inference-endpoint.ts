@@ -13,6 +13,7 @@ import type { Images } from './images';
 import { INFERENCE_RESOURCES, InferenceWorkload, Scaling } from './kubernetes';
 import type {
   Alerts,
+  AuditVolume,
   Auth,
   ExecutionProvider,
   IngressRule,
@@ -21,6 +22,7 @@ import type {
   ProbeIntervals,
   Rollout,
   ServerFiles,
+  ServerTls,
   Spread,
 } from './kubernetes';
 import { imageFeatures } from './kubernetes/image-features';
@@ -107,6 +109,10 @@ export interface InferenceEndpointProps {
    * @default - none
    */
   readonly files?: ServerFiles;
+  /** The certificate by which it speaks HTTPS, and gRPC over TLS. @default - it speaks plain HTTP */
+  readonly tls?: ServerTls;
+  /** Where its audit log is kept beyond its pods. @default - there is none, unless `env` names a file */
+  readonly auditLog?: AuditVolume;
   /** Leaves operators that the GPU provider lacks to the CPU, in the place of refusing the model. @default false */
   readonly allowCpuFallback?: boolean;
   /**
@@ -161,13 +167,14 @@ export class InferenceEndpoint extends Construct {
   readonly imageFeatures: readonly ImageFeature[];
   /** Queries for dashboards and alerts. */
   readonly metrics: EndpointMetrics;
+  private readonly scheme: 'http' | 'https';
   private readonly workloads: Workloads;
 
   /**
    * @throws LNMT1008 for a pool of another cloud, LNMT1009 when the pool cannot hold the replicas, LNMT1010 for a missing
    * image digest, LNMT1011 in the platform's own stack, LNMT1013 without a model store, or without
    * the secret store or the monitoring that its keys or its scaling need, LNMT1021 for an execution provider that the bundled
-   * image cannot load, LNMT1022 for several accelerators a replica
+   * image cannot load, LNMT1022 for several accelerators a replica; at synthesis what an InferenceWorkload throws
    */
   constructor(scope: Construct, id: string, props: InferenceEndpointProps) {
     super(scope, freeId(scope, id));
@@ -176,6 +183,7 @@ export class InferenceEndpoint extends Construct {
     this.endpointName = legalName(KUBERNETES_NAMES.workload, [props.name ?? id], this);
     this.namespace = platform.namespaces.inference;
     this.modelName = props.model.name;
+    this.scheme = props.tls === undefined ? 'http' : 'https';
     this.scaling = props.scaling ?? Scaling.between(2, 10).cpu(70);
     this.requireBlocks(props);
     this.checkAccelerators(props.gpus);
@@ -199,7 +207,7 @@ export class InferenceEndpoint extends Construct {
 
   /** URL inside the cluster. */
   get url(): string {
-    return `http://${this.endpointName}.${this.namespace}.svc:${PORTS.http}`;
+    return `${this.scheme}://${this.endpointName}.${this.namespace}.svc:${PORTS.http}`;
   }
 
   /** Host and port of gRPC inside the cluster; nothing listens there unless `grpc` is set. */
@@ -320,10 +328,10 @@ export class InferenceEndpoint extends Construct {
 /** What an endpoint says of its workload in the same words. */
 function passedOn(props: InferenceEndpointProps): Pick<InferenceWorkloadProps, PassedOn> {
   const { allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB } = props;
-  const { grpc, files, probes, priorityClassName, alerts, dashboard } = props;
+  const { grpc, files, tls, auditLog, probes, priorityClassName, alerts, dashboard } = props;
   return {
     ...{ allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB },
-    ...{ grpc, files, probes, priorityClassName, alerts, dashboard },
+    ...{ grpc, files, tls, auditLog, probes, priorityClassName, alerts, dashboard },
   };
 }
 
@@ -338,6 +346,8 @@ type PassedOn =
   | 'modelCacheGiB'
   | 'grpc'
   | 'files'
+  | 'tls'
+  | 'auditLog'
   | 'probes'
   | 'priorityClassName'
   | 'alerts'

@@ -107,6 +107,16 @@ export const KUBERNETES_ERRORS = {
     explanation:
       'Anybody can have a certificate of a public authority, so a trusted root says nothing before it is known whose names count, and which identity providers vouch for them.',
   },
+  LNMT3022: {
+    title: 'a variable switches TLS on behind the back of the probes',
+    explanation:
+      'A server that speaks TLS is asked by HTTPS, and its files come from a volume. The property tls sets variables, volume, probes and Service together; the variables alone would make a pod that is restarted for ever.',
+  },
+  LNMT3023: {
+    title: 'the audit log has no place in the pod',
+    explanation:
+      'The root file system is read-only, so that a server with an audit log elsewhere than in a volume does not start. A claim in auditLog keeps it beyond the pod; /dev/stderr hands it to whatever gathers the logs of containers.',
+  },
 } as const satisfies ErrorTable;
 
 /** The name is not a DNS label or too long. */
@@ -327,5 +337,24 @@ export function signersUnnamed(scope: IConstruct, setting: string): LnmtError {
     what: `files.signatureTrustedRoot is given and env does not set ${setting}`,
     allowed: 'whole e-mail addresses or URIs, each with a vertical bar and the https URL of its identity provider',
     remedy: `set ${setting} in env, e.g. 'models@example.com|https://accounts.example.com'`,
+  });
+}
+
+/** TLS was switched on by variables. */
+export function tlsVariableSet(scope: IConstruct, property: string, name: string): LnmtError {
+  return new LnmtError('LNMT3022', scope, {
+    what: `${property} sets ${name}, of which probes and Service know nothing`,
+    allowed: 'a Secret of the type kubernetes.io/tls in tls',
+    remedy: `remove ${name} from ${property}, and set tls: { secretName }`,
+  });
+}
+
+/** The file of the audit log cannot be written. */
+export function auditFileHomeless(scope: IConstruct, name: string, file: string): LnmtError {
+  return new LnmtError('LNMT3023', scope, {
+    what: `env sets ${name} to a file that no volume of the pod holds`,
+    got: JSON.stringify(file),
+    allowed: '/dev/stderr, or a file below /tmp that is lost with the pod',
+    remedy: `remove ${name} from env, and set auditLog: { claimName }`,
   });
 }

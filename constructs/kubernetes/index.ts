@@ -17,6 +17,8 @@ export * from './scaling';
 export { SecretReference } from './secret-reference';
 export type { SecretStoreReference } from './secret-reference';
 export type { ServerFiles } from './server-files';
+export type { ServerTls } from './server-tls';
+export type { AuditVolume } from './audit-log';
 export type { CertificateIssuer } from './server-certificate';
 export type { Spread } from './spread';
 export * from './training-queue';

@@ -1,12 +1,14 @@
 import type { IConstruct } from 'constructs';
 import { INFERENCE_ENV, LABELS, PORTS, SHUTDOWN, VOLUMES, toEnv } from '../../runtime/contract';
+import { checkAuditFile } from './audit-log';
 import { executionMismatch, signersUnnamed, variableSetTwice } from './errors';
 import type { ExecutionProvider, InferenceWorkloadProps } from './inference-workload-props';
 import { modelBudgets } from './model-budgets';
 import { isLateBound, literalHash } from './opaque';
 import { fileSettings } from './server-files';
+import { refuseTlsVariables, tlsSettings } from './server-tls';
 
-/** The settings of the server that are not secret, as environment variables. @throws LNMT3005, LNMT3008, LNMT3021 */
+/** The settings of the server that are not secret, as environment variables. @throws LNMT3005, LNMT3008, LNMT3021 to LNMT3023 */
 export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps): Record<string, string> {
   const settings = toEnv(INFERENCE_ENV, {
     modelName: props.model.name,
@@ -31,7 +33,9 @@ export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps
     drainDelay: String(SHUTDOWN.drainDelay),
     grace: String(SHUTDOWN.grace),
   });
-  const own = { ...settings, ...fileSettings(props.files) };
+  refuseTlsVariables(scope, props.tls, props);
+  checkAuditFile(scope, props.auditLog, props.env);
+  const own = { ...settings, ...fileSettings(props.files), ...tlsSettings(props.tls) };
   const env = props.env ?? {};
   for (const name of Object.keys(env)) {
     if (name in own) throw variableSetTwice(scope, 'env', name, 'InferenceWorkload');

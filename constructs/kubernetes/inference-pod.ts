@@ -11,11 +11,13 @@ import {
   VOLUMES,
   VOLUME_NAMES,
 } from '../../runtime/contract';
+import { auditVariables, auditVolume } from './audit-log';
 import type { InferenceWorkloadProps } from './inference-workload-props';
 import { MODEL_CACHE_GIB } from './model-budgets';
 import { CONTAINER_SECURITY, placementOf, restrictedPod, sizedEmptyDir } from './pod-defaults';
 import type { EmptyDirVolume } from './pod-defaults';
 import { INFERENCE_RESOURCES } from './resources';
+import { tlsVolume } from './server-tls';
 import { spreadOf } from './spread';
 
 const STARTUP_PERIOD_SECONDS = 5;
@@ -60,7 +62,7 @@ function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodPa
     imagePullPolicy: 'IfNotPresent',
     command: IMAGE_COMMANDS.inference,
     envFrom: [{ configMapRef: { name: parts.configMapName } }],
-    env: secretVariables(props),
+    env: ownVariables(props),
     ports: [
       { name: PORT_NAMES.http, containerPort: PORTS.http, protocol: 'TCP' },
       ...(props.grpc ? [{ name: PORT_NAMES.grpc, containerPort: PORTS.grpc, protocol: 'TCP' }] : []),
@@ -75,14 +77,21 @@ function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodPa
   };
 }
 
-function secretVariables({ secretEnv }: InferenceWorkloadProps): object[] | undefined {
+/** What a ConfigMap cannot hold: secrets, and what is known of each pod alone. */
+function ownVariables({ secretEnv, auditLog }: InferenceWorkloadProps): object[] | undefined {
   const entries = Object.entries(secretEnv ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (entries.length === 0) return undefined;
-  return entries.map(([name, { secret, key }]) => ({ name, valueFrom: { secretKeyRef: { name: secret, key } } }));
+  const secrets = entries.map(([name, { secret, key }]) => ({
+    name,
+    valueFrom: { secretKeyRef: { name: secret, key } },
+  }));
+  const variables = [...secrets, ...auditVariables(auditLog)];
+  return variables.length === 0 ? undefined : variables;
 }
 
 function probes(props: InferenceWorkloadProps): object {
-  const ask = (path: string): object => ({ httpGet: { path, port: PORT_NAMES.http, scheme: 'HTTP' } });
+  // The kubelet takes any certificate, and shows none: health answers without, also where clients are asked for theirs.
+  const scheme = props.tls === undefined ? 'HTTP' : 'HTTPS';
+  const ask = (path: string): object => ({ httpGet: { path, port: PORT_NAMES.http, scheme } });
   return {
     startupProbe: {
       ...ask(PATHS.startup),
@@ -129,6 +138,9 @@ function mountsOf(props: InferenceWorkloadProps, { apiKeysSecret, filesName }: I
     const volume = { name: VOLUME_NAMES.files, configMap: { name: filesName, defaultMode: 0o440 } };
     mounts.push({ volume, mountPath: VOLUMES.files, readOnly: true });
   }
+  const { tls, auditLog } = props;
+  if (tls !== undefined) mounts.push({ volume: tlsVolume(tls), mountPath: VOLUMES.tls, readOnly: true });
+  if (auditLog !== undefined) mounts.push({ volume: auditVolume(auditLog), mountPath: VOLUMES.audit });
   return mounts;
 }
 

@@ -2,12 +2,14 @@ import type { EgressRule } from '../cloud/egress';
 import type { Placement } from '../scheduling';
 import type { ImageFlavour } from '../../runtime/contract';
 import type { Alerts } from './alerts';
+import type { AuditVolume } from './audit-log';
 import type { Auth } from './auth';
 import type { IngressRule } from './network-policy';
 import type { PodResources } from './resources';
 import type { Rollout } from './rollout';
 import type { Scaling } from './scaling';
 import type { ServerFiles } from './server-files';
+import type { ServerTls } from './server-tls';
 import type { SecretStoreReference } from './secret-reference';
 import type { Spread } from './spread';
 
@@ -116,6 +118,10 @@ export interface InferenceWorkloadProps {
   readonly executionProvider?: ExecutionProvider;
   /** Files that the server reads: further models, pipelines, policies, keys of signers. @default - none */
   readonly files?: ServerFiles;
+  /** The certificate by which it speaks HTTPS, and gRPC over TLS. @default - it speaks plain HTTP */
+  readonly tls?: ServerTls;
+  /** Where its audit log is kept beyond its pods. @default - there is none, unless `env` names a file */
+  readonly auditLog?: AuditVolume;
   /** Leaves operators that the GPU provider lacks to the CPU, in the place of refusing the model. @default false */
   readonly allowCpuFallback?: boolean;
   /** Serves gRPC beside HTTP. The image needs the feature `grpc`. @default false */

@@ -36,7 +36,8 @@ const APPLICATION = 'lnmt-inference';
  * A model behind HTTP: Deployment, Service, autoscaler, disruption budget, network policy, service account, settings,
  * scraping, alerts and a dashboard, from plain values.
  *
- * @throws LNMT1002 for a number out of range, LNMT1022 for several accelerators a pod, LNMT3000 to LNMT3011 as their explanations say
+ * @throws LNMT1002 for a number out of range, LNMT1022 for several accelerators a pod, LNMT3000 to LNMT3011 and LNMT3020 to
+ * LNMT3023 as their explanations say
  */
 export class InferenceWorkload extends Construct {
   /** The Deployment. */
@@ -203,7 +204,9 @@ export class InferenceWorkload extends Construct {
       protocol: 'TCP',
       appProtocol,
     });
-    const ports = [port('http', 'http'), ...(props.grpc ? [port('grpc', 'kubernetes.io/h2c')] : [])];
+    const plain = props.tls === undefined;
+    const grpc = props.grpc ? [port('grpc', plain ? 'kubernetes.io/h2c' : 'https')] : [];
+    const ports = [port('http', plain ? 'http' : 'https'), ...grpc];
     this.object('Service', 'v1', 'Service', '', { spec: { type: 'ClusterIP', selector: this.podSelector, ports } });
   }
 

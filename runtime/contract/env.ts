@@ -800,6 +800,9 @@ export const TRAINING_ENV = {
   },
 } as const satisfies Record<string, EnvVariable>;
 
+/** Variable with the name of the pod, for manifests that need it inside of another. */
+export const POD_NAME_VARIABLE = 'LNMT_POD_NAME';
+
 /** Variables of the `lnmt` command, and what it tells the program that it runs. */
 export const CLI_ENV = {
   debug: {

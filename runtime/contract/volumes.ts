@@ -8,6 +8,10 @@ export const VOLUMES = {
   apiKeys: '/etc/lnmt/api-keys',
   /** Files that settings name, mounted from a ConfigMap. */
   files: '/etc/lnmt/files',
+  /** Certificate and key of the listeners, mounted from a Secret; re-read when they change. */
+  tls: '/etc/lnmt/tls',
+  /** Audit logs that outlive their pods; a persistent volume. */
+  audit: '/var/lib/lnmt/audit',
   /** Telemetry that its collector has not taken; a sized emptyDir. */
   telemetry: '/var/lib/lnmt/telemetry',
   /** Checkpoints of a training job. */
@@ -24,6 +28,8 @@ export const VOLUME_NAMES = {
   modelCache: 'model-cache',
   apiKeys: 'api-keys',
   files: 'files',
+  tls: 'tls',
+  audit: 'audit',
   telemetry: 'telemetry',
   checkpoints: 'checkpoints',
   scratch: 'scratch',
@@ -32,6 +38,9 @@ export const VOLUME_NAMES = {
 
 /** File inside {@link VOLUMES.apiKeys}, and key of the Secret: a JSON document `{"keys":[{id, sha256, scopes, expires?}]}`. */
 export const API_KEYS_FILE = 'keys.json';
+
+/** Files inside {@link VOLUMES.tls}, and keys of a Secret of the type `kubernetes.io/tls`. */
+export const TLS_FILES = { cert: 'tls.crt', key: 'tls.key' } as const;
 
 /** User and group that LNMT's images run as: numeric, so that `runAsNonRoot` can be checked; ≥ 10000, as scanners ask. */
 export const RUN_AS = { user: 10001, group: 10001 } as const;

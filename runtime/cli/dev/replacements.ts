@@ -1,4 +1,4 @@
-import { VOLUMES } from '../../contract';
+import { INFERENCE_ENV, VOLUMES } from '../../contract';
 import { lateBoundNeeded } from '../errors';
 import type { LocalProgram } from './local-programs';
 import { lateBoundIn, showLateBound } from './manifests';
@@ -41,6 +41,9 @@ export interface LocalEnvironment {
 }
 
 const UNSET = '(unset)';
+
+/** Files of Secrets that only the cluster has: a local server speaks plain HTTP. */
+const OF_SECRETS: readonly string[] = [INFERENCE_ENV.tlsCertFile.name, INFERENCE_ENV.tlsKeyFile.name];
 
 /** The environment of a workload's process. @throws LNMT6020 for a setting that only deployment knows */
 export function localEnvironment(workload: Workload, program: LocalProgram, around: Surroundings): LocalEnvironment {
@@ -100,6 +103,7 @@ class EnvironmentBuilder {
 
   private takeValue(name: string, value: string): void {
     const { models } = this.around;
+    if (OF_SECRETS.includes(name)) return this.record(name, value, UNSET, 'late-bound value');
     if (name === this.program.modelStore && models !== undefined)
       return this.replace(name, value, models, 'mount root');
     const served = this.localServices(value);

@@ -307,6 +307,22 @@ describe('the features of the image of an endpoint', () => {
   });
 });
 
+describe('an endpoint with a certificate and an audit log', () => {
+  it('mounts both, and is asked over HTTPS', () => {
+    const app = endpoint({ tls: { secretName: 'digits-tls' }, auditLog: { claimName: 'audit' } });
+    expect(podOf(app)['volumes']).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ secret: expect.objectContaining({ secretName: 'digits-tls' }) as unknown }),
+        expect.objectContaining({ persistentVolumeClaim: { claimName: 'audit' } }),
+      ]),
+    );
+    expect(podOf(app).containers[0]).toMatchObject({ readinessProbe: { httpGet: { scheme: 'HTTPS' } } });
+    expect(manifest(app, 'ml-workloads', 'Service', 'digits')).toMatchObject({
+      spec: { ports: [{ name: 'http', appProtocol: 'https' }] },
+    });
+  });
+});
+
 describe('who may call an endpoint', () => {
   it('proves it with keys that the server reads from a mounted secret', () => {
     const app = endpoint({ auth: Auth.apiKeys(SecretReference.fromKubernetes('made-by-hand')) });
@@ -352,6 +368,10 @@ it('an endpoint gives its callers a URL and its dashboards queries', () => {
     const { workloads, platform } = twoStacks(app, new FakeCloud());
     const digits = new InferenceEndpoint(workloads, 'digits', { platform, model: Model.fromStore('digits', 3), auth });
     expect(digits.url).toBe('http://digits.ml-inference.svc:8080');
+    const tls = { secretName: 'secure-tls' };
+    const model = Model.fromStore('digits', 3);
+    const secure = new InferenceEndpoint(workloads, 'secure', { platform, model, auth, tls });
+    expect(secure.url).toBe('https://secure.ml-inference.svc:8080');
     expect(digits.metrics.requestRate()).toContain(METRICS.inferenceRequests.name);
   });
 });

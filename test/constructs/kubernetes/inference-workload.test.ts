@@ -26,6 +26,8 @@ const GPU = { resourceName: 'nvidia.com/gpu', count: 1 };
 const STORE = { storeName: 'lnmt', externalKey: (name: string) => `ml/${name}` };
 const EVERYTHING: Partial<InferenceWorkloadProps> = {
   files: { pipelines: '{"pipelines":[]}' },
+  tls: { secretName: TOKEN },
+  auditLog: { claimName: TOKEN },
   scaling: Scaling.between(3, 50).cpu(70).memory(80).requestsPerSecond(100),
   auth: Auth.apiKeys(SecretReference.fromStore('api-keys')),
   secretStore: STORE,
@@ -273,7 +275,7 @@ describe('the settings of an inference workload', () => {
   });
 
   test('secret variables are references, never values', () => {
-    expect(at(containerOf(workload(EVERYTHING)), 'env')).toEqual([
+    expect(at(containerOf(workload({ ...EVERYTHING, auditLog: undefined })), 'env')).toEqual([
       { name: 'AWS_ACCESS_KEY_ID', valueFrom: { secretKeyRef: { name: 'store-keys', key: 'AWS_ACCESS_KEY_ID' } } },
     ]);
   });
@@ -554,6 +556,77 @@ describe('files that the server reads', () => {
   });
 });
 
+describe('the certificate of a server', () => {
+  const tls = { secretName: 'digits-tls' };
+  const manifests = workload({ tls, grpc: true, scraperNamespace: 'monitoring' });
+  const container = containerOf(manifests);
+
+  test('is mounted read-only from its Secret, as a folder that follows renewals, and named by the settings', () => {
+    const items = ['tls.crt', 'tls.key'].map((key) => ({ key, path: key }));
+    const secret = { secretName: 'digits-tls', defaultMode: 0o440, items };
+    expect(at(podOf(manifests), 'volumes')).toContainEqual({ name: 'tls', secret });
+    expect(at(container, 'volumeMounts')).toContainEqual({ name: 'tls', mountPath: VOLUMES.tls, readOnly: true });
+    expect(at(objectOf(manifests, 'ConfigMap', 'digits-config'), 'data')).toMatchObject({
+      LNMT_TLS_CERT_FILE: `${VOLUMES.tls}/tls.crt`,
+      LNMT_TLS_KEY_FILE: `${VOLUMES.tls}/tls.key`,
+    });
+  });
+
+  test('makes every probe and the Service speak HTTPS, and gRPC TLS', () => {
+    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
+      expect(at(container, `${probe}.httpGet`)).toMatchObject({ port: 'http', scheme: 'HTTPS' });
+    }
+    expect(at(objectOf(manifests, 'Service', 'digits'), 'spec.ports')).toMatchObject([
+      { name: 'http', appProtocol: 'https' },
+      { name: 'grpc', appProtocol: 'https' },
+    ]);
+  });
+
+  test('leaves metrics plain, as their listener is', () => {
+    const [endpoint] = at(objectOf(manifests, 'ServiceMonitor'), 'spec.endpoints') as [Json];
+    expect(endpoint).toMatchObject({ port: 'metrics' });
+    expect(endpoint).not.toHaveProperty('scheme');
+    expect(endpoint).not.toHaveProperty('tlsConfig');
+  });
+
+  test('may be late-bound', () => {
+    const late = workload({ tls: { secretName: TOKEN } });
+    expect(at(podOf(late), 'volumes')).toContainEqual(
+      expect.objectContaining({ name: 'tls', secret: expect.objectContaining({ secretName: TOKEN }) as unknown }),
+    );
+  });
+
+  test('is not there unless asked for', () => {
+    expect(JSON.stringify(workload({ grpc: true }))).not.toMatch(/tls|https/i);
+  });
+
+  test('may stand beside authorities of clients that the image brings', () => {
+    const env = { LNMT_TLS_CLIENT_CA_FILE: '/opt/ca.pem' };
+    expect(at(objectOf(workload({ tls, env }), 'ConfigMap'), 'data')).toMatchObject(env);
+  });
+});
+
+describe('the audit log of a server', () => {
+  test('is kept on a claim, in a file of each pod', () => {
+    const manifests = workload({ auditLog: { claimName: 'audit' } });
+    expect(at(podOf(manifests), 'volumes')).toContainEqual({
+      name: 'audit',
+      persistentVolumeClaim: { claimName: 'audit' },
+    });
+    expect(at(containerOf(manifests), 'volumeMounts')).toContainEqual({ name: 'audit', mountPath: VOLUMES.audit });
+    // The kubelet fills in only what stands before: the order is a part of it.
+    expect(at(containerOf(manifests), 'env')).toEqual([
+      { name: 'LNMT_POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+      { name: 'LNMT_AUDIT_FILE', value: `${VOLUMES.audit}/$(LNMT_POD_NAME).jsonl` },
+    ]);
+  });
+
+  test.each(['/dev/stderr', '/tmp/audit.jsonl', TOKEN])('may be %s without one', (file) => {
+    const env = { LNMT_AUDIT_FILE: file };
+    expect(at(objectOf(workload({ env }), 'ConfigMap'), 'data')).toMatchObject(env);
+  });
+});
+
 describe('labels', () => {
   test('a model name that is no label value is made one', () => {
     const name = 'a'.repeat(100);
@@ -604,6 +677,36 @@ describe('what an inference workload refuses', () => {
       'a trusted root without names of signers',
       { files: { signatureTrustedRoot: '{}' } },
       'LNMT3021 [chart/workload]: files.signatureTrustedRoot is given and env does not set LNMT_SIGNATURE_KEYLESS_IDENTITIES; allowed: whole e-mail addresses',
+    ],
+    [
+      'a certificate in env',
+      { env: { LNMT_TLS_CERT_FILE: '/a', LNMT_TLS_KEY_FILE: '/b' } },
+      'LNMT3022 [chart/workload]: env sets LNMT_TLS_CERT_FILE, of which probes and Service know nothing; allowed: a Secret of the type kubernetes.io/tls in tls; remove LNMT_TLS_CERT_FILE from env, and set tls: { secretName }',
+    ],
+    [
+      'a key in env beside a certificate',
+      { tls: { secretName: 't' }, env: { LNMT_TLS_KEY_FILE: '/b' } },
+      'LNMT3022 [chart/workload]: env sets LNMT_TLS_KEY_FILE',
+    ],
+    [
+      'a certificate in secretEnv',
+      { secretEnv: { LNMT_TLS_CERT_FILE: { secret: 's', key: 'k' } } },
+      'LNMT3022 [chart/workload]: secretEnv sets LNMT_TLS_CERT_FILE',
+    ],
+    [
+      'authorities of clients without a certificate',
+      { env: { LNMT_TLS_CLIENT_CA_FILE: '/ca' } },
+      'LNMT3022 [chart/workload]: env sets LNMT_TLS_CLIENT_CA_FILE',
+    ],
+    [
+      'an audit log on the root file system',
+      { env: { LNMT_AUDIT_FILE: '/var/log/audit.jsonl' } },
+      'LNMT3023 [chart/workload]: env sets LNMT_AUDIT_FILE to a file that no volume of the pod holds; got "/var/log/audit.jsonl"; allowed: /dev/stderr',
+    ],
+    [
+      'an audit log in two places',
+      { auditLog: { claimName: 'a' }, env: { LNMT_AUDIT_FILE: '/dev/stderr' } },
+      'LNMT3005 [chart/workload]: env sets LNMT_AUDIT_FILE, which auditLog already sets',
     ],
     [
       'an egress rule to everywhere',

@@ -89,6 +89,15 @@ describe('the environment of a local process', () => {
     expect(replacements).toContainEqual({ what: 'OWN', from: '<x>', to: '(unset)', kind: 'late-bound value' });
   });
 
+  test('speaks plain HTTP where the certificate is in a Secret of the cluster, and says so', () => {
+    const files = { LNMT_TLS_CERT_FILE: '/etc/lnmt/tls/tls.crt', LNMT_TLS_KEY_FILE: '/etc/lnmt/tls/tls.key' };
+    const { env, replacements } = localEnvironment(withEnv(files), program, AROUND);
+    for (const [what, from] of Object.entries(files)) {
+      expect(env).not.toHaveProperty(what);
+      expect(replacements).toContainEqual({ what, from, to: '(unset)', kind: 'late-bound value' });
+    }
+  });
+
   test('takes what a Secret would hold from the caller, by name', () => {
     const workload: Workload = {
       ...workloadOf('aws'),
