@@ -154,6 +154,11 @@ export const MODEL_ERRORS = {
     explanation:
       'The signature policy of the server wants models to be signed, as the OpenSSF model signing specification describes it, by a key, a certificate or an identity that it trusts, and every file to be as it was signed. Sign the folder of the version and push it again with model.sig beside the graph.',
   },
+  LNMT8313: {
+    title: 'the process of the model cannot be started',
+    explanation:
+      'The system refuses another process: its limit of open files, processes or memory is reached, or Node.js is not where it was. The server tries again with growing pauses, and the model is not ready meanwhile; others are served on.',
+  },
   LNMT8341: {
     title: 'the traffic rule names a version that is not served',
     explanation:
@@ -199,4 +204,13 @@ export class ModelError extends Error {
     super(`${code}: ${MODEL_ERRORS[code].title}: ${what}`, { cause });
     this.name = 'ModelError';
   }
+}
+
+/** What a system is short of now and may have again later. */
+const SHORTAGES: readonly unknown[] = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'];
+
+/** The process of a model could not be started. */
+export function hostNotStarted(cause: Error): ModelError {
+  const isShortage = 'code' in cause && SHORTAGES.includes(cause.code);
+  return new ModelError('LNMT8313', cause.message, isShortage, cause);
 }

@@ -14,6 +14,9 @@ import { keepAlive, openLoop, Recorder, send } from './support/traffic';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const FILES = 64;
+/** What the server says when a host cannot be started, and longer than it waits at most before it tries again. */
+const REFUSED = 'model host cannot be started again';
+const RETRIED_MS = 15_000;
 
 const loadOf = (port: number, name: string): ReturnType<typeof send> =>
   send({ port, path: `${PATHS.repository}/models/${name}/load`, body: '{}' });
@@ -54,6 +57,31 @@ async function unwritable(
   await server.dispose();
 }
 
+/** A host dies while connections take every descriptor that becomes free; the front tells so, and goes on trying. */
+async function killedMeanwhile(bench: Bench, server: Server, request: Parameters<typeof send>[0]): Promise<void> {
+  const { http: port } = await server.ports();
+  const crowd: Held[] = [];
+  const timer = setInterval(() => {
+    for (let more = 0; more < 8; more += 1) crowd.push(new Held(port, () => undefined));
+  }, 20);
+  const [host] = server.hosts();
+  if (host !== undefined) process.kill(host, 'SIGKILL');
+  const refusals = (): string[] =>
+    server.lines(REFUSED).map(({ err }) => String((err as { message?: unknown }).message));
+  await until(() => refusals().length >= 2, 10_000);
+  const { outcome, errorCode } = await send({ ...request, timeoutMs: 5_000 });
+  clearInterval(timer);
+  for (const each of crowd) each.end();
+  const [first = 'none'] = refusals();
+  bench.must('EMFILE: a host is not started', first, 'LNMT8313', first.startsWith('LNMT8313'));
+  bench.must(
+    'EMFILE: its model meanwhile',
+    `${outcome} ${errorCode}`,
+    'a typed 503',
+    /^503 LNMT/.test(`${outcome} ${errorCode}`),
+  );
+}
+
 /** No descriptor is left: connections wait or are refused, and everything is as before when they are given back. */
 async function noDescriptors(bench: Bench, store: Store): Promise<void> {
   const settings = store.serving({ name: 'tiny', load: 'pinned' });
@@ -72,12 +100,14 @@ async function noDescriptors(bench: Bench, store: Store): Promise<void> {
   const during = new Recorder();
   for (let turn = 0; turn < 20; turn += 1) during.add(await send({ ...request, agent, timeoutMs: 5_000 }));
   bench.equal('EMFILE: failures of a client that is connected', during.failed('200'), 0);
+  await killedMeanwhile(bench, server, { ...request, agent });
   for (const each of held) each.end();
-  const back = await until(async () => (await send({ ...request, timeoutMs: 2_000 })).outcome === '200', 10_000);
-  bench.must('EMFILE: new connections afterwards', back, '= true', back);
+  const answers = async (): Promise<boolean> => (await send({ ...request, timeoutMs: 2_000 })).outcome === '200';
+  const back = await until(answers, RETRIED_MS);
+  bench.must('EMFILE: the model and new connections afterwards', back, '= true', back);
   const [host] = server.hosts();
   if (host !== undefined) process.kill(host, 'SIGKILL');
-  const respawned = await until(async () => (await send({ ...request, timeoutMs: 2_000 })).outcome === '200', 10_000);
+  const respawned = await until(answers, 10_000);
   bench.must('EMFILE: a host can be started again', respawned, '= true', respawned);
   bench.equal('front alive', String(server.alive), 'true');
 }

@@ -5,7 +5,7 @@ import { notReady } from '../../shared/errors';
 import type { GenerationListener } from '../generation/answer';
 import { isDecoder } from '../generation/decoder';
 import { Watchdog } from '../generation/watchdog';
-import { ModelError, modelProcessLost, modelRefused, runTimedOut } from '../errors';
+import { hostNotStarted, ModelError, modelProcessLost, modelRefused, runTimedOut } from '../errors';
 import type { Frame } from '../host/frames';
 import { limitMemory, watchMemory } from '../host/memory';
 import { chooseWorkers, planWorkers } from '../host/plan';
@@ -92,9 +92,7 @@ export class HostBackend implements Backend {
       await this.prepare(file);
       return await this.start(file);
     } catch (error) {
-      const host = this.host;
-      this.host = undefined;
-      await host?.close(CLOSE_PATIENCE_MS);
+      await this.dismiss()?.close(CLOSE_PATIENCE_MS);
       if (error instanceof ModelError) throw error;
       throw new ModelError('LNMT8306', 'its process ended while loading', false, error);
     }
@@ -179,6 +177,7 @@ export class HostBackend implements Backend {
   }
 
   private async start(file: string): Promise<ModelSignature> {
+    if (this.closed) throw modelProcessLost();
     const { maxWorkers = 1, threads = 1 } = this.plan ?? {};
     const { host: command, enforcement } = limitMemory(this.options.host, this.options.memoryBytes ?? 0);
     const host = new HostProcess(command, maxWorkers, {
@@ -209,7 +208,7 @@ export class HostBackend implements Backend {
     const onCpu = onnx.executionProvider === 'cpu';
     this.plan = { maxWorkers: 1, threads: onnx.threads || (onCpu ? os.availableParallelism() : 1) };
     // It ends as it should: nothing is lost.
-    this.host = undefined;
+    this.dismiss();
     await host.close(CLOSE_PATIENCE_MS);
     return true;
   }
@@ -253,20 +252,36 @@ export class HostBackend implements Backend {
       this.ready = false;
       this.stopWatching();
     }
-    this.talk.fail(host, modelProcessLost());
+    this.talk.fail(host, host.failure === undefined ? modelProcessLost() : hostNotStarted(host.failure));
     if (this.closed || this.host !== host || this.file === undefined) return;
     this.options.log.error({ pid: host.pid, how, pauseMs: this.pause }, 'model host ended');
-    // A first load that fails is reported by `load`; only what once worked is started again.
-    if (wasReady || this.respawn !== undefined) this.startAgain(this.file);
+    // One that ends while it starts is reported by who starts it.
+    if (wasReady) this.startLater(this.file);
   }
 
-  private startAgain(file: string): void {
-    this.respawn = setTimeout(() => {
-      this.start(file).catch((error: unknown) => {
-        this.options.log.error({ err: error }, 'model host cannot be started again');
-        this.host?.kill();
-      });
-    }, this.pause);
+  private startLater(file: string): void {
+    this.respawn = setTimeout(() => void this.startAgain(file), this.pause);
     this.pause = Math.min(this.pause * 2, BACKOFF_MS.most);
+  }
+
+  /** Starts what once worked. Whatever keeps it from that, it is tried again later. */
+  private async startAgain(file: string): Promise<void> {
+    try {
+      await this.start(file);
+    } catch (error) {
+      const host = this.dismiss();
+      host?.kill();
+      if (this.closed) return;
+      this.options.log.error({ err: error, pauseMs: this.pause }, 'model host cannot be started again');
+      this.startLater(file);
+    }
+  }
+
+  /** Lets go of the host: its end is no event any more. */
+  private dismiss(): HostProcess | undefined {
+    const { host } = this;
+    this.host = undefined;
+    this.stopWatching();
+    return host;
   }
 }

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { encodeFrame, FRAME_LIMITS, FrameReader } from './frames';
 import type { Frame, FrameLimits, WrittenHeader } from './frames';
+import { HOST_FDS } from './protocol';
 import type { ControlRequest } from './protocol';
 
 /** How a model host is started. */
@@ -40,51 +41,74 @@ function send(socket: Duplex, id: number, header: object | WrittenHeader, parts:
   if (chunks.length > 1) socket.uncork();
 }
 
-/** One running model host, the control socket to its main thread, and a socket to each of its workers. */
+/** Starts a program with so many sockets. Some failures are thrown by Node, others come as an event. */
+function begin({ command, args, env, silent }: HostCommand, sockets: number): ChildProcess | Error {
+  // Node makes each further descriptor one end of a Unix socket pair: no path that others could connect to.
+  const pipes = Array.from({ length: sockets }, () => 'pipe' as const);
+  try {
+    return spawn(command, args, { env, stdio: ['ignore', 'ignore', silent ? 'ignore' : 'inherit', ...pipes] });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** The sockets of a child; none where it has none, as descriptors are short. */
+const socketsOf = (child: ChildProcess | undefined): readonly Duplex[] =>
+  ((child?.stdio as readonly unknown[] | undefined)?.slice(HOST_FDS.control) ?? []) as readonly Duplex[];
+
+/**
+ * One running model host, the control socket to its main thread, and a socket to each of its workers. One that cannot
+ * be started ends as any other does, a moment later; until then what is sent to it is lost.
+ */
 export class HostProcess {
-  private readonly child: ChildProcess;
-  private readonly control: Duplex;
+  /** Why it could not be started. */
+  failure: Error | undefined;
+  private readonly child: ChildProcess | undefined;
+  private readonly control: Duplex | undefined;
   private readonly lanes: readonly Duplex[];
   private readonly ended: Promise<void>;
 
-  constructor({ command, args, env, silent, limits }: HostCommand, lanes: number, events: HostEvents) {
-    // Node makes each further descriptor one end of a Unix socket pair: no path that others could connect to.
-    const pipes = Array.from({ length: lanes + 1 }, () => 'pipe' as const);
-    this.child = spawn(command, args, { env, stdio: ['ignore', 'ignore', silent ? 'ignore' : 'inherit', ...pipes] });
-    const [control, ...sockets] = this.child.stdio.slice(3) as Duplex[];
-    if (control === undefined) throw new Error('a host without a control socket; this is a bug');
-    this.control = control;
-    this.lanes = sockets;
+  constructor(command: HostCommand, lanes: number, events: HostEvents) {
+    const child = begin(command, lanes + 1);
+    this.child = child instanceof Error ? undefined : child;
+    const sockets = socketsOf(this.child);
+    [this.control, ...this.lanes] = sockets;
     this.ended = new Promise((resolve) => {
       let done = false;
       const finish = (how: string): void => {
         if (done) return;
         done = true;
-        for (const socket of [control, ...sockets]) socket.destroy();
+        for (const socket of sockets) socket.destroy();
         resolve();
         events.onExit(how);
       };
-      this.child.once('exit', (code, signal) => finish(signal ?? `code ${code}`));
-      this.child.once('error', (error) => finish(error.message));
+      const fail = (error: Error): void => {
+        this.failure ??= error;
+        finish(error.message);
+      };
+      if (child instanceof Error) return void setImmediate(fail, child);
+      child.once('exit', (code, signal) => finish(signal ?? `code ${code}`));
+      child.once('error', fail);
     });
     // A host that is going away breaks its sockets first; its exit tells the rest.
-    for (const socket of [control, ...sockets]) socket.on('error', () => this.kill());
-    for (const socket of sockets) this.listen(socket, events, limits);
+    for (const socket of sockets) socket.on('error', () => this.kill());
+    for (const socket of this.lanes) this.listen(socket, events, command.limits);
   }
 
   /** Process id, while there is one. */
   get pid(): number | undefined {
-    return this.child.pid;
+    return this.child?.pid;
   }
 
   /** Starts the worker of a lane. */
   startLane(lane: number): void {
     const request: ControlRequest = { type: 'start', lane };
-    send(this.control, NO_ANSWER, request, []);
+    if (this.control !== undefined) send(this.control, NO_ANSWER, request, []);
   }
 
   /** Sends one message to the worker of a lane. */
   send(lane: number, id: number, header: object | WrittenHeader, parts: readonly Uint8Array[]): void {
+    if (this.control === undefined) return;
     const socket = this.lanes[lane];
     if (socket === undefined) throw new Error(`no lane ${lane}; this is a bug`);
     send(socket, id, header, parts);
@@ -92,12 +116,12 @@ export class HostProcess {
 
   /** Ends the host now, whatever it is doing. */
   kill(): void {
-    this.child.kill('SIGKILL');
+    this.child?.kill('SIGKILL');
   }
 
   /** Asks the host to end by closing its control socket, and ends it when it does not. Resolves when it is gone. */
   async close(patienceMs: number): Promise<void> {
-    this.control.end();
+    this.control?.end();
     const timer = setTimeout(() => this.kill(), patienceMs);
     await this.ended;
     clearTimeout(timer);

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -8,7 +9,10 @@ import type { HostBackendOptions } from '../../../runtime/inference/backends/hos
 import { OnnxBackend } from '../../../runtime/inference/backends/onnx';
 import { hostCommand } from '../../../runtime/inference/host/command';
 import { measure } from '../../../runtime/inference/host/measure';
-import { limitMemory, residentBytes } from '../../../runtime/inference/host/memory';
+import { find, limitMemory, residentBytes } from '../../../runtime/inference/host/memory';
+import { hostNotStarted } from '../../../runtime/inference/errors';
+import { HostProcess } from '../../../runtime/inference/host/process';
+import type { HostCommand } from '../../../runtime/inference/host/process';
 import { chooseWorkers, planWorkers } from '../../../runtime/inference/host/plan';
 import { packElements } from '../../../runtime/inference/tensors/elements';
 import type { Tensor } from '../../../runtime/inference/tensors/tensor';
@@ -212,6 +216,58 @@ describe('a host with several workers', () => {
     await model.load(modelFile('identity'));
     expect(model.capacity().maxRows).toBe(1);
     expect(model.healthy()).toBe(true);
+  });
+});
+
+describe('a host that cannot be started', () => {
+  const told = (host: HostCommand): Promise<{ readonly how: string; readonly failure: Error | undefined }> =>
+    new Promise((resolve) => {
+      const started: HostProcess = new HostProcess(host, 1, {
+        onFrame: () => undefined,
+        onExit: (how) => resolve({ how, failure: started.failure }),
+      });
+      started.startLane(0);
+      started.send(0, 1, {}, []);
+      started.kill();
+    });
+
+  it.each([
+    ['is not there', 'no-such-program', 'ENOENT'],
+    ['is refused by Node.js at once', 'node\0', 'ERR_INVALID_ARG_VALUE'],
+  ])('ends with its reason, a moment later, when its program %s', async (_title, command, code) => {
+    const { failure } = await told({ command, args: [], env: {} });
+    expect(failure).toMatchObject({ code });
+  });
+
+  it('is a coded error of the first load, to be tried again only where the system may have room later', async () => {
+    // Without the programs that become it, and would fail in its place.
+    const host = { ...hostCommand('/nonexistent/node', {}), env: {} };
+    await expect(create({ host }).load(modelFile('identity'))).rejects.toMatchObject({
+      code: 'LNMT8313',
+      retryable: false,
+    });
+    const shortage = Object.assign(new Error('spawn node EMFILE'), { code: 'EMFILE' });
+    expect(hostNotStarted(shortage)).toMatchObject({ code: 'LNMT8313', retryable: true });
+  });
+
+  it('leaves the front alive while no descriptor is free, and is started when some are', async (context) => {
+    const prlimit = find('prlimit', process.env['PATH'] ?? '');
+    if (prlimit === undefined) return context.skip('this system has no prlimit');
+    const program = path.resolve(__dirname, '../support/without-descriptors.ts');
+    const flags = ['--require', 'tsx/cjs', program, modelFile('identity')];
+    const child = spawn(prlimit, ['--nofile=64:64', process.execPath, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let [out, errors] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    expect({ code, errors }).toEqual({ code: 0, errors: '' });
+    expect(JSON.parse(out)).toEqual({
+      alone: 'EMFILE',
+      refused: true,
+      first: expect.stringMatching(/^LNMT8313: .*EMFILE/) as unknown,
+      last: expect.stringContaining('EMFILE') as unknown,
+      ...{ back: true, replaced: true, stepped: true },
+    });
   });
 });
 
