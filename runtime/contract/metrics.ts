@@ -106,6 +106,12 @@ export const METRICS = {
     help: '1 while the files of the model are the last good ones, as its repository was out of reach or its newest unfit, else 0',
     labels: MODEL_LABELS,
   },
+  modelFilesDamaged: {
+    name: 'lnmt_model_files_damaged_total',
+    type: 'counter',
+    help: 'Times that files of a model on the disk were found to differ from its manifest after they had been whole',
+    labels: MODEL_LABELS,
+  },
   modelCacheBytes: {
     name: 'lnmt_model_cache_bytes',
     type: 'gauge',

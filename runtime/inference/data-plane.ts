@@ -32,9 +32,13 @@ export class DataPlane {
     private readonly openText: OpenText = async () => undefined,
   ) {}
 
-  /** Loads the model from its verified file. */
-  async load(file: string): Promise<void> {
-    const signature = await this.backend.load(file);
+  /**
+   * Loads the model from its verified file.
+   *
+   * @param check asked before the file is read again; rejects while it is not what it was. @default - nobody asks
+   */
+  async load(file: string, check?: () => Promise<void>): Promise<void> {
+    const signature = await this.backend.load(file, check);
     this.batcher.configure(signature);
     this.text = await this.openText(this, file, signature);
     this.signature = signature;

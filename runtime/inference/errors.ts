@@ -159,6 +159,11 @@ export const MODEL_ERRORS = {
     explanation:
       'The system refuses another process: its limit of open files, processes or memory is reached, or Node.js is not where it was. The server tries again with growing pauses, and the model is not ready meanwhile; others are served on.',
   },
+  LNMT8314: {
+    title: 'the files of the model are damaged on the disk of this server',
+    explanation:
+      'They were whole when they were fetched and differ from the manifest now: look after that disk. They are fetched anew; the message says what keeps the server from that. Until they are whole again nothing is loaded from them, and the server tries again with growing pauses.',
+  },
   LNMT8341: {
     title: 'the traffic rule names a version that is not served',
     explanation:
@@ -209,8 +214,16 @@ export class ModelError extends Error {
 /** What a system is short of now and may have again later. */
 const SHORTAGES: readonly unknown[] = ['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'];
 
+/** True for what the system refuses now and may grant later. */
+export const isShortage = (error: unknown): error is Error =>
+  error instanceof Error && 'code' in error && SHORTAGES.includes(error.code);
+
 /** The process of a model could not be started. */
-export function hostNotStarted(cause: Error): ModelError {
-  const isShortage = 'code' in cause && SHORTAGES.includes(cause.code);
-  return new ModelError('LNMT8313', cause.message, isShortage, cause);
+export const hostNotStarted = (cause: Error): ModelError =>
+  new ModelError('LNMT8313', cause.message, isShortage(cause), cause);
+
+/** Files of a model are not what they were, and could not be fetched anew. */
+export function filesDamaged(cause: unknown): ModelError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ModelError('LNMT8314', why, cause instanceof ModelError && cause.retryable, cause);
 }

@@ -10,6 +10,8 @@ import { seeded } from './support/stats';
 import { send } from './support/traffic';
 
 const SEED = 20_261_128;
+const READY = 'model host ready';
+const DAMAGED = 'model files on the disk are damaged, fetching them anew';
 
 function flip(file: string, random: () => number): void {
   const bytes = fs.readFileSync(file);
@@ -38,6 +40,26 @@ async function inCache(bench: Bench, store: Store, flips: number): Promise<void>
   bench.equal('files that were not fetched again', unhealed, 0);
 }
 
+/** Flips bits in the cache under a loaded model, and kills its host: the next one serves what was pushed. */
+async function withKills(bench: Bench, server: Server, rounds: number, random: () => number): Promise<void> {
+  const { http: port } = await server.ports();
+  const cache = path.join(server.dir, 'cache');
+  let [wrong, unhealed] = [0, 0];
+  for (let round = 0; round < rounds && !bench.over; round += 1) {
+    const folder = fs.readdirSync(cache).find((name) => /^[0-9a-f]{64}$/.test(name)) ?? '';
+    flip(path.join(cache, folder, [MODEL_STORE.model, 'weights.bin'][round % 2] ?? ''), random);
+    const before = server.lines(READY).length;
+    for (const host of server.hosts()) process.kill(host, 'SIGKILL');
+    await server.line(READY, before + 1);
+    const { outcome, body } = await send({ port, path: inferPath('model'), body: TINY_BODY });
+    if (outcome !== '200') unhealed += 1;
+    else if (!body.includes('"data":[2,5]')) wrong += 1;
+  }
+  bench.equal('answers of a damaged model after its host was killed', wrong, 0);
+  bench.equal('hosts that did not come back', unhealed, 0);
+  bench.equal('damages that were seen then', server.lines(DAMAGED).length, rounds);
+}
+
 /** Flips bits in the cache of a running server and in its store: it never answers with what they make of the model. */
 async function inServer(bench: Bench, store: Store, rounds: number): Promise<void> {
   const random = seeded(SEED + 1);
@@ -61,6 +83,7 @@ async function inServer(bench: Bench, store: Store, rounds: number): Promise<voi
   }
   bench.equal('answers of a damaged model', wrong, 0);
   bench.equal('loads that did not heal', unhealed, 0);
+  await withKills(bench, server, rounds, random);
   // Now the store is damaged and the cache is whole: what was verified goes on serving, a new start refuses.
   flip(path.join(store.dir, 'model', '1', MODEL_STORE.model), random);
   bench.equal('serves from its cache', (await ask()).outcome, '200');

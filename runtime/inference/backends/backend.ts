@@ -28,9 +28,10 @@ export interface Backend {
   /**
    * Loads the graph of this file, and nothing else afterwards.
    *
+   * @param check asked each time before the file is read again later; what it rejects is not loaded
    * @throws ModelError
    */
-  load(file: string): Promise<ModelSignature>;
+  load(file: string, check?: () => Promise<void>): Promise<ModelSignature>;
   /**
    * Runs the model on inputs that fit its signature and gives these outputs, in this order.
    *

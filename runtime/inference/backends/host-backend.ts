@@ -43,7 +43,7 @@ export interface HostBackendOptions {
   readonly maxRows?: number;
 }
 
-const BACKOFF_MS = { first: 50, most: 10_000 } as const;
+const BACKOFF_MS = { first: 50, most: 10_000, mostHopeless: 60_000 } as const;
 const CLOSE_PATIENCE_MS = 3_000;
 const MEASURE = { maxRows: 64, budgetMs: 1_500 } as const;
 const UNMEASURED: Measured = { runMs: undefined, maxRows: 1 };
@@ -56,6 +56,7 @@ const ONE: Capacity = { lanes: 1, maxRows: 1 };
 export class HostBackend implements Backend {
   private host: HostProcess | undefined;
   private file: string | undefined;
+  private check: (() => Promise<void>) | undefined;
   private plan: Plan | undefined;
   private measured: Measured | undefined;
   private takes: Capacity = ONE;
@@ -86,8 +87,9 @@ export class HostBackend implements Backend {
     return this.resident;
   }
 
-  async load(file: string): Promise<ModelSignature> {
+  async load(file: string, check?: () => Promise<void>): Promise<ModelSignature> {
     this.file = file;
+    this.check = check;
     try {
       await this.prepare(file);
       return await this.start(file);
@@ -259,21 +261,24 @@ export class HostBackend implements Backend {
     if (wasReady) this.startLater(this.file);
   }
 
-  private startLater(file: string): void {
+  private startLater(file: string, mostMs: number = BACKOFF_MS.most): void {
     this.respawn = setTimeout(() => void this.startAgain(file), this.pause);
-    this.pause = Math.min(this.pause * 2, BACKOFF_MS.most);
+    this.pause = Math.min(this.pause * 2, mostMs);
   }
 
   /** Starts what once worked. Whatever keeps it from that, it is tried again later. */
   private async startAgain(file: string): Promise<void> {
     try {
+      await this.check?.();
       await this.start(file);
     } catch (error) {
       const host = this.dismiss();
       host?.kill();
       if (this.closed) return;
       this.options.log.error({ err: error, pauseMs: this.pause }, 'model host cannot be started again');
-      this.startLater(file);
+      // Each try may fetch what is damaged, in vain as long as the repository has nothing better.
+      const isHopeless = error instanceof ModelError && error.code === 'LNMT8314' && !error.retryable;
+      this.startLater(file, isHopeless ? BACKOFF_MS.mostHopeless : BACKOFF_MS.most);
     }
   }
 

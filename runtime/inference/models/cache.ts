@@ -4,7 +4,8 @@ import path from 'node:path';
 import { MODEL_STORE, modelStorePath, renderModelManifest } from '../../contract';
 import type { ModelFile, ModelManifest } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
-import { ModelError } from '../errors';
+import { isShortage, ModelError } from '../errors';
+import { Turns } from '../registry/turns';
 import { DiskBudget } from './disk-budget';
 import { asModelError, digestFile, download, PATIENT, readText } from './download';
 import type { ExpectedFile } from './download';
@@ -32,6 +33,8 @@ export interface CachedModel {
 }
 
 const MAX_MANIFEST_BYTES = 1 << 20;
+/** Bytes a second that a check reads which nobody waits for: it takes a few hundredths of a core. */
+const GENTLE_BYTES = 16 * 2 ** 20;
 /** One file of a repository without manifests, whose size is not bound to anything. */
 const MAX_LISTED_BYTES = 2 ** 36;
 
@@ -77,6 +80,7 @@ export class ModelCache {
   /** What the store last said. */
   readonly notes: Notes;
   private readonly budget: DiskBudget;
+  private readonly repairs = new Turns(1);
 
   constructor(
     private readonly store: ModelStore,
@@ -145,9 +149,30 @@ export class ModelCache {
     return undefined;
   }
 
-  /** True when the files of a model are still what they were. */
-  async intact({ file, manifest }: Pick<CachedModel, 'file' | 'manifest'>): Promise<boolean> {
-    return this.verify(path.dirname(file), manifest);
+  /**
+   * True when the files of a model are still what they were.
+   *
+   * @param gently slowly, so that those who serve are not disturbed
+   * @throws ModelError `LNMT8304` when the system does not let them be read now
+   */
+  async intact({ file, manifest }: Pick<CachedModel, 'file' | 'manifest'>, gently = false): Promise<boolean> {
+    return this.verify(path.dirname(file), manifest, gently ? GENTLE_BYTES : undefined);
+  }
+
+  /**
+   * Fetches the files of a cached model that are not what they were anew. Each takes the place of the damaged one as a
+   * whole, so that whoever has that one open is not disturbed.
+   *
+   * @throws ModelError
+   */
+  repair(model: ModelIdentity, { file: graph, manifest }: Pick<CachedModel, 'file' | 'manifest'>): Promise<void> {
+    return this.repairs.run(async () => {
+      try {
+        for (const file of manifest.files) await this.repairFile(model, path.dirname(graph), file);
+      } catch (error) {
+        throw asModelError(error);
+      }
+    });
   }
 
   /** Ends one use of a model. */
@@ -203,16 +228,32 @@ export class ModelCache {
     return { file: path.join(target, MODEL_STORE.model), digest, fetched: false, offline: false, manifest };
   }
 
-  private async verify(target: string, { files }: ModelManifest): Promise<boolean> {
+  private async verify(target: string, { files }: ModelManifest, perSecond?: number): Promise<boolean> {
+    for (const file of files) if (!(await this.isWhole(target, file, perSecond))) return false;
+    return true;
+  }
+
+  private async isWhole(folder: string, file: ModelFile, perSecond?: number): Promise<boolean> {
     try {
-      for (const file of files) {
-        const found = await digestFile(path.join(target, file.path), file.path, file.bytes);
-        if (found.bytes !== file.bytes || found.sha256 !== file.sha256) return false;
-      }
-      return true;
-    } catch {
+      const bounds = { name: file.path, most: file.bytes, perSecond };
+      const found = await digestFile(path.join(folder, file.path), bounds);
+      return found.bytes === file.bytes && found.sha256 === file.sha256;
+    } catch (error) {
+      // Whether it is damaged is another question, for another time.
+      if (isShortage(error))
+        throw new ModelError('LNMT8304', `${file.path} cannot be read: ${error.message}`, true, error);
       return false;
     }
+  }
+
+  private async repairFile(model: ModelIdentity, folder: string, file: ModelFile): Promise<void> {
+    if (await this.isWhole(folder, file)) return;
+    const target = path.join(folder, file.path);
+    await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
+    const partial = path.join(this.dir, `.partial-${sha256(JSON.stringify(['repair', model, file]))}`);
+    await download(this.store, modelStorePath(model.name, model.version, file.path), file, partial);
+    await fs.rename(partial, target);
+    await syncFolder(path.dirname(target));
   }
 
   private async fetch(model: ModelIdentity, text: string): Promise<CachedModel> {

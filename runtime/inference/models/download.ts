@@ -66,12 +66,26 @@ class Meter {
   }
 }
 
+/** What a file is held to while it is read. */
+interface DigestBounds {
+  /** What it is called in errors. */
+  readonly name: string;
+  /** Most bytes that it may have. */
+  readonly most: number;
+  /** Bytes of it that are read in a second. @default - as fast as it goes */
+  readonly perSecond?: number | undefined;
+}
+
 /** SHA-256 of a file, whose size is held to a bound while it is read. */
-export async function digestFile(file: string, name: string, most: number): Promise<{ sha256: string; bytes: number }> {
+export async function digestFile(file: string, bounds: DigestBounds): Promise<{ sha256: string; bytes: number }> {
+  const { name, most, perSecond } = bounds;
   const meter = new Meter(most, (how) => new ModelError('LNMT8303', `${name} ${how}`));
   const handle = await fs.open(file, 'r');
   // `start` may be absent; the stream closes the handle.
-  for await (const chunk of handle.createReadStream() as AsyncIterable<Buffer>) meter.add(chunk);
+  for await (const chunk of handle.createReadStream() as AsyncIterable<Buffer>) {
+    meter.add(chunk);
+    if (perSecond !== undefined) await delay((1_000 * chunk.length) / perSecond, undefined, { ref: false });
+  }
   return { sha256: meter.hash.digest('hex'), bytes: meter.seen };
 }
 

@@ -168,9 +168,15 @@ export class Repository implements ModelSource {
     await this.cache.reject(model, digest);
   }
 
-  async recheck(model: VerifiedModel): Promise<boolean> {
+  async recheck(model: VerifiedModel, gently = false): Promise<boolean> {
     const cached = this.cached.get(model);
-    return cached !== undefined && this.cache.intact(cached);
+    return cached !== undefined && this.cache.intact(cached, gently);
+  }
+
+  async repair(model: ModelIdentity, files: VerifiedModel): Promise<void> {
+    const cached = this.cached.get(files);
+    if (cached === undefined) throw new ModelError('LNMT8301', 'it is not in use any more');
+    await this.cache.repair(model, cached);
   }
 
   release(model: VerifiedModel): void {

@@ -14,6 +14,7 @@ import { noResources } from '../processing/processing';
 import type { Processing } from '../processing/processing';
 import { TextModel } from '../text/model';
 import type { TextLimits } from '../text/model';
+import { FileGuard } from './file-guard';
 import { Loader } from './loader';
 import type { Engine, LoaderDeps } from './loader';
 import { ModelRegistry } from './model-registry';
@@ -132,7 +133,10 @@ export function buildRegistry(
   const loader = new Loader({ createEngine, residents, log: deps.log, now, loaded, watched: deps.watched });
   const changed = (model: ModelIdentity): void => initialise(metrics, model);
   const failed = (model = OTHER, error: unknown): void => metrics.modelLoadFailures.inc({ model, code: codeOf(error) });
-  const own = { loader, residents, processing, now, changed, failed };
+  const damaged = ({ name, version }: ModelIdentity): void =>
+    metrics.modelFilesDamaged.inc({ model: name, version });
+  const guard = new FileGuard({ sourceOf: deps.sourceOf, log: deps.log, damaged });
+  const own = { loader, residents, guard, processing, now, changed, failed };
   return new ModelRegistry({ ...deps, ...own, models: config.models });
 }
 

@@ -46,6 +46,8 @@ export interface LoadOrder {
   readonly pinned: boolean;
   /** The model that it takes over from, which goes on serving meanwhile. */
   readonly predecessor: LoadedModel | undefined;
+  /** Asked before its files are read again; rejects while they are not what they were. @default - nobody asks */
+  readonly check?: (() => Promise<void>) | undefined;
   /** Called when it has to leave the memory. */
   readonly forget: (model: LoadedModel) => void;
 }
@@ -83,7 +85,7 @@ export class Loader {
     const { now, createEngine } = this.deps;
     const { plane, backend, measure } = createEngine(identity, settings);
     try {
-      await plane.load(files.file);
+      await plane.load(files.file, order.check);
       if (files.golden !== undefined) await checkGolden(plane, await readGolden(files.golden));
       const baseline = files.baseline === undefined ? undefined : await readBaseline(files.baseline, plane.describe());
       const samples = predecessor?.samples.list() ?? [];

@@ -10,6 +10,7 @@ import type { Processor } from '../processing/processor';
 import type { InferenceRequest } from '../tensors/request';
 import type { Tensor } from '../tensors/tensor';
 import { loadFailed, notLoaded, operationRefused } from './errors';
+import type { FileGuard } from './file-guard';
 import type { LoadedModel } from './loaded-model';
 import type { Loader } from './loader';
 import type { ModelVersion, VersionState } from './model-version';
@@ -32,6 +33,7 @@ export interface RegistryDeps {
   readonly sourceOf: (name: string) => ModelSource | undefined;
   readonly loader: Loader;
   readonly residents: Residents;
+  readonly guard: FileGuard;
   readonly log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;

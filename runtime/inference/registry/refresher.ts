@@ -48,7 +48,7 @@ export class Refresher {
   constructor(
     private readonly deps: Pick<
       RegistryDeps,
-      'sourceOf' | 'loader' | 'residents' | 'log' | 'now' | 'changed' | 'failed' | 'processing'
+      'sourceOf' | 'loader' | 'residents' | 'guard' | 'log' | 'now' | 'changed' | 'failed' | 'processing'
     > & {
       /** A model that is served. */
       readonly modelOf: (name: string) => ServedModel | undefined;
@@ -256,6 +256,7 @@ export class Refresher {
     if (files === undefined) throw notLoaded();
     return this.deps.loader.load({
       ...{ identity, files, settings, pinned, predecessor },
+      check: () => this.deps.guard.admit(entry, files.digest),
       forget: (model) => {
         if (entry.loaded === model) entry.loaded = undefined;
       },

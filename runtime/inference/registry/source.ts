@@ -56,8 +56,19 @@ export interface ModelSource {
   accepted?(name: string, served: readonly AcceptedVersion[]): Promise<void>;
   /** A version arrived, and what is in it is not fit to serve. */
   rejected?(model: ModelIdentity, files: Pick<VerifiedModel, 'digest'>): Promise<void>;
-  /** True when the files on the disk are still what they were. */
-  recheck(model: VerifiedModel): Promise<boolean>;
+  /**
+   * True when the files on the disk are still what they were.
+   *
+   * @param gently slowly, so that those who serve are not disturbed
+   * @throws ModelError when nobody can tell at the moment
+   */
+  recheck(model: VerifiedModel, gently?: boolean): Promise<boolean>;
+  /**
+   * Fetches the files that are not what they were anew, into their places.
+   *
+   * @throws ModelError
+   */
+  repair?(model: ModelIdentity, files: VerifiedModel): Promise<void>;
   /** A version is not needed on the disk any more. */
   release(model: VerifiedModel): void;
 }

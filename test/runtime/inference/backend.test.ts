@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Backend } from '../../../runtime/inference/backends/backend';
 import { HostBackend } from '../../../runtime/inference/backends/host-backend';
+import { filesDamaged, ModelError } from '../../../runtime/inference/errors';
 import { OnnxBackend } from '../../../runtime/inference/backends/onnx';
 import { hostCommand } from '../../../runtime/inference/host/command';
 import { packElements } from '../../../runtime/inference/tensors/elements';
@@ -185,6 +186,38 @@ describe('a model host', () => {
     fs.copyFileSync(modelFile('loop'), file);
     await vi.waitFor(() => expect(backend?.healthy()).toBe(true), { timeout: 15_000 });
     expect(await backend.run([int64('turns', 1n)], ['y'])).toHaveLength(1);
+  });
+
+  it('is not loaded again from a file that its owner does not vouch for, and is as soon as he does', async () => {
+    backend = hostBackend();
+    let doubts = 0;
+    await backend.load(modelFile('loop'), async () => {
+      if (++doubts < 3) throw filesDamaged(new ModelError('LNMT8304', 'no answer', true));
+    });
+    expect(doubts).toBe(0);
+    log.error.mockClear();
+    log.info.mockClear();
+    process.kill(backend.pid ?? 0, 'SIGKILL');
+    await vi.waitFor(() => expect(doubts).toBe(2), { timeout: 10_000, interval: 1 });
+    expect([backend.pid, backend.healthy()]).toEqual([undefined, false]);
+    await vi.waitFor(() => expect(backend?.healthy()).toBe(true), { timeout: 10_000 });
+    expect(doubts).toBe(3);
+    const refused = log.error.mock.calls.filter(([, text]) => text === 'model host cannot be started again');
+    expect(refused).toHaveLength(2);
+    expect(refused[0]?.[0]).toMatchObject({ err: { code: 'LNMT8314' } });
+  });
+
+  it('is not started again once it is closed, whatever was going on', async () => {
+    backend = hostBackend();
+    let open: () => void = () => undefined;
+    const asked = vi.fn(() => new Promise<void>((resolve) => (open = resolve)));
+    await backend.load(modelFile('loop'), asked);
+    process.kill(backend.pid ?? 0, 'SIGKILL');
+    await vi.waitFor(() => expect(asked).toHaveBeenCalled(), { timeout: 10_000 });
+    await backend.close();
+    open();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([backend.pid, backend.healthy()]).toEqual([undefined, false]);
   });
 
   it('gets no setting or credential of the front, and is told not to report to anyone', () => {

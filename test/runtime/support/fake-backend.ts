@@ -8,10 +8,13 @@ export class FakeBackend implements Backend {
   gate: Promise<void> = Promise.resolve();
   runs = 0;
   up = false;
+  /** What it has to ask before it reads its file again. */
+  check: (() => Promise<void>) | undefined;
   /** What it claims to take at once; a test replaces it. */
   takes: Capacity = { lanes: 1, maxRows: 1 };
 
-  async load(file: string): Promise<ModelSignature> {
+  async load(file: string, check?: () => Promise<void>): Promise<ModelSignature> {
+    this.check = check;
     if (file.endsWith('missing.onnx')) throw new ModelError('LNMT8306', 'no such file');
     this.up = true;
     return {

@@ -21,6 +21,10 @@ export class FakeSource implements ModelSource {
   /** What obtaining a version fails with. */
   failure: Error | undefined;
   intact = true;
+  /** What a repair fails with. */
+  beyondRepair: Error | undefined;
+  /** Versions that were repaired. */
+  readonly repaired: string[] = [];
   readonly held = new Map<string, number>();
 
   /** @param models versions by name */
@@ -53,6 +57,12 @@ export class FakeSource implements ModelSource {
 
   async recheck(): Promise<boolean> {
     return this.intact;
+  }
+
+  async repair({ name, version }: ModelIdentity): Promise<void> {
+    if (this.beyondRepair) throw this.beyondRepair;
+    this.repaired.push(`${name}/${version}`);
+    this.intact = true;
   }
 
   release({ digest }: VerifiedModel): void {

@@ -116,6 +116,48 @@ describe('the model cache', () => {
     expect(fs.readFileSync(file, 'utf8')).toBe('graph');
   });
 
+  describe('asked to repair a model', () => {
+    const weights = (file: string): string => path.join(path.dirname(file), 'weights/part_1.bin');
+
+    it('fetches what was damaged and nothing else, and leaves whoever has the damaged file open alone', async () => {
+      const cache = new ModelCache(new FileStore(store), cacheDir);
+      const cached = await cache.obtain(MODEL);
+      const graph = fs.statSync(cached.file).ino;
+      fs.writeFileSync(weights(cached.file), Buffer.alloc(300_000, 8));
+      const open = fs.openSync(weights(cached.file), 'r');
+      expect(await cache.intact(cached)).toBe(false);
+      await cache.repair(MODEL, cached);
+      expect([await cache.intact(cached), fs.statSync(cached.file).ino]).toEqual([true, graph]);
+      expect(fs.readFileSync(open)[0]).toBe(8);
+      fs.closeSync(open);
+      fs.rmSync(path.join(path.dirname(cached.file), 'weights'), { recursive: true });
+      await Promise.all([cache.repair(MODEL, cached), cache.repair(MODEL, cached)]);
+      expect(await cache.intact(cached)).toBe(true);
+      expect(fs.readdirSync(cacheDir).filter((name) => name.startsWith('.partial-'))).toEqual([]);
+    });
+
+    it.each([
+      ['is damaged in its store, too', () => fs.appendFileSync(inStore(MODEL_STORE.model), '!'), 'LNMT8303'],
+      ['is gone from its store', () => fs.rmSync(store, { recursive: true }), 'LNMT8301'],
+    ])('refuses what %s, and leaves it as it is', async (_title, harm, code) => {
+      const cache = new ModelCache(new FileStore(store), cacheDir);
+      const cached = await cache.obtain(MODEL);
+      fs.writeFileSync(cached.file, 'grapf');
+      harm();
+      await expect(cache.repair(MODEL, cached)).rejects.toMatchObject({ code });
+      expect(await cache.intact(cached)).toBe(false);
+    });
+
+    it('reads slowly where nobody waits for it', async () => {
+      const cache = new ModelCache(new FileStore(store), cacheDir);
+      const cached = await cache.obtain(MODEL);
+      const started = performance.now();
+      expect(await cache.intact(cached, true)).toBe(true);
+      // 300 000 bytes at 16 MiB a second.
+      expect(performance.now() - started).toBeGreaterThan(15);
+    });
+  });
+
   it.each([
     ['changed', () => fs.writeFileSync(inStore(MODEL_STORE.model), 'grapf'), 'LNMT8303'],
     ['cut', () => fs.writeFileSync(inStore(MODEL_STORE.model), 'gra'), 'LNMT8303'],
