@@ -58,6 +58,12 @@ export const METRICS = {
     labels: MODEL_LABELS,
     buckets: [1, 2, 4, 8, 16, 32, 64, 128],
   },
+  runFailures: {
+    name: 'lnmt_model_run_failures_total',
+    type: 'counter',
+    help: 'Runs of the model that failed, by error code; a batch that is run again one by one counts with each run',
+    labels: [...MODEL_LABELS, 'code'],
+  },
   queueDepth: {
     name: 'lnmt_inference_queue_depth',
     type: 'gauge',

@@ -38,6 +38,12 @@ export const INFERENCE_ERRORS = {
     title: 'the client left before its answer',
     explanation: 'Nobody receives this; it is counted.',
   },
+  LNMT8208: {
+    status: 503,
+    title: 'the model had no memory for the run',
+    explanation:
+      'Its process may take LNMT_HOST_MEMORY_BYTES, or its GPU is full; the server’s log says how much was asked for. Send fewer or smaller rows at once, repeat after the Retry-After header, or raise the limit.',
+  },
   LNMT8220: {
     status: 504,
     title: 'the deadline of the request passed before its model ran',
@@ -78,6 +84,20 @@ export const modelProcessLost = (): RequestError =>
 /** 499: nobody waits any more. */
 export const clientGone = (): RequestError => raise('LNMT8207', 'the client left');
 
+/** The model lacked memory. It has no `cause`: that would stand in the log once for every request of a client. */
+class OutOfMemory extends RequestError {
+  constructor(
+    /** For operators. */
+    readonly reason: string,
+  ) {
+    const what = 'the model has no memory left for this input; send less at once or repeat later';
+    super('LNMT8208', INFERENCE_ERRORS.LNMT8208, what, { retryAfter: 1 });
+  }
+}
+
+/** 503: the run needed more memory than there is. @param reason for operators, without anything of the request */
+export const modelOutOfMemory = (reason: string): RequestError => new OutOfMemory(reason);
+
 /** 504: the request waited longer than its answer is of use. */
 export const deadlinePassed = (): RequestError =>
   raise('LNMT8220', 'the deadline of the request passed before the model could run');
@@ -97,6 +117,15 @@ export const isUnknownModel = (error: unknown): boolean => hasCode(error, 'LNMT8
 
 /** True when the graph failed on the values of a request. */
 export const isRefusal = (error: unknown): boolean => hasCode(error, 'LNMT8204');
+
+/** True when the run needed more memory than there is. */
+export const isOutOfMemory = (error: unknown): boolean => hasCode(error, 'LNMT8208');
+
+/** What the model says of a run that failed, for operators; undefined where it says nothing. */
+export function runReasonOf(error: unknown): string | undefined {
+  if (error instanceof OutOfMemory) return error.reason;
+  return isRefusal(error) && error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
+}
 
 /** Codes of what keeps a model from being served; they appear in the server’s log. */
 export const MODEL_ERRORS = {

@@ -5,7 +5,7 @@ import { notReady } from '../../shared/errors';
 import type { GenerationListener } from '../generation/answer';
 import { isDecoder } from '../generation/decoder';
 import { Watchdog } from '../generation/watchdog';
-import { hostNotStarted, ModelError, modelProcessLost, modelRefused, runTimedOut } from '../errors';
+import { hostNotStarted, ModelError, modelOutOfMemory, modelProcessLost, modelRefused, runTimedOut } from '../errors';
 import type { Frame } from '../host/frames';
 import { limitMemory, watchMemory } from '../host/memory';
 import { chooseWorkers, planWorkers } from '../host/plan';
@@ -109,7 +109,9 @@ export class HostBackend implements Backend {
       this.talk.ask(host, this.talk.quietest(this.takes.lanes), request, parts),
     );
     this.pause = BACKOFF_MS.first;
-    if (reply.type === 'failed') throw modelRefused(new Error(reply.message));
+    if (reply.type === 'failed') {
+      throw reply.outOfMemory ? modelOutOfMemory(reply.message) : modelRefused(new Error(reply.message));
+    }
     if (reply.type !== 'result') throw new Error(`host answered a run with '${reply.type}'; this is a bug`);
     return joinTensors(reply.outputs, payload);
   }

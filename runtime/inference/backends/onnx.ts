@@ -1,9 +1,10 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { modelRefused, ModelError } from '../errors';
+import { ModelError } from '../errors';
 import { packStrings, unpackStrings } from '../tensors/bytes';
 import { aligned } from '../tensors/tensor';
 import type { Datatype, Tensor, TensorSpec } from '../tensors/tensor';
 import type { Backend, Capacity, ModelSignature } from './backend';
+import { runFailure } from './run-failure';
 
 /** What onnxruntime computes on. */
 export type ExecutionProvider = 'cpu' | 'cuda' | 'tensorrt' | 'webgpu';
@@ -147,12 +148,15 @@ export class OnnxBackend implements Backend {
 
   async run(inputs: readonly Tensor[], outputs: readonly string[]): Promise<readonly Tensor[]> {
     if (this.session === undefined) throw new Error('run before load; this is a bug');
-    const feeds = Object.fromEntries(inputs.map((tensor) => [tensor.name, toOrt(tensor)]));
     let results: InferenceSession.ReturnType;
     try {
+      const feeds = Object.fromEntries(inputs.map((tensor) => [tensor.name, toOrt(tensor)]));
       results = await this.session.run(feeds, [...outputs]);
     } catch (error) {
-      throw modelRefused(error);
+      throw runFailure(
+        error,
+        inputs.some(({ datatype }) => datatype === 'BYTES'),
+      );
     }
     return outputs.map((name) => this.resultOf(name, results[name]));
   }

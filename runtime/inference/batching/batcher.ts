@@ -2,7 +2,8 @@ import type { Context } from '@opentelemetry/api';
 import { traceBatch } from '../../shared/batch-trace';
 import type { Cancellation } from '../../shared/cancellation';
 import type { Backend, ModelSignature } from '../backends/backend';
-import { clientGone, deadlinePassed, isHostLoss, isRefusal, modelProcessLost, queueFull } from '../errors';
+import { clientGone, deadlinePassed, modelProcessLost, queueFull } from '../errors';
+import { isHostLoss, isOutOfMemory, isRefusal } from '../errors';
 import type { Execution } from '../metric-aliases/tallies';
 import type { BatchingInForce } from '../model-configuration';
 import type { Tensor } from '../tensors/tensor';
@@ -19,6 +20,8 @@ export interface QueueObserver {
   ran(seconds: number, requests: number): void;
   /** A request was given up before it ran, because its client left or its deadline passed. */
   dropped(reason: 'left' | 'expired'): void;
+  /** A run failed. @default - nobody is told */
+  failed?(error: unknown): void;
   /** A batch was run and answered. @default - nobody asks for its parts */
   executed?(execution: Execution): void;
 }
@@ -249,6 +252,7 @@ export class Batcher {
       if (this.answer(batch, results)) this.tell(batch, [started, merged, answered]);
     } catch (error) {
       this.observer.ran((this.now() - started) / 1000, batch.length);
+      this.observer.failed?.(error);
       traced.end(true);
       this.recover(batch, error);
     } finally {
@@ -282,8 +286,8 @@ export class Batcher {
   }
 
   private recover(batch: readonly Entry[], error: unknown): void {
-    // One bad request must not fail those that happened to share its batch.
-    if (isRefusal(error) && batch.length > 1) return this.again(batch);
+    // One bad request must not fail those that happened to share its batch, and each alone needs less memory.
+    if ((isRefusal(error) || isOutOfMemory(error)) && batch.length > 1) return this.again(batch);
     const [again, lost] = [batch.filter((entry) => isHostLoss(error) && !entry.retried), [] as Entry[]];
     for (const entry of batch) if (!again.includes(entry)) lost.push(entry);
     for (const entry of again) entry.retried = true;

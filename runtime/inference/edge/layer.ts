@@ -29,6 +29,8 @@ export interface ProxyOptions {
 
 const DEADLINE = 'LNMT8220';
 const HOST_LOST = 'LNMT8206';
+/** A full queue, no memory for the model, and none for the run. */
+const OVERLOADED = new Set(['LNMT8221', 'LNMT8212', 'LNMT8208']);
 
 /** Why another server might do better; undefined where the request or its caller is at fault. */
 export function reasonOf(error: unknown): Reason | undefined {
@@ -38,7 +40,7 @@ export function reasonOf(error: unknown): Reason | undefined {
   if (error.status === 404) return 'absent';
   if (error.status === 429) return 'overloaded';
   if (error.status !== 503) return undefined;
-  return error.code === 'LNMT8221' || error.code === 'LNMT8212' ? 'overloaded' : 'not-ready';
+  return OVERLOADED.has(error.code) ? 'overloaded' : 'not-ready';
 }
 
 class Proxy {

@@ -1,4 +1,4 @@
-import { modelRefused } from '../errors';
+import { errorOf } from './protocol';
 import type { GenerationStep } from './protocol';
 
 /** Begins an answer in the model host. Steps come one by one until one has `finish`; the returned function ends it. */
@@ -56,7 +56,7 @@ export class Answer implements AsyncIterable<readonly GenerationStep[]> {
   }
 
   private take(step: GenerationStep): void {
-    if (step.finish === 'failed') return this.finish(modelRefused(new Error(step.message)));
+    if (step.finish === 'failed') return this.finish(errorOf(step));
     if (step.token !== undefined) this.steps.push(step);
     if (step.finish !== undefined) this.finish(undefined);
     else this.wake?.();

@@ -7,7 +7,7 @@ import type { GraphRunner } from './graph-run';
 import { Group } from './group';
 import type { Tell } from './group';
 import { probe } from './probe';
-import { reasonOf } from './protocol';
+import { failedStep } from './protocol';
 import type { EngineOptions, GenerationOptions } from './protocol';
 import { Sequence } from './sequence';
 
@@ -116,10 +116,9 @@ export class Engine {
     try {
       await work();
     } catch (error) {
-      const message = reasonOf(error);
       const took = (sequence: Sequence): boolean =>
         part instanceof Group ? part.has(sequence) : part.includes(sequence);
-      this.leave(took, (sequence) => this.tell(sequence, { finish: 'failed', message }));
+      this.leave(took, (sequence) => this.tell(sequence, failedStep(error)));
     } finally {
       this.inRun = false;
       this.letGo();

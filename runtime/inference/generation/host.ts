@@ -1,7 +1,7 @@
 import type { ModelSignature } from '../backends/backend';
 import { Engine } from './engine';
 import type { GraphRunner } from './graph-run';
-import { reasonOf } from './protocol';
+import { failedStep } from './protocol';
 import type { GenerationReply, GenerationRequest } from './protocol';
 
 /** What a worker lends to what generates in it. */
@@ -40,7 +40,7 @@ export class GenerationHost {
       this.run(engine);
     } catch (error) {
       this.engine = undefined;
-      this.parts.send(id, { type: 'step', step: { finish: 'failed', message: reasonOf(error) } });
+      this.parts.send(id, { type: 'step', step: failedStep(error) });
     }
   }
 

@@ -1,3 +1,6 @@
+import type { RequestError } from '../../shared/errors';
+import { isOutOfMemory, modelOutOfMemory, modelRefused, runReasonOf } from '../errors';
+
 /** How the tokens of an answer are chosen. */
 export interface SamplingOptions {
   /** 0 takes the likeliest token; higher is more varied. */
@@ -46,12 +49,20 @@ export interface GenerationStep {
   readonly finish?: FinishReason;
   /** What went wrong, with `failed`. */
   readonly message?: string;
+  /** True with `failed`, where memory was short. */
+  readonly outOfMemory?: boolean;
 }
 
-/** What went wrong, with what caused it. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+/** The end of an answer whose run failed. */
+export function failedStep(error: unknown): GenerationStep {
+  const message = runReasonOf(error) ?? (error instanceof Error ? error.message : String(error));
+  const step = { finish: 'failed', message } as const;
+  return isOutOfMemory(error) ? { ...step, outOfMemory: true } : step;
+}
+
+/** The error that such an end stands for. */
+export function errorOf({ message = '', outOfMemory = false }: GenerationStep): RequestError {
+  return outOfMemory ? modelOutOfMemory(message) : modelRefused(new Error(message));
 }
 
 /** How many sequences share a run. */

@@ -45,7 +45,7 @@ export type HostReply =
   | { readonly type: 'loaded'; readonly signature: ModelSignature }
   | { readonly type: 'measured'; readonly measured: Measured }
   | { readonly type: 'result'; readonly outputs: readonly TensorHead[] }
-  | { readonly type: 'failed'; readonly message: string }
+  | { readonly type: 'failed'; readonly message: string; readonly outOfMemory?: boolean }
   | GenerationReply;
 
 /** The heads of tensors, whose bytes travel beside them. */

@@ -1,6 +1,8 @@
 import net from 'node:net';
 import { workerData } from 'node:worker_threads';
 import { OnnxBackend } from '../backends/onnx';
+import { lacksMemory } from '../backends/run-failure';
+import { isOutOfMemory, runReasonOf } from '../errors';
 import { GenerationHost } from '../generation/host';
 import type { GenerationRequest } from '../generation/protocol';
 import { encodeFrame, FrameReader } from './frames';
@@ -47,6 +49,13 @@ async function answer(header: Exclude<HostRequest, GenerationRequest>, payload: 
   }
 }
 
+function failureOf(error: unknown): HostReply {
+  const message = runReasonOf(error) ?? describe(error);
+  return isOutOfMemory(error) || lacksMemory(error)
+    ? { type: 'failed', message, outOfMemory: true }
+    : { type: 'failed', message };
+}
+
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
@@ -62,7 +71,7 @@ async function serve({ id, header, payload }: Frame): Promise<void> {
   const request = header as HostRequest;
   if (request.type === 'generate' || request.type === 'cancel') return generation?.receive(id, request, payload);
   const reply = await answer(request, payload).catch((error: unknown): Reply => {
-    return { header: { type: 'failed', message: describe(error) }, parts: [] };
+    return { header: failureOf(error), parts: [] };
   });
   send(id, reply.header, reply.parts);
 }

@@ -11,6 +11,7 @@ const BY_CODE: Readonly<Record<string, Outcome>> = {
   LNMT8204: 'BACKEND',
   LNMT8205: 'BACKEND',
   LNMT8206: 'BACKEND',
+  LNMT8208: 'BACKEND',
   LNMT8220: 'REJECTED',
 };
 

@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Backend } from '../backends/backend';
-import { internalError } from '../../shared/errors';
 import { Batcher } from '../batching/batcher';
 import type { BatchSettings } from '../batching/batcher';
 import { DataPlane } from '../data-plane';
@@ -20,6 +19,7 @@ import type { Engine, LoaderDeps } from './loader';
 import { ModelRegistry } from './model-registry';
 import type { RegistryDeps } from './model-registry';
 import { Residents } from './residents';
+import { codeOf, observeFailures, watchedAnswers } from './run-failures';
 import type { ModelSpec, RunSettings } from './spec';
 
 /** What the models of a server are made with. */
@@ -88,7 +88,7 @@ const isGuarded = ({ processing }: RunSettings): boolean =>
   processing !== undefined && (processing.after.length > 0 || Object.keys(processing.inputs).length > 0);
 
 interface TextParts {
-  readonly backend: Backend;
+  readonly backend: Pick<Backend, 'generate'>;
   readonly limits: TextLimits;
   readonly settings: RunSettings;
 }
@@ -103,12 +103,6 @@ function textOpener({ backend, limits, settings }: TextParts, metrics: ServerMet
     });
 }
 
-/** Code of a failure; what has none is a fault of ours. */
-function codeOf(error: unknown): string {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && code.startsWith('LNMT') ? code : internalError(error).code;
-}
-
 /** Builds the registry; nothing is fetched or loaded yet. */
 export function buildRegistry(
   config: ModelsConfig,
@@ -119,8 +113,13 @@ export function buildRegistry(
   const now = (): number => performance.now();
   const createEngine = (model: ModelIdentity, settings: RunSettings): Engine => {
     const backend = deps.createBackend(settings);
-    const batcher = new Batcher(backend, observeQueue(metrics, model), now, batchingOf(settings, config.batching));
-    const openText = textOpener({ backend, limits: config.text ?? TEXT, settings }, metrics);
+    const failed = observeFailures(metrics, model, deps.log, now);
+    const observer = { ...observeQueue(metrics, model), failed };
+    const batcher = new Batcher(backend, observer, now, batchingOf(settings, config.batching));
+    const openText = textOpener(
+      { backend: watchedAnswers(backend, failed), limits: config.text ?? TEXT, settings },
+      metrics,
+    );
     const plane = new DataPlane(model, backend, batcher, openText);
     return { plane, backend, measure: () => deps.memoryOf?.(backend) };
   };
@@ -133,8 +132,7 @@ export function buildRegistry(
   const loader = new Loader({ createEngine, residents, log: deps.log, now, loaded, watched: deps.watched });
   const changed = (model: ModelIdentity): void => initialise(metrics, model);
   const failed = (model = OTHER, error: unknown): void => metrics.modelLoadFailures.inc({ model, code: codeOf(error) });
-  const damaged = ({ name, version }: ModelIdentity): void =>
-    metrics.modelFilesDamaged.inc({ model: name, version });
+  const damaged = ({ name, version }: ModelIdentity): void => metrics.modelFilesDamaged.inc({ model: name, version });
   const guard = new FileGuard({ sourceOf: deps.sourceOf, log: deps.log, damaged });
   const own = { loader, residents, guard, processing, now, changed, failed };
   return new ModelRegistry({ ...deps, ...own, models: config.models });

@@ -1,6 +1,6 @@
 import type { Cancellation } from '../../shared/cancellation';
 import { ModelError } from '../errors';
-import { isRefusal } from '../errors';
+import { isOutOfMemory, isRefusal } from '../errors';
 import type { InferenceRequest } from '../tensors/request';
 import type { Tensor } from '../tensors/tensor';
 import { allFinite, difference } from './compare';
@@ -30,7 +30,7 @@ async function timed(model: Answering, request: InferenceRequest, now: () => num
     const outputs = await model.infer(request, never);
     return { outputs, ms: now() - started };
   } catch (error) {
-    if (!isRefusal(error)) throw error;
+    if (!isRefusal(error) && !isOutOfMemory(error)) throw error;
     return { outputs: undefined, ms: now() - started };
   }
 }

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { Batcher } from '../../../runtime/inference/batching/batcher';
 import type { BatchSettings } from '../../../runtime/inference/batching/batcher';
 import { bucketOf, mayBatch, mergeInputs, splitOutputs } from '../../../runtime/inference/batching/tensors';
-import { modelProcessLost, modelRefused, runTimedOut } from '../../../runtime/inference/errors';
+import { modelOutOfMemory, modelProcessLost, modelRefused, runTimedOut } from '../../../runtime/inference/errors';
 import { packElements } from '../../../runtime/inference/tensors/elements';
 import { DATATYPE_BYTES } from '../../../runtime/inference/tensors/tensor';
 import type { Datatype, Tensor } from '../../../runtime/inference/tensors/tensor';
@@ -181,6 +181,21 @@ describe('the batcher', () => {
       [1, 2, 3].map((value) => batcher.submit([row(value)], ['y'], { signal: forever })),
     );
     expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(batches).toEqual([3, 1, 1, 1]);
+  });
+
+  it('runs the members of a batch one by one that found no memory, as each alone needs less', async () => {
+    const { backend, batcher, batches } = await bench();
+    const run = backend.run.bind(backend);
+    backend.run = async (inputs, outputs) => {
+      const answer = await run(inputs, outputs);
+      if ((inputs[0]?.shape[0] ?? 0) > 1) throw modelOutOfMemory('too much');
+      return answer;
+    };
+    const answers = await Promise.all(
+      [1, 2, 3].map((value) => batcher.submit([row(value)], ['y'], { signal: forever })),
+    );
+    expect(answers.map(valueOf)).toEqual([1, 2, 3]);
     expect(batches).toEqual([3, 1, 1, 1]);
   });
 

@@ -42,6 +42,10 @@ describe('errors that clients see', () => {
     [inferenceErrors.modelRefused(1), 422, 'LNMT8204', 'the model cannot be run on this input', undefined],
     [inferenceErrors.runTimedOut(2), 504, 'LNMT8205', 'the model ran longer than 2 s', 1],
     [inferenceErrors.modelProcessLost(), 503, 'LNMT8206', 'the model process ended during the run; repeat later', 1],
+    [
+      ...[inferenceErrors.modelOutOfMemory('6 GB of /dev/gpu0'), 503, 'LNMT8208'],
+      ...['the model has no memory left for this input; send less at once or repeat later', 1],
+    ] as const,
     [inferenceErrors.clientGone(), 499, 'LNMT8207', 'the client left', undefined],
   ])('have a status, a code, a message and a time to repeat: %s', (error, status, code, message, retryAfter) => {
     expect({ ...error, message: error.message }).toMatchObject({ status, code, message });

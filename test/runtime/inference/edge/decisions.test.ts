@@ -14,6 +14,7 @@ import {
 import {
   deadlinePassed,
   invalidRequest,
+  modelOutOfMemory,
   modelProcessLost,
   queueFull,
   unknownModel,
@@ -121,6 +122,7 @@ describe('a failure here', () => {
     [notLoaded(), 'not-ready'],
     [queueFull(3), 'overloaded'],
     [overLimit('much', 1), 'overloaded'],
+    [modelOutOfMemory('6 GB'), 'overloaded'],
     [modelProcessLost(), 'failed'],
     [new Error('defect'), 'failed'],
     [deadlinePassed(), undefined],
