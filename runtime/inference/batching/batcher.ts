@@ -190,17 +190,27 @@ export class Batcher {
   /** A batch that waits, or a request that may expire while every worker is busy, needs another look. */
   private wakeForDeadlines(wait: number | undefined): void {
     if (wait !== undefined) return this.later(wait);
-    let first = Number.POSITIVE_INFINITY;
-    for (const { deadline } of this.queue) first = Math.min(first, deadline);
+    const first = this.firstDeadline();
     if (Number.isFinite(first)) this.later(first - this.now());
   }
 
-  /** Waits a little for the host that replaces a dead one, and refuses what would wait longer. */
+  private firstDeadline(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { deadline } of this.queue) first = Math.min(first, deadline);
+    return first;
+  }
+
+  /** Waits a little for the host that replaces a dead one, and refuses what would wait longer or has expired. */
   private hold(): void {
-    if (this.queue.length === 0) return;
     const now = this.now();
+    this.take(
+      [],
+      this.queue.flatMap(({ deadline }, place) => (deadline <= now ? [place] : [])),
+    );
+    if (this.queue.length === 0) return;
     this.downSince ??= now;
-    if (now - this.downSince < RECOVERY.patience) return this.later(RECOVERY.look);
+    if (now - this.downSince < RECOVERY.patience)
+      return this.later(Math.min(RECOVERY.look, this.firstDeadline() - now));
     for (const entry of this.queue) this.settle(entry, () => entry.reject(modelProcessLost()));
     this.queue = [];
     this.downSince = undefined;

@@ -226,6 +226,29 @@ describe('the batcher', () => {
     expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
   });
 
+  it('answers 504 at its deadline to what waits for a host that is being replaced, and 503 to the rest', async () => {
+    const { backend, batcher, told } = await bench();
+    backend.up = false;
+    const began = performance.now();
+    const submit = (deadline?: number) =>
+      batcher.submit([row(1)], ['y'], { signal: forever, deadline }).catch((error: unknown) => ({
+        code: (error as { code: string }).code,
+        after: performance.now() - began,
+      }));
+    const [patient, soon, sooner] = await Promise.all([
+      submit(),
+      submit(batcher.clock() + 200),
+      submit(batcher.clock() + 50),
+    ]);
+    expect(sooner).toMatchObject({ code: 'LNMT8220' });
+    expect((sooner as { after: number }).after).toBeLessThan(190);
+    expect(soon).toMatchObject({ code: 'LNMT8220' });
+    expect((soon as { after: number }).after).toBeLessThan(900);
+    expect(patient).toMatchObject({ code: 'LNMT8206' });
+    expect(told).toEqual(['expired', 'expired']);
+    expect(backend.runs).toBe(0);
+  });
+
   it('does not run again what ran too long', async () => {
     const { backend, batcher } = await bench();
     backend.run = async () => {
