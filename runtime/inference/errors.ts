@@ -152,7 +152,8 @@ export const MODEL_ERRORS = {
   },
   LNMT8306: {
     title: 'the model cannot be loaded',
-    explanation: 'onnxruntime refuses the file, the execution provider is absent, or an input is not a tensor.',
+    explanation:
+      'onnxruntime refuses the file, the execution provider is absent, an input is not a tensor, or LNMT_HOST_MEMORY_BYTES is too small for it.',
   },
   LNMT8307: {
     title: 'the model does not answer as it should',

@@ -7,7 +7,7 @@ import { isDecoder } from '../generation/decoder';
 import { Watchdog } from '../generation/watchdog';
 import { hostNotStarted, ModelError, modelOutOfMemory, modelProcessLost, modelRefused, runTimedOut } from '../errors';
 import type { Frame } from '../host/frames';
-import { limitMemory, watchMemory } from '../host/memory';
+import { limitMemory } from '../host/memory';
 import { chooseWorkers, planWorkers } from '../host/plan';
 import type { Plan } from '../host/plan';
 import { HostProcess } from '../host/process';
@@ -17,6 +17,7 @@ import type { HostReply, Measured } from '../host/protocol';
 import type { Tensor } from '../tensors/tensor';
 import type { Backend, Capacity, GenerationWork, ModelSignature } from './backend';
 import { Conversation } from './conversation';
+import { MemoryWatch } from './memory-watch';
 import type { OnnxOptions } from './onnx';
 
 /** How a model is run in a process of its own. */
@@ -64,13 +65,13 @@ export class HostBackend implements Backend {
   private closed = false;
   private pause: number = BACKOFF_MS.first;
   private respawn: NodeJS.Timeout | undefined;
-  private stopWatching: () => void = () => undefined;
-  private resident = 0;
   private readonly talk = new Conversation();
   private readonly runs = new TensorHeaders((inputs, outputs) => ({ type: 'run', inputs, outputs }));
   private readonly steps: Watchdog;
+  private readonly memory: MemoryWatch;
 
   constructor(private readonly options: HostBackendOptions) {
+    this.memory = new MemoryWatch(options.memoryBytes ?? 0, options.log);
     this.steps = new Watchdog(options.runTimeout * 1000, () => {
       options.log.error({ pid: this.pid, runTimeout: options.runTimeout }, 'no token in time, ending the model host');
       this.host?.kill();
@@ -84,7 +85,7 @@ export class HostBackend implements Backend {
 
   /** Resident bytes of the host when it was last looked at. */
   get memoryBytes(): number {
-    return this.resident;
+    return this.memory.resident;
   }
 
   async load(file: string, check?: () => Promise<void>): Promise<ModelSignature> {
@@ -189,6 +190,7 @@ export class HostBackend implements Backend {
       onExit: (how) => this.lost(host, how),
     });
     this.host = host;
+    this.memory.loading(host, enforcement === 'hard');
     const signature = await this.loadLane(host, 0, file, threads);
     if (isDecoder(signature) && (await this.isReplanned(host))) return this.start(file);
     if (this.measured === undefined && !(await this.measure(host))) return this.start(file);
@@ -196,7 +198,7 @@ export class HostBackend implements Backend {
     const lanes = chooseWorkers(this.options.workers ?? 0, { maxWorkers, threads }, runMs);
     await Promise.all(Array.from({ length: lanes - 1 }, (_, index) => this.loadLane(host, index + 1, file, threads)));
     this.takes = { lanes, maxRows };
-    this.watch(host);
+    this.memory.serving(host);
     this.ready = true;
     const { executionProvider: provider, allowCpuFallback } = this.options.onnx;
     const runs = { provider, allowCpuFallback, threads, ...this.takes, memory: enforcement };
@@ -235,17 +237,6 @@ export class HostBackend implements Backend {
     return answer !== undefined;
   }
 
-  private watch(host: HostProcess): void {
-    const { memoryBytes = 0, log } = this.options;
-    if (host.pid === undefined) return;
-    this.stopWatching = watchMemory(host.pid, (bytes) => {
-      this.resident = bytes;
-      if (memoryBytes === 0 || bytes <= memoryBytes) return;
-      log.error({ pid: host.pid, bytes, memoryBytes }, 'memory budget passed, ending the model host');
-      host.kill();
-    });
-  }
-
   private receive({ id, header, payload }: Frame): void {
     this.talk.receive(id, header as HostReply, payload);
   }
@@ -254,9 +245,11 @@ export class HostBackend implements Backend {
     const wasReady = this.ready && this.host === host;
     if (this.host === host) {
       this.ready = false;
-      this.stopWatching();
+      this.memory.end();
     }
-    this.talk.fail(host, host.failure === undefined ? modelProcessLost() : hostNotStarted(host.failure));
+    const unstarted = host.failure && hostNotStarted(host.failure);
+    const reason = wasReady ? undefined : (unstarted ?? this.memory.reasonFor(host));
+    this.talk.fail(host, reason ?? modelProcessLost());
     if (this.closed || this.host !== host || this.file === undefined) return;
     this.options.log.error({ pid: host.pid, how, pauseMs: this.pause }, 'model host ended');
     // One that ends while it starts is reported by who starts it.
@@ -288,7 +281,7 @@ export class HostBackend implements Backend {
   private dismiss(): HostProcess | undefined {
     const { host } = this;
     this.host = undefined;
-    this.stopWatching();
+    this.memory.end();
     return host;
   }
 }

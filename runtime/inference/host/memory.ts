@@ -4,7 +4,6 @@ import type { HostCommand } from './process';
 
 /** util-linux; it sets a limit and becomes the command that follows. */
 const PRLIMIT = 'prlimit';
-const LOOK_MS = 500;
 
 /** How the memory of a host is held to its budget. */
 export type MemoryEnforcement = 'none' | 'hard' | 'soft';
@@ -42,12 +41,16 @@ export async function residentBytes(pid: number): Promise<number | undefined> {
 }
 
 /** Looks at the memory of a process again and again. Returns what ends it. */
-export function watchMemory(pid: number, look: (bytes: number) => void): () => void {
+export function watchMemory(pid: number, everyMs: number, look: (bytes: number) => void): () => void {
+  let over = false;
   const timer = setInterval(() => {
     void residentBytes(pid).then((bytes) => {
-      if (bytes !== undefined) look(bytes);
+      if (bytes !== undefined && !over) look(bytes);
     });
-  }, LOOK_MS);
+  }, everyMs);
   timer.unref();
-  return () => clearInterval(timer);
+  return () => {
+    over = true;
+    clearInterval(timer);
+  };
 }

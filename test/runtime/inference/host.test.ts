@@ -54,6 +54,39 @@ const row = (value: number): Tensor => ({
   ...{ name: 'x', datatype: 'FP32', shape: [1, 2], data: packElements('FP32', [value, value]) },
 });
 
+/** Answers as a host does, and holds 300 MiB for a while. `prlimit` is not where it looks. */
+function hungryHost(when: 'loading' | 'serving'): HostCommand {
+  const program = `
+    const net = require('node:net');
+    const hold = (ms) => new Promise((resolve) => {
+      let held = Buffer.alloc(300 * 2 ** 20, 1);
+      setTimeout(() => { held = undefined; gc(); resolve(); }, ms);
+    });
+    const lane = new net.Socket({ fd: 4 });
+    const answer = (id, reply) => {
+      const text = JSON.stringify(reply);
+      const header = Buffer.alloc(Math.ceil(text.length / 8) * 8, ' ');
+      header.write(text);
+      const head = Buffer.alloc(16);
+      head.writeUInt32LE(header.length, 0);
+      head.writeDoubleLE(id, 8);
+      lane.write(Buffer.concat([head, header]));
+    };
+    lane.on('data', async (frame) => {
+      const id = frame.readDoubleLE(8);
+      if (frame.includes('"load"')) {
+        if ('${when}' === 'loading') await hold(1500);
+        return answer(id, { type: 'loaded', signature: { inputs: [], outputs: [] } });
+      }
+      answer(id, { type: 'measured', measured: { runMs: 1, maxRows: 1 } });
+      await hold(3000);
+    });
+    new net.Socket({ fd: 3 }).resume().on('close', () => process.exit());
+  `;
+  const args = ['--expose-gc', '--eval', program];
+  return { command: process.execPath, args, env: { PATH: '/nonexistent' } };
+}
+
 let backend: HostBackend | undefined;
 
 afterEach(() => backend?.close());
@@ -295,13 +328,24 @@ describe('the memory of a host', () => {
     expect(await residentBytes(2 ** 30)).toBeUndefined();
   });
 
-  it('ends the host when it passes its budget, which is reported', async () => {
-    const host = hostCommand(process.execPath, { ...process.env, PATH: '/nonexistent' });
-    const model = create({ host, memoryBytes: 20 * MIB });
+  const PASSED = 'memory budget passed, ending the model host';
+
+  it('is watched from its start on: a budget that only the load passes ends it, which is a coded error', async () => {
+    log.error.mockClear();
+    const model = create({ host: hungryHost('loading'), workers: 1, memoryBytes: 200 * MIB });
+    await expect(model.load(modelFile('identity'))).rejects.toMatchObject({
+      code: 'LNMT8306',
+      message: expect.stringMatching(/passed its budget of 209715200 bytes while loading$/) as unknown,
+    });
+    expect(log.error.mock.calls.filter(([, text]) => text === PASSED)).toHaveLength(1);
+    expect(model.pid).toBeUndefined();
+  });
+
+  it('is watched on: a budget that a model passes while it serves ends its host, which is reported', async () => {
+    log.error.mockClear();
+    const model = create({ host: hungryHost('serving'), workers: 1, memoryBytes: 200 * MIB });
     await model.load(modelFile('identity'));
-    await vi.waitFor(
-      () => expect(log.error).toHaveBeenCalledWith(expect.anything(), 'memory budget passed, ending the model host'),
-      5_000,
-    );
+    await vi.waitFor(() => expect(log.error).toHaveBeenCalledWith(expect.anything(), PASSED), 5_000);
+    await vi.waitFor(() => expect(model.healthy()).toBe(false), 5_000);
   });
 });

@@ -24,6 +24,7 @@ interface Running {
 const BACKOFF_MS = { first: 50, most: 10_000 } as const;
 const START_MS = 30_000;
 const CLOSE_MS = 2_000;
+const LOOK_MS = 500;
 const HELLO = 0;
 
 /**
@@ -100,7 +101,7 @@ export class StepProcess {
     this.startTimer = setTimeout(() => host.kill(), START_MS);
     if (host.pid === undefined) return;
     host.send(0, HELLO, hello, []);
-    this.stopWatching = watchMemory(host.pid, (bytes) => {
+    this.stopWatching = watchMemory(host.pid, LOOK_MS, (bytes) => {
       if (memoryBytes === 0 || bytes <= memoryBytes) return;
       log.error({ process: name, pid: host.pid, bytes, memoryBytes }, 'memory limit passed, ending a process of steps');
       host.kill();
