@@ -7,7 +7,7 @@ import { isDecoder } from '../generation/decoder';
 import { Watchdog } from '../generation/watchdog';
 import { hostNotStarted, ModelError, modelOutOfMemory, modelProcessLost, modelRefused, runTimedOut } from '../errors';
 import type { Frame } from '../host/frames';
-import { limitMemory } from '../host/memory';
+import { confined } from '../host/confine';
 import { chooseWorkers, planWorkers } from '../host/plan';
 import type { Plan } from '../host/plan';
 import { HostProcess } from '../host/process';
@@ -184,13 +184,15 @@ export class HostBackend implements Backend {
   private async start(file: string): Promise<ModelSignature> {
     if (this.closed) throw modelProcessLost();
     const { maxWorkers = 1, threads = 1 } = this.plan ?? {};
-    const { host: command, enforcement } = limitMemory(this.options.host, this.options.memoryBytes ?? 0);
+    const { host: started, memoryBytes = 0 } = this.options;
+    const confinement = { memoryBytes, searchPath: started.env['PATH'] ?? '' };
+    const { host: command, memory, end } = confined(started, confinement);
     const host = new HostProcess(command, maxWorkers, {
       onFrame: (frame) => this.receive(frame),
       onExit: (how) => this.lost(host, how),
     });
     this.host = host;
-    this.memory.loading(host, enforcement === 'hard');
+    this.memory.loading(host, memory === 'hard');
     const signature = await this.loadLane(host, 0, file, threads);
     if (isDecoder(signature) && (await this.isReplanned(host))) return this.start(file);
     if (this.measured === undefined && !(await this.measure(host))) return this.start(file);
@@ -201,7 +203,7 @@ export class HostBackend implements Backend {
     this.memory.serving(host);
     this.ready = true;
     const { executionProvider: provider, allowCpuFallback } = this.options.onnx;
-    const runs = { provider, allowCpuFallback, threads, ...this.takes, memory: enforcement };
+    const runs = { provider, allowCpuFallback, threads, ...this.takes, memory, end };
     this.options.log.info({ pid: host.pid, ...runs }, 'model host ready');
     return signature;
   }

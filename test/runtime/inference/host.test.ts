@@ -9,6 +9,7 @@ import type { HostBackendOptions } from '../../../runtime/inference/backends/hos
 import { OnnxBackend } from '../../../runtime/inference/backends/onnx';
 import { hostCommand } from '../../../runtime/inference/host/command';
 import { measure } from '../../../runtime/inference/host/measure';
+import { confined } from '../../../runtime/inference/host/confine';
 import { find, limitMemory, residentBytes } from '../../../runtime/inference/host/memory';
 import { hostNotStarted } from '../../../runtime/inference/errors';
 import { HostProcess } from '../../../runtime/inference/host/process';
@@ -301,6 +302,53 @@ describe('a host that cannot be started', () => {
       last: expect.stringContaining('EMFILE') as unknown,
       ...{ back: true, replaced: true, stepped: true },
     });
+  });
+});
+
+describe('the end of a host', () => {
+  const script = (bin: string, name: string, text: string): string => {
+    fs.mkdirSync(bin, { recursive: true });
+    fs.writeFileSync(path.join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    return path.join(bin, name);
+  };
+  const command = (searchPath: string): HostCommand => ({ command: 'node', args: ['a.js'], env: { PATH: searchPath } });
+
+  it('comes by a signal with that of the server where setpriv is there, which becomes what sets the limit', () => {
+    const bin = path.join(dir, 'bin-new');
+    const setpriv = script(bin, 'setpriv', 'exit 0');
+    const prlimit = script(bin, 'prlimit', 'exit 0');
+    const host = command(bin);
+    const signal = ['--pdeathsig', 'KILL'];
+    expect(confined(host, { memoryBytes: MIB, searchPath: bin })).toEqual({
+      host: { ...host, command: setpriv, args: [...signal, prlimit, `--data=${MIB}:${MIB}`, 'node', 'a.js'] },
+      ...{ memory: 'hard', end: 'signal' },
+    });
+    expect(confined(host, { memoryBytes: 0, searchPath: bin, noNewRights: true })).toEqual({
+      host: { ...host, command: setpriv, args: [...signal, '--no-new-privs', 'node', 'a.js'] },
+      ...{ memory: 'none', end: 'signal' },
+    });
+  });
+
+  it.each([
+    ['does not know the signal', 'echo "unrecognized option" >&2; exit 1'],
+    ['is not there', undefined],
+  ])('comes with its socket where setpriv %s', (title, text) => {
+    const bin = path.join(dir, title.replaceAll(' ', '-'));
+    if (text !== undefined) script(bin, 'setpriv', text);
+    const host = command(bin);
+    expect(confined(host, { memoryBytes: MIB, searchPath: bin })).toEqual({ host, memory: 'soft', end: 'socket' });
+  });
+
+  it('is told when it is ready, and no process stands between', async () => {
+    log.info.mockClear();
+    const model = create({ memoryBytes: 4096 * MIB });
+    await model.load(modelFile('identity'));
+    const has = (program: string): boolean => find(program, process.env['PATH'] ?? '') !== undefined;
+    expect(log.info.mock.calls.find(([, text]) => text === 'model host ready')?.[0]).toMatchObject({
+      ...{ pid: model.pid, memory: has('prlimit') ? 'hard' : 'soft', end: has('setpriv') ? 'signal' : 'socket' },
+    });
+    const [program] = fs.readFileSync(`/proc/${model.pid}/cmdline`, 'utf8').split('\0');
+    expect(program).toBe(process.execPath);
   });
 });
 

@@ -15,6 +15,7 @@ import {
   modelStorePath,
   PATHS,
 } from '../../../runtime/contract';
+import { find } from '../../../runtime/inference/host/memory';
 import { FOREVER, loopModel, pushModel } from '../support/models';
 import { isAlive, KEY, ServerProcess } from '../support/process';
 import { keyFile, temporaryFolder } from '../support/temporary';
@@ -227,6 +228,21 @@ describe('a server process', () => {
     server.signal('SIGKILL');
     await server.ended();
     await vi.waitFor(() => expect(isAlive(host)).toBe(false), 5_000);
+  });
+
+  it('leaves no orphan when it is killed while its host cannot do anything', async (context) => {
+    if (find('setpriv', process.env['PATH'] ?? '') === undefined) return context.skip('this system has no setpriv');
+    server = ServerProcess.start({ ...LOOP, modelUri: loopStore, hostMemoryBytes: String(2 ** 32) });
+    await server.ready();
+    const host = await server.hostPid();
+    process.kill(host, 'SIGSTOP');
+    server.signal('SIGKILL');
+    await server.ended();
+    try {
+      await vi.waitFor(() => expect(isAlive(host)).toBe(false), 5_000);
+    } finally {
+      if (isAlive(host)) process.kill(host, 'SIGKILL');
+    }
   });
 
   it('does not run what nobody waits for', async () => {

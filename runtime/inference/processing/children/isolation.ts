@@ -1,15 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { find, limitMemory } from '../../host/memory';
-import type { MemoryEnforcement } from '../../host/memory';
+import { confined, wrapped } from '../../host/confine';
+import type { Confinement } from '../../host/confine';
+import { find } from '../../host/memory';
 import type { HostCommand } from '../../host/process';
 
 /** What keeps a process of steps in its place, as far as the system has it. */
-export interface Isolation {
-  readonly memory: MemoryEnforcement;
+export interface Isolation extends Confinement {
   /** `namespace`: it has no network. `open`: the system has no namespaces for this user. `granted`: it may. */
   readonly network: 'namespace' | 'open' | 'granted';
-  /** `signal`: the kernel ends it with the server. `socket`: it ends when it sees its socket close. */
-  readonly end: 'signal' | 'socket';
 }
 
 /** How far a process is kept in. */
@@ -25,10 +23,6 @@ export interface IsolationOptions {
 const TRY_MS = 2_000;
 const OFFLINE = ['--user', '--net'] as const;
 
-function wrapped(host: HostCommand, program: string, args: readonly string[]): HostCommand {
-  return { ...host, command: program, args: [...args, host.command, ...host.args] };
-}
-
 /** Whether a process without any network can be had: containers often forbid it. */
 function mayLeaveNetwork(unshare: string): boolean {
   return spawnSync(unshare, [...OFFLINE, process.execPath, '--version'], { timeout: TRY_MS, env: {} }).status === 0;
@@ -40,18 +34,12 @@ function mayLeaveNetwork(unshare: string): boolean {
  */
 export function isolated(host: HostCommand, options: IsolationOptions): { host: HostCommand; isolation: Isolation } {
   const { memoryBytes, network, searchPath } = options;
-  const limited = limitMemory(host, memoryBytes, searchPath);
-  const setpriv = find('setpriv', searchPath);
-  const mortal = setpriv ? wrapped(limited.host, setpriv, ['--pdeathsig', 'KILL', '--no-new-privs']) : limited.host;
+  const { host: mortal, memory, end } = confined(host, { memoryBytes, searchPath, noNewRights: true });
   const unshare = network ? undefined : find('unshare', searchPath);
   // Outermost, because a new namespace clears the signal that is asked for above.
   const offline = unshare !== undefined && mayLeaveNetwork(unshare) ? wrapped(mortal, unshare, OFFLINE) : undefined;
   return {
     host: offline ?? mortal,
-    isolation: {
-      memory: limited.enforcement,
-      network: network ? 'granted' : offline ? 'namespace' : 'open',
-      end: setpriv ? 'signal' : 'socket',
-    },
+    isolation: { memory, network: network ? 'granted' : offline ? 'namespace' : 'open', end },
   };
 }
