@@ -81,6 +81,14 @@ export const INFERENCE_ENV = {
     default: '0',
     min: 0,
   },
+  modelScrubInterval: {
+    name: 'LNMT_MODEL_SCRUB_INTERVAL_SECONDS',
+    kind: 'duration',
+    doc: 'Seconds between two checks of the files of loaded models on the disk; damaged ones are fetched anew. 0 checks them only when they are loaded.',
+    default: '86400',
+    min: 0,
+    max: 2000000,
+  },
   modelToken: {
     name: 'LNMT_MODEL_TOKEN',
     kind: 'string',

@@ -60,6 +60,26 @@ async function withKills(bench: Bench, server: Server, rounds: number, random: (
   bench.equal('damages that were seen then', server.lines(DAMAGED).length, rounds);
 }
 
+/** Flips bits in the cache under a model that stays in memory: the scrub sees each, and what it finds is mended. */
+async function underScrub(bench: Bench, store: Store, rounds: number): Promise<void> {
+  const random = seeded(SEED + 2);
+  const settings = { ...store.serving({ name: 'model', load: 'pinned' }), workers: '1', maxBatchSize: '1' };
+  const server = await Server.ready({ ...settings, modelScrubInterval: '0.1' });
+  const { http: port } = await server.ports();
+  const cache = path.join(server.dir, 'cache');
+  let wrong = 0;
+  for (let round = 0; round < rounds && !bench.over; round += 1) {
+    const folder = fs.readdirSync(cache).find((name) => /^[0-9a-f]{64}$/.test(name)) ?? '';
+    flip(path.join(cache, folder, [MODEL_STORE.model, 'weights.bin'][round % 2] ?? ''), random);
+    await server.line('model loaded anew', round + 1, 10_000);
+    const { outcome, body } = await send({ port, path: inferPath('model'), body: TINY_BODY });
+    if (outcome !== '200' || !body.includes('"data":[2,5]')) wrong += 1;
+  }
+  bench.equal('damages that the scrub saw', server.lines(DAMAGED).length, rounds);
+  bench.equal('answers that are not those of the model after it', wrong, 0);
+  await server.dispose();
+}
+
 /** Flips bits in the cache of a running server and in its store: it never answers with what they make of the model. */
 async function inServer(bench: Bench, store: Store, rounds: number): Promise<void> {
   const random = seeded(SEED + 1);
@@ -102,13 +122,14 @@ async function inServer(bench: Bench, store: Store, rounds: number): Promise<voi
 export const bitRot: FaultCase = {
   id: 'R-28',
   what: `bits that turn over in stored files, seed ${SEED}`,
-  limit: { scaled: 60, full: 240 },
+  limit: { scaled: 90, full: 300 },
   run: async (bench) => {
     const flips = bench.count('flips', 200, 1_000);
     const rounds = bench.count('flips under a server', 5, 50);
     const store = new Store(bench.folder);
     store.push('model', '1', scaleModel(2), { 'weights.bin': Buffer.alloc(50_000, 7) });
     await inCache(bench, store, flips);
+    await underScrub(bench, store, rounds);
     await inServer(bench, store, rounds);
   },
 };

@@ -84,7 +84,8 @@ export async function digestFile(file: string, bounds: DigestBounds): Promise<{ 
   // `start` may be absent; the stream closes the handle.
   for await (const chunk of handle.createReadStream() as AsyncIterable<Buffer>) {
     meter.add(chunk);
-    if (perSecond !== undefined) await delay((1_000 * chunk.length) / perSecond, undefined, { ref: false });
+    const pauseMs = perSecond === undefined ? 0 : Math.ceil((1_000 * chunk.length) / perSecond);
+    if (pauseMs > 0) await delay(pauseMs, undefined, { ref: false });
   }
   return { sha256: meter.hash.digest('hex'), bytes: meter.seen };
 }

@@ -59,6 +59,11 @@ export interface ModelsConfig {
    */
   readonly modelMemoryBytes?: number;
   /**
+   * Seconds between two checks of the files of loaded models on the disk.
+   * @default 0 - they are checked when they are loaded
+   */
+  readonly modelScrubInterval?: number;
+  /**
    * How requests are put together, where the model does not say.
    * @default - what was measured at load
    */
@@ -135,7 +140,7 @@ export function buildRegistry(
   const damaged = ({ name, version }: ModelIdentity): void => metrics.modelFilesDamaged.inc({ model: name, version });
   const guard = new FileGuard({ sourceOf: deps.sourceOf, log: deps.log, damaged });
   const own = { loader, residents, guard, processing, now, changed, failed };
-  return new ModelRegistry({ ...deps, ...own, models: config.models });
+  return new ModelRegistry({ ...deps, ...own, models: config.models, scrubInterval: config.modelScrubInterval });
 }
 
 /** Brings the gauges that describe models up to date. */

@@ -16,6 +16,7 @@ import type { Loader } from './loader';
 import type { ModelVersion, VersionState } from './model-version';
 import { reasonOf, Refresher } from './refresher';
 import type { Residents } from './residents';
+import { Scrubber } from './scrubber';
 import { ServedModel } from './served-model';
 import type { ModelSource } from './source';
 import type { ModelSpec, ServingRules } from './spec';
@@ -34,6 +35,11 @@ export interface RegistryDeps {
   readonly loader: Loader;
   readonly residents: Residents;
   readonly guard: FileGuard;
+  /**
+   * Seconds between two checks of the files of loaded models.
+   * @default 0 - they are checked when they are loaded
+   */
+  readonly scrubInterval?: number | undefined;
   readonly log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
@@ -95,15 +101,25 @@ const TURNS = 20;
 export class ModelRegistry {
   private readonly models = new Map<string, ServedModel>();
   private readonly refresher: Refresher;
+  private readonly scrubber: Scrubber;
 
   constructor(private readonly deps: RegistryDeps) {
     this.refresher = new Refresher({ ...deps, modelOf: (name) => this.models.get(name) });
     for (const spec of deps.models) this.models.set(spec.name, new ServedModel(spec));
+    this.scrubber = new Scrubber({
+      ...{ interval: deps.scrubInterval ?? 0, guard: deps.guard, log: deps.log },
+      versions: () => this.versions(),
+      renew: async (entry) => {
+        const model = this.models.get(entry.identity.name);
+        if (model !== undefined) await this.refresher.renew(model, entry);
+      },
+    });
   }
 
   /** Brings up what is required; everything else follows on its own. @throws ModelError, InspectionError */
   async start(): Promise<void> {
     const { discover } = this.deps;
+    this.scrubber.start();
     const found = discover ? await this.refresher.patiently('the repository', discover) : [];
     for (const spec of found) if (!this.models.has(spec.name)) this.models.set(spec.name, new ServedModel(spec));
     const all = [...this.models.values()];
@@ -262,6 +278,7 @@ export class ModelRegistry {
 
   /** Ends all models. */
   async close(): Promise<void> {
+    this.scrubber.close();
     this.refresher.close();
     await Promise.all([this.deps.residents.close(), ...this.versions().map(({ processor }) => processor?.retire())]);
   }

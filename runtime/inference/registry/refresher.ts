@@ -155,6 +155,19 @@ export class Refresher {
     }
   }
 
+  /** Loads a version again beside what it has in memory, and switches. */
+  renew(model: ServedModel, entry: ModelVersion): Promise<void> {
+    return model.inTurn(async () => {
+      const old = entry.loaded;
+      if (old === undefined) return;
+      const next = await this.load(entry, old.pinned, undefined);
+      const isNeeded = entry.loaded === old || (entry.loaded === undefined && entry.loading === undefined);
+      if (isNeeded) entry.loaded = next;
+      void this.deps.residents.dismiss(isNeeded ? old : next);
+      this.deps.log.info({ ...entry.identity, digest: next.digest }, 'model loaded anew');
+    });
+  }
+
   /** Ends versions: their requests are answered first. */
   async retire(versions: readonly ModelVersion[], reason: string): Promise<void> {
     await Promise.all(

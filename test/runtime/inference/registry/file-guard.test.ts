@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -19,14 +20,15 @@ class Bench {
   private readonly exposed = new Registry();
   registry: ModelRegistry;
 
-  constructor() {
+  /** @param modelScrubInterval seconds between two checks of loaded models */
+  constructor(modelScrubInterval = 0) {
     const log = pino({}, { write: (line) => void this.lines.push(JSON.parse(line) as Record<string, unknown>) });
     const createBackend = (): FakeBackend => {
       const backend = new FakeBackend();
       this.backends.push(backend);
       return backend;
     };
-    const config = { models: [{ name: 'a', load: 'pinned' as const }] };
+    const config = { models: [{ name: 'a', load: 'pinned' as const }], modelScrubInterval };
     const deps = { sourceOf: () => this.source, createBackend, log };
     this.registry = buildRegistry(config, deps, buildMetrics(METRICS, this.exposed));
   }
@@ -47,6 +49,45 @@ const WHOLE = 'model files on the disk are whole again';
 let bench: Bench;
 
 afterEach(() => bench.registry.close());
+
+describe('models in memory', () => {
+  it('have their files checked now and then; one that was damaged is loaded anew from whole ones, beside itself', async () => {
+    bench = new Bench(0.05);
+    await bench.registry.start();
+    await delay(150);
+    expect([bench.backends.length, await bench.found()]).toEqual([1, undefined]);
+    bench.source.intact = false;
+    await expect.poll(() => bench.said('model loaded anew'), { timeout: 5_000 }).toBe(1);
+    expect(bench.source.repaired).toEqual(['a/1']);
+    await expect.poll(() => bench.backends.map(({ up }) => up), { timeout: 5_000 }).toEqual([false, true]);
+    expect(await bench.found()).toMatch(/ 1$/);
+    expect(bench.registry.isReady('a', undefined)).toBe(true);
+    await delay(150);
+    expect(bench.backends).toHaveLength(2);
+  });
+
+  it('serve on while damage cannot be mended, which is told each time', async () => {
+    bench = new Bench(0.02);
+    await bench.registry.start();
+    bench.source.intact = false;
+    bench.source.beyondRepair = new ModelError('LNMT8304', 'no answer', true);
+    const told = 'damage to the files of a model is not mended';
+    await expect.poll(() => bench.said(told), { timeout: 5_000 }).toBeGreaterThan(1);
+    expect(bench.lines.find(({ msg }) => msg === told)).toMatchObject({ name: 'a', err: { code: 'LNMT8314' } });
+    expect([bench.registry.isReady('a', undefined), bench.backends.length]).toEqual([true, 1]);
+  });
+
+  it('are not checked where that is off, nor after the end', async () => {
+    bench = new Bench(0);
+    await bench.registry.start();
+    const other = new Bench(0.02);
+    await other.registry.start();
+    await other.registry.close();
+    for (const each of [bench, other]) each.source.intact = false;
+    await delay(100);
+    expect([bench.source.repaired, other.source.repaired]).toEqual([[], []]);
+  });
+});
 
 describe('a model that is loaded again', () => {
   it('is loaded from files that are what they were, without a word', async () => {
