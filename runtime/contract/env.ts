@@ -733,7 +733,7 @@ export const INFERENCE_ENV = {
   grace: {
     name: 'LNMT_GRACE_SECONDS',
     kind: 'duration',
-    doc: 'Seconds that requests in flight may take after the listener closed.',
+    doc: 'Seconds that requests in flight may take after the listener closed. What is open then is answered 503 with Retry-After (gRPC: UNAVAILABLE; event streams: an error as their last event).',
     default: '25',
     min: 0,
     max: 3600,

@@ -2,7 +2,7 @@
  * The shutdown sequence in seconds. Manifests and servers take it from here, so that a grace period is never
  * shorter than the work it has to cover.
  *
- * SIGTERM → readiness false, still accepting for `drainDelay` → stop listening → in-flight work up to `grace` → exit.
+ * SIGTERM → readiness false, still accepting for `drainDelay` → stop listening → in-flight work up to `grace` → the rest is answered 503 → exit.
  */
 export const SHUTDOWN = {
   /** `preStop.sleep`: endpoints are withdrawn while the pod still answers. */

@@ -1,17 +1,19 @@
 import type { Server } from 'node:http';
 import type { SecureContextOptions } from 'node:tls';
 import { Server as TlsServer } from 'node:tls';
-import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
+import type { FastifyHttpOptions, FastifyInstance, FastifyRequest } from 'fastify';
 import type { AccessControl } from '../shared/access-control';
 import type { AuditLog } from '../shared/audit';
 import { auditPlugin } from '../shared/audit-plugin';
 import { authPlugin } from '../shared/auth';
+import type { ResourceParams } from '../shared/auth';
 import { bodyPiecesPlugin } from '../shared/body-pieces';
 import type { CallerLimiter, CallerLimitSettings } from '../shared/caller-limits';
 import { callerLimitsPlugin } from '../shared/caller-limits-plugin';
 import { decompressionPlugin } from '../shared/decompression';
 import { drainPlugin } from '../shared/drain';
 import type { HealthState } from '../shared/health';
+import type { OpenRequests } from '../shared/open-requests';
 import { methodsPlugin } from '../shared/http-methods';
 import { hardenedOptions, limitsPlugin } from '../shared/limits';
 import { MIN_TLS_VERSION } from '../shared/tls';
@@ -36,6 +38,7 @@ export const DEFAULT_LIMITS = {
 /** What stands before the routes. */
 export interface GuardParts {
   readonly health: HealthState;
+  readonly open: OpenRequests;
   readonly access: AccessControl;
   readonly limiter: CallerLimiter;
   readonly connectionsPerAddress: number;
@@ -47,9 +50,11 @@ export interface GuardParts {
 
 /** Registers everything that a request passes before it reaches its route. */
 export async function guard(app: FastifyInstance, parts: GuardParts): Promise<void> {
-  const { health, access, limiter, connectionsPerAddress, maxRequestBytes, audit, served } = parts;
+  const { health, open, access, limiter, connectionsPerAddress, maxRequestBytes, audit, served } = parts;
   await app.register(limitsPlugin);
-  await app.register(drainPlugin, { health });
+  const modelOf = ({ servedModel, params }: FastifyRequest): string | undefined =>
+    servedModel?.name ?? (params as ResourceParams).name;
+  await app.register(drainPlugin, { health, open, modelOf });
   await app.register(methodsPlugin);
   await app.register(operationsPlugin, { served });
   await app.register(tracePlugin);

@@ -73,11 +73,14 @@ function endOnSignals(
   log: Logger,
   release: () => Promise<void>,
 ): void {
-  const { app, health, admission, grpc } = server;
-  const listeners = { close: () => Promise.all([app.close(), grpc.close()]) };
-  const parts = { app: listeners, health, log, release, inFlight: () => admission.inFlight };
+  const { app, health, open, grpc } = server;
+  const close = (): Promise<unknown> => {
+    open.close();
+    return Promise.all([app.close(), grpc.close()]);
+  };
+  const parts = { app: { close }, health, log, release, cut: () => open.cut() };
   const shutdown = new Shutdown(parts, config);
-  health.onDraining(() => grpc.drain((config.drainDelay + config.grace) * 1000));
+  health.onDraining(() => grpc.drain());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => void shutdown.signal(signal).then((code) => process.exit(code)));
   }

@@ -9,6 +9,7 @@ import { HealthState } from '../shared/health';
 import { healthRoutes } from '../shared/health-routes';
 import { LoopLag } from '../shared/loop-lag';
 import { buildMetricsServer } from '../shared/metrics-server';
+import { OpenRequests } from '../shared/open-requests';
 import type { AccessParts } from './access';
 import type { InferenceConfig } from './config';
 import { graphQlRoutes } from './graphql/routes';
@@ -54,6 +55,8 @@ export interface InferenceServer {
   readonly grpc: GrpcListener;
   readonly health: HealthState;
   readonly admission: Admission;
+  /** What is not answered yet. */
+  readonly open: OpenRequests;
   readonly models: ModelRegistry;
   readonly metrics: ServerMetrics;
   /** To be closed when the last request is answered. */
@@ -82,6 +85,7 @@ type SizedConfig = Pick<InferenceConfig, 'maxRequestBytes' | 'maxConcurrency'> &
 
 interface Parts extends Pick<Serving, 'models' | 'service' | 'known' | 'traffic' | 'payloadLog'> {
   readonly health: HealthState;
+  readonly open: OpenRequests;
   readonly admission: Admission;
   readonly metrics: ServerMetrics;
   readonly access: AccessControl;
@@ -146,11 +150,11 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
   const { lag, health } = watchedHealth(serving.ready);
   const admission = new Admission(config.maxConcurrency, admitted(health));
   const limiter = new CallerLimiter({ ...DEFAULT_LIMITS, ...config }, deps.now);
-  const app = await buildApp(config, deps, { ...serving, health, admission, metrics, access, limiter });
+  const shared = { health, open: new OpenRequests(), admission, access, limiter };
+  const app = await buildApp(config, deps, { ...serving, ...shared, metrics });
   const observed = observeCalls(metrics, known);
   const { connectionsPerAddress = DEFAULT_LIMITS.connectionsPerAddress } = config;
-  const shared = { models: service, health, admission, access, limiter };
-  const wire = { ...deps, ...shared, observed, connectionsPerAddress };
+  const wire = { ...deps, ...shared, models: service, observed, connectionsPerAddress };
   const grpc = (await deps.openGrpc?.(wire)) ?? NO_GRPC;
   const { maxConcurrency, batching } = config;
   const sources = { ...{ metrics, models, admission, maxConcurrency }, maxQueue: batching?.maxQueue ?? 1_000 };
@@ -169,5 +173,5 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
     health.markStarted();
   };
   const ends = { payloadLog, release: () => serving.release() };
-  return { app, metricsApp, grpc, health, admission, models, metrics, start, ...ends };
+  return { app, metricsApp, grpc, health, open: shared.open, admission, models, metrics, start, ...ends };
 }

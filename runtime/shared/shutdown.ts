@@ -2,14 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { EXIT_CODES } from '../contract';
 import type { HealthState } from './health';
+import type { CutRequest } from './open-requests';
 
 /** What the sequence acts on. */
 export interface ShutdownParts {
   readonly health: HealthState;
   /** Closing it stops listening and waits for the requests in flight. */
   readonly app: { close(): PromiseLike<unknown> };
-  /** Requests not answered yet; reported when they are cut. */
-  readonly inFlight: () => number;
+  /** Answers every open request that it is cut, and tells which these were. */
+  readonly cut: () => readonly CutRequest[];
   /** Ends what lies behind the server: child processes, other listeners, watchers. */
   readonly release: () => Promise<void>;
   readonly log: Pick<FastifyBaseLogger, 'info' | 'error'>;
@@ -23,7 +24,15 @@ export interface ShutdownTimes {
   readonly grace: number;
 }
 
-/** Ends a server without losing a request: not ready → still accepting → stop listening → in-flight work → end. */
+/** For the answers to requests that are cut to reach their clients, in milliseconds. */
+const FAREWELL_MS = 1_000;
+/** Requests that the log names one by one. */
+const LISTED = 50;
+
+/**
+ * Ends a server without losing a request: not ready → still accepting → stop listening → in-flight work → end. What is
+ * not done in time is answered that it is cut. Nothing else keeps time while a server ends.
+ */
 export class Shutdown {
   private readonly hurry = new AbortController();
   private running: Promise<number> | undefined;
@@ -46,13 +55,24 @@ export class Shutdown {
     const { drainDelay, grace } = this.times;
     log.info({ signal: name, drainDelay, grace }, 'draining');
     await this.wait(drainDelay);
-    const served = await Promise.race([app.close().then(() => true), this.wait(grace).then(() => false)]);
-    if (!served) log.error({ cut: this.parts.inFlight() }, 'requests in flight were cut');
+    const closed = app.close().then(() => true);
+    const served = await Promise.race([closed, this.wait(grace).then(() => false)]);
+    if (!served) await this.part(closed);
     // Ends the timer of the grace period, which would keep the process alive.
     this.hurry.abort();
     await release();
     log.info('ended');
     return served ? EXIT_CODES.ok : EXIT_CODES.failure;
+  }
+
+  /** Answers what is still open, and gives the answers a moment to get out. */
+  private async part(closed: PromiseLike<unknown>): Promise<void> {
+    const cut = this.parts.cut();
+    this.parts.log.error({ cut: cut.length, requests: cut.slice(0, LISTED) }, 'requests in flight were cut');
+    const over = new AbortController();
+    const farewell = delay(FAREWELL_MS, undefined, { signal: over.signal }).catch(() => undefined);
+    await Promise.race([closed, farewell]);
+    over.abort();
   }
 
   private async wait(seconds: number): Promise<void> {

@@ -4,6 +4,7 @@ import { MODEL_NAME_PATTERN } from '../../contract';
 import type { Admission } from '../../shared/admission';
 import { asRequestError } from '../../shared/errors';
 import type { HealthState } from '../../shared/health';
+import type { OpenRequests } from '../../shared/open-requests';
 import { unknownModel } from '../errors';
 import type { ModelIdentity } from '../data-plane';
 import { metadataOfModel, metadataOfServer } from '../metadata';
@@ -21,6 +22,8 @@ export interface HandlerDeps {
   readonly gate: Gate;
   readonly models: InferenceService;
   readonly health: HealthState;
+  /** Takes every call in until it is answered. */
+  readonly open: OpenRequests;
   readonly admission: Admission;
   readonly log: FastifyBaseLogger;
 }
@@ -44,7 +47,8 @@ function unary<Request, Response>(
 ): handleUnaryCall<Request, Response> {
   const run = async (call: ServerUnaryCall<Request, Response>): Promise<Response> => {
     const passed = deps.gate.pass(call.metadata, procedure.subject(call.request));
-    return procedure.answer(call.request, call, passed);
+    const about = { id: passed.request, route: call.getPath(), model: passed.subject.model };
+    return deps.open.follow(about, Promise.resolve(procedure.answer(call.request, call, passed)));
   };
   return (call, answered) => {
     run(call).then(

@@ -1,18 +1,22 @@
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
-import { asRequestError } from '../../shared/errors';
+import { asRequestError, notReady } from '../../shared/errors';
 import type { HandlerDeps } from './handlers';
 import { departure, infer, subjectOf } from './infer';
-import type { ModelInferRequest, ModelStreamInferResponse } from './messages';
+import type { ModelInferRequest, ModelInferResponse, ModelStreamInferResponse } from './messages';
+import type { Call } from './gate';
+import { statusOf } from './status';
 
 type StreamCall = ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>;
 
 /**
  * Answers the requests of one stream: side by side, and told in the order in which they came. No more requests come than
- * `stream-room.ts` lets in.
+ * `stream-room.ts` lets in. A server that takes no more requests ends it with UNAVAILABLE, once what came is answered:
+ * its client may keep it for ever, and opens it anew elsewhere.
  */
 class InferStream {
   private told: Promise<void> = Promise.resolve();
   private readonly signal: AbortSignal;
+  private ending = false;
 
   constructor(
     private readonly deps: HandlerDeps,
@@ -22,9 +26,24 @@ class InferStream {
     call.on('data', (request: ModelInferRequest) => this.take(request));
     call.on('error', () => undefined);
     call.on('end', () => void this.told.then(() => call.end()));
+    call.once(
+      'close',
+      deps.open.addStream(() => this.end()),
+    );
+  }
+
+  private end(): void {
+    this.ending = true;
+    void this.told.then(() => {
+      // Where its client has said that nothing more comes, the stream has its own end.
+      if (this.signal.aborted || this.call.readableEnded) return;
+      this.call.emit('error', statusOf(notReady('draining')));
+    });
   }
 
   private take(request: ModelInferRequest): void {
+    // Nothing is said of what comes now, so that its client knows that it may send it again.
+    if (this.ending) return;
     const answer = this.answer(request);
     this.told = this.told.then(async () => this.tell(await answer));
   }
@@ -32,9 +51,8 @@ class InferStream {
   /** Never fails: what went wrong is an answer too. */
   private async answer(request: ModelInferRequest): Promise<ModelStreamInferResponse> {
     try {
-      const answer = await this.deps.gate.message(this.call.metadata, subjectOf(request), (passed) =>
-        infer(this.deps, request, { call: this.call, passed, signal: this.signal }),
-      );
+      const subject = subjectOf(request);
+      const answer = await this.deps.gate.message(this.call.metadata, subject, (passed) => this.infer(request, passed));
       // Clients that wait for the last of several answers are told that there is one only.
       const parameters = { triton_final_response: { bool_param: true } };
       return { error_message: '', infer_response: { ...answer, parameters } };
@@ -45,6 +63,12 @@ class InferStream {
       }
       return { error_message: `[${error.code}] ${error.message}`, infer_response: { id: request.id } };
     }
+  }
+
+  private infer(request: ModelInferRequest, passed: Call): Promise<ModelInferResponse> {
+    const { deps, call, signal } = this;
+    const about = { id: passed.request, route: call.getPath(), model: passed.subject.model };
+    return deps.open.follow(about, infer(deps, request, { call, passed, signal }));
   }
 
   private tell(answer: ModelStreamInferResponse): void {

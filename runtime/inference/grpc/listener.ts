@@ -8,7 +8,7 @@ export interface GrpcListener {
   /** Listens, and answers the port. */
   listen(host: string, port: number): Promise<number>;
   /** Asks the clients to go elsewhere; calls in flight go on, and new ones are still taken. */
-  drain(graceMs: number): void;
+  drain(): void;
   /** Stops listening and waits for the calls in flight. */
   close(): Promise<void>;
   /** Cuts every call. */

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { experimental, Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { capConnections } from '../../shared/connection-cap';
@@ -29,6 +29,9 @@ export const GRPC_LIMITS = {
   keepalive: { every: 60_000, timeout: 20_000 },
 } as const;
 
+/** The library cuts calls so long after it asked clients to go: never, because who ends the server keeps the time. */
+const NEVER_MS = 2 ** 31 - 1;
+
 /** What the server is put together from. */
 export interface GrpcDeps extends Omit<HandlerDeps, 'gate'>, GateOptions {
   readonly health: HealthState;
@@ -56,6 +59,7 @@ function refuseUnlisted(service: ServiceDefinition): void {
 export class GrpcServer {
   private readonly server: Server;
   private readonly listener = net.createServer();
+  private readonly sockets = new Set<Socket>();
   private readonly connections: ReturnType<Server['createConnectionInjector']>;
 
   /** @throws StartError LNMT8106 for a procedure that the operation table does not list */
@@ -82,6 +86,8 @@ export class GrpcServer {
     capConnections(this.listener, deps.connectionsPerAddress);
     this.listener.on('connection', (socket) => {
       if (socket.destroyed) return;
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
       stalled.add(socket);
       this.connections.injectConnection(socket);
     });
@@ -96,14 +102,17 @@ export class GrpcServer {
   }
 
   /** Asks the clients to go elsewhere (GOAWAY); calls in flight go on, and new connections are still accepted. */
-  drain(graceMs: number): void {
-    this.connections.drain(graceMs);
+  drain(): void {
+    this.connections.drain(NEVER_MS);
   }
 
   /** Stops listening and waits for the calls in flight. */
-  close(): Promise<void> {
-    this.listener.close();
-    return new Promise((resolve) => this.server.tryShutdown(() => resolve()));
+  async close(): Promise<void> {
+    // The library calls a session ended that was asked to end, whatever still goes on in it: connections tell.
+    const ended = new Promise<void>((resolve) => this.listener.close(() => resolve()));
+    // Nothing was ever said on these, so nobody waits for an answer.
+    for (const socket of this.sockets) if (socket.bytesRead === 0) socket.destroy();
+    await Promise.all([ended, new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()))]);
   }
 
   /** Cuts every call. */

@@ -17,6 +17,8 @@ import {
 } from '../../../runtime/contract';
 import { find } from '../../../runtime/inference/host/memory';
 import { FOREVER, loopModel, pushModel } from '../support/models';
+import { TINY } from '../support/text-models';
+import { decoderFiles, TRAINED } from '../support/text-store';
 import { isAlive, KEY, ServerProcess } from '../support/process';
 import { keyFile, temporaryFolder } from '../support/temporary';
 
@@ -158,16 +160,53 @@ describe('a server process', () => {
     expect(await server.ended()).toBe(0);
   });
 
-  it('ends with 1 when a request outlives the grace period, and takes its host with it', async () => {
+  it('answers 503 to a request that outlives the grace period, says which, ends with 1, and takes its host with it', async () => {
     server = ServerProcess.start({ ...LOOP, modelUri: loopStore, grace: '0.3' });
     await server.ready();
     const host = await server.hostPid();
-    const answer = post((await server.url()) + inferPath('loop'), loopRequest(FOREVER)).catch(() => 'cut');
+    const asked = post((await server.url()) + inferPath('loop'), loopRequest(FOREVER));
     await delay(200);
     server.signal('SIGTERM');
+    const answer = await asked;
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await answer.json()).toEqual({ error: 'the server is draining; repeat later' });
     expect(await server.ended()).toBe(1);
-    expect(await answer).toBe('cut');
-    expect(server.output).toContain('requests in flight were cut');
+    const route = 'POST /v2/models/:name/infer';
+    expect(await server.line('requests in flight were cut')).toMatchObject({
+      cut: 1,
+      requests: [{ id: expect.any(String), route, model: 'loop' }],
+    });
+    expect(server.output).not.toContain('Promise errored');
+    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 5_000);
+  });
+
+  it('ends a stream of tokens that outlives the grace period with an event that says so', async () => {
+    const size = { ...TINY, positions: 4_096, layers: 1 };
+    const config = { max_position_embeddings: size.positions, eos_token_id: [] };
+    pushModel(store, 'decoder', '1', decoderFiles({ size }, config));
+    server = ServerProcess.start({ modelName: 'decoder', modelVersion: '1', modelUri: loopStore, grace: '0.3' });
+    await server.ready();
+    // Control tokens would end the answer before it has its length.
+    const { added_tokens: controls } = TRAINED.document as { added_tokens: { id: number }[] };
+    const logitBias = Object.fromEntries(controls.map(({ id }) => [id, -100]));
+    const options = { max_tokens: 4_000, logit_bias: logitBias, stream: true };
+    const body = JSON.stringify({ model: 'decoder', prompt: 'the', ...options });
+    const response = await post(`${await server.url()}${PATHS.openai}/completions`, body);
+    const reader = response.body?.getReader();
+    let text = Buffer.from((await reader?.read())?.value ?? []).toString();
+    const host = await server.hostPid();
+    // Stands still in the middle of its answer.
+    process.kill(host, 'SIGSTOP');
+    server.signal('SIGTERM');
+    for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
+      text += Buffer.from(part.value).toString();
+    }
+    const last = text.trim().split('\n\n').at(-1)?.replace('data: ', '') ?? '';
+    expect(JSON.parse(last)).toMatchObject({ error: { code: 'LNMT8004', type: 'server_error' } });
+    expect(await server.ended()).toBe(1);
+    expect(await server.line('requests in flight were cut')).toMatchObject({
+      requests: [{ route: `POST ${PATHS.openai}/completions`, model: 'decoder' }],
+    });
     await vi.waitFor(() => expect(isAlive(host)).toBe(false), 5_000);
   });
 

@@ -1,12 +1,14 @@
 import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { status } from '@grpc/grpc-js';
+import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { EXIT_CODES, inferPath, MODEL_STORE } from '../../../../runtime/contract';
+import { EXIT_CODES, inferPath, METRICS, MODEL_STORE, PATHS } from '../../../../runtime/contract';
 import { DATATYPE_BYTES } from '../../../../runtime/inference/tensors/tensor';
 import type { Datatype } from '../../../../runtime/inference/tensors/tensor';
-import { GrpcClient } from '../../support/grpc-client';
-import { identityModel, pushModel } from '../../support/models';
+import { GrpcClient, metadataOf } from '../../support/grpc-client';
+import { FOREVER, identityModel, loopModel, pushModel } from '../../support/models';
 import { KEY, ServerProcess } from '../../support/process';
 import { temporaryFolder } from '../../support/temporary';
 
@@ -73,6 +75,21 @@ async function start(datatype: Datatype, more: Record<string, string> = {}): Pro
   return client;
 }
 
+/** A stream of inferences, and how it ends. */
+function streamOf(client: GrpcClient) {
+  const method = Reflect.get(client.raw, 'ModelStreamInfer') as (
+    ...args: unknown[]
+  ) => ClientDuplexStream<object, object>;
+  const call = method.call(client.raw, metadataOf(HEADERS));
+  const answers: object[] = [];
+  call.on('data', (answer: object) => answers.push(answer));
+  const ended = new Promise<ServiceError | undefined>((resolve) => {
+    call.on('error', resolve);
+    call.on('end', () => resolve(undefined));
+  });
+  return { call, answers, ended };
+}
+
 describe('a model in a process of its own, over gRPC', () => {
   it.each(['INT64', 'BYTES', 'FP16', 'BOOL', 'UINT8'] as const)(
     'gives %s back bit by bit, typed and raw',
@@ -131,5 +148,49 @@ describe('a model in a process of its own, over gRPC', () => {
     await Promise.all(loops);
     expect(failures).toEqual([]);
     expect(await server?.ended()).toBe(EXIT_CODES.ok);
+  });
+
+  it('ends a stream that its client leaves open at once, and nobody waits for the grace period', async () => {
+    const client = await start('FP32', { grace: '60' });
+    const stream = streamOf(client);
+    stream.call.write({
+      model_name: 'fp32',
+      inputs: [{ name: 'x', datatype: 'FP32', shape: ['1', '2'], contents: VALUES.FP32.typed }],
+    });
+    await expect.poll(() => stream.answers.length).toBe(1);
+    const began = performance.now();
+    server?.signal('SIGTERM');
+    expect((await stream.ended)?.code).toBe(status.UNAVAILABLE);
+    expect(await server?.ended()).toBe(EXIT_CODES.ok);
+    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(server?.output).not.toContain('were cut');
+  });
+
+  it('answers calls and streams that outlive the grace period with UNAVAILABLE, and ends with 1', async () => {
+    pushModel(store, 'loop', '1', { [MODEL_STORE.model]: loopModel() });
+    const modelUri = pathToFileURL(store).href;
+    const model = { modelName: 'loop', modelVersion: '1', modelUri };
+    const client = await start('INT64', { ...model, grace: '0.3', drainDelay: '0' });
+    const contents = { int64_contents: [FOREVER.toString()] };
+    const request = { model_name: 'loop', inputs: [{ name: 'turns', datatype: 'INT64', shape: ['1'], contents }] };
+    const call = client.refused('ModelInfer', request, HEADERS);
+    const stream = streamOf(client);
+    stream.call.write(request);
+    const pending = async (): Promise<string> => (await fetch(`${await server?.metricsUrl()}${PATHS.metrics}`)).text();
+    await expect.poll(pending, { timeout: 10_000 }).toContain(`\n${METRICS.pending.name} 2\n`);
+    server?.signal('SIGTERM');
+    const { code, metadata } = await call;
+    expect([code, metadata.get('x-error-code'), metadata.get('retry-after')]).toEqual([
+      status.UNAVAILABLE,
+      ['LNMT8004'],
+      ['1'],
+    ]);
+    expect((await stream.ended)?.code).toBe(status.UNAVAILABLE);
+    expect(stream.answers).toMatchObject([{ error_message: '[LNMT8004] the server is draining; repeat later' }]);
+    expect(await server?.ended()).toBe(EXIT_CODES.failure);
+    const service = '/inference.GRPCInferenceService';
+    const { requests } = (await server?.line('requests in flight were cut')) as { requests: { route: string }[] };
+    expect(requests.map(({ route }) => route).sort()).toEqual([`${service}/ModelInfer`, `${service}/ModelStreamInfer`]);
+    expect(requests).toMatchObject([{ model: 'loop' }, { model: 'loop' }]);
   });
 });

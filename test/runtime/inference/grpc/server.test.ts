@@ -280,16 +280,39 @@ describe('draining over gRPC', () => {
     const held = client.call('ModelInfer', TYPED, KEY);
     await expect.poll(() => server.backend.runs).toBe(1);
     server.health.markDraining();
-    server.grpc.drain(5_000);
+    server.grpc.drain();
     const late = GrpcClient.inference(port);
     const accepted = late.call('ModelInfer', RAW, KEY);
     await expect.poll(() => server.admission.inFlight).toBe(2);
-    const closed = server.grpc.close();
+    let isClosed = false;
+    const closed = server.grpc.close().then(() => (isClosed = true));
+    await delay(100);
+    expect(isClosed).toBe(false);
     open();
     expect(await held).toMatchObject({ id: 'q' });
     expect(await accepted).toMatchObject({ model_name: 'demo' });
     await closed;
     expect((await late.refused('ServerLive', {})).code).toBe(status.UNAVAILABLE);
     late.close();
+  });
+
+  it('answers what is open when the time is over with UNAVAILABLE, its code and when to repeat', async () => {
+    server.backend.gate = new Promise(() => undefined);
+    const held = client.refused('ModelInfer', TYPED, KEY);
+    await expect.poll(() => server.backend.runs).toBe(1);
+    server.health.markDraining();
+    server.grpc.drain();
+    server.open.close();
+    const closed = server.grpc.close();
+    const [cut] = server.open.cut();
+    expect(cut).toMatchObject({ route: '/inference.GRPCInferenceService/ModelInfer', model: 'demo' });
+    const { code, metadata } = await held;
+    expect([code, metadata.get('x-error-code'), metadata.get('retry-after')]).toEqual([
+      status.UNAVAILABLE,
+      ['LNMT8004'],
+      ['1'],
+    ]);
+    await closed;
+    expect(await server.registry.metrics()).toContain('{model="demo",version="1",code="503"} 1');
   });
 });

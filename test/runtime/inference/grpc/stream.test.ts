@@ -222,3 +222,64 @@ describe('access to a stream', () => {
     expect(refused).toHaveLength(1);
   });
 });
+
+describe('a stream that its client leaves open while the server ends', () => {
+  it('is ended with UNAVAILABLE, so that its client goes elsewhere', async () => {
+    const stream = open();
+    stream.call.write(asked('a'));
+    await expect.poll(() => stream.ids()).toEqual(['a']);
+    server.grpc.drain();
+    stream.call.write(asked('b'));
+    await expect.poll(() => stream.ids()).toEqual(['a', 'b']);
+    server.open.close();
+    const closed = server.grpc.close();
+    const error = await stream.ended;
+    expect([error?.code, error?.metadata.get('x-error-code')]).toEqual([status.UNAVAILABLE, ['LNMT8004']]);
+    await closed;
+    expect(stream.told.every(({ error_message: message }) => message === '')).toBe(true);
+  });
+
+  it('has its answers first', async () => {
+    let release: () => void = () => undefined;
+    server.backend.gate = new Promise((resolve) => (release = resolve));
+    const stream = open();
+    for (const id of ['a', 'b', 'c']) stream.call.write(asked(id));
+    await expect.poll(() => server.admission.inFlight).toBe(3);
+    server.open.close();
+    await delay(50);
+    expect(stream.ids()).toEqual([]);
+    release();
+    expect((await stream.ended)?.code).toBe(status.UNAVAILABLE);
+    expect(stream.ids()).toEqual(['a', 'b', 'c']);
+    expect(stream.told.map(({ error_message: message }) => message)).toEqual(['', '', '']);
+  });
+
+  it('is told what was cut, answer by answer, when the time is over', async () => {
+    server.backend.gate = new Promise(() => undefined);
+    const stream = open();
+    for (const id of ['a', 'b']) stream.call.write(asked(id));
+    await expect.poll(() => server.admission.inFlight).toBe(2);
+    server.open.close();
+    const closed = server.grpc.close();
+    expect(server.open.cut().map(({ model }) => model)).toEqual(['demo', 'demo']);
+    expect((await stream.ended)?.code).toBe(status.UNAVAILABLE);
+    expect(stream.told.map(({ error_message: message }) => message)).toEqual([
+      '[LNMT8004] the server is draining; repeat later',
+      '[LNMT8004] the server is draining; repeat later',
+    ]);
+    await closed;
+  });
+
+  it('ends as it would where its client has said that nothing more comes', async () => {
+    let release: () => void = () => undefined;
+    server.backend.gate = new Promise((resolve) => (release = resolve));
+    const stream = open();
+    stream.call.end(asked('a'));
+    await expect.poll(() => server.admission.inFlight).toBe(1);
+    await delay(50);
+    server.open.close();
+    release();
+    expect(await stream.ended).toBeUndefined();
+    expect(stream.ids()).toEqual(['a']);
+  });
+});

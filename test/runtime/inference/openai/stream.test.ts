@@ -5,6 +5,9 @@ import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, expect, it, vi } from 'vitest';
 import { EventStream } from '../../../../runtime/inference/routes/openai-stream';
+import { drainPlugin } from '../../../../runtime/shared/drain';
+import { HealthState } from '../../../../runtime/shared/health';
+import { OpenRequests } from '../../../../runtime/shared/open-requests';
 import { cacheFull } from '../../../../runtime/inference/text/errors';
 
 let app: FastifyInstance;
@@ -24,8 +27,13 @@ async function* numbers(produced: () => void): AsyncGenerator<object> {
   }
 }
 
-async function serve(events: () => AsyncIterable<unknown>, failed: (error: unknown) => void): Promise<AddressInfo> {
+async function serve(
+  events: () => AsyncIterable<unknown>,
+  failed: (error: unknown) => void,
+  open = new OpenRequests(),
+): Promise<AddressInfo> {
   app = fastify();
+  await app.register(drainPlugin, { health: new HealthState(() => true), open, modelOf: () => undefined });
   app.get('/', async (_request, reply) => {
     await new EventStream(reply).write(events(), failed).catch(ended);
     return reply;
@@ -66,4 +74,31 @@ it('an error after the head of a stream is its last event', async () => {
     expect(told).toHaveBeenCalledOnce();
     expect(told.mock.calls[0]?.[0]).toMatchObject({ code: 'LNMT8246' });
   }
+});
+
+it('a stream that is cut ends with an event that says so, and whoever makes its events is told', async () => {
+  const failed = vi.fn();
+  const open = new OpenRequests();
+  let goOn: () => void = () => undefined;
+  const events = async function* (): AsyncGenerator<object> {
+    yield { index: 0 };
+    await new Promise<void>((resolve) => (goOn = resolve));
+    yield { index: 1 };
+  };
+  const { port } = await serve(events, failed, open);
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  const reader = response.body?.getReader();
+  expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toContain('"index":0');
+  expect(open.cut()).toHaveLength(1);
+  let rest = '';
+  for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
+    rest += Buffer.from(part.value).toString();
+  }
+  expect(JSON.parse(rest.replace('data: ', ''))).toEqual({
+    error: { message: 'the server is draining; repeat later', type: 'server_error', param: null, code: 'LNMT8004' },
+  });
+  goOn();
+  await vi.waitFor(() => expect(failed).toHaveBeenCalledOnce());
+  expect(failed.mock.calls[0]?.[0]).toMatchObject({ code: 'LNMT8004' });
+  expect(open.size).toBe(0);
 });
