@@ -11,6 +11,7 @@ import { decide } from './decide';
 import type { BatchPolicy, QueuedRequest } from './decide';
 import { bucketOf, mayBatch, mergeInputs, rowsOf, splitOutputs } from './tensors';
 import { Turns } from './turns';
+import type { Caller } from './turns';
 
 /** What the batcher tells of its work. Times in seconds. */
 export interface QueueObserver {
@@ -44,7 +45,7 @@ export interface Turn {
   readonly signal: Cancellation;
   /** Milliseconds on the batcher’s clock at which the answer is of no use any more. */
   readonly deadline?: number | undefined;
-  /** 1 is served first, larger numbers later; {@link DEFAULT_PRIORITY} where nothing is said. */
+  /** 1 is served first among those of its caller; {@link DEFAULT_PRIORITY} where nothing is said, or 0. */
   readonly priority?: number | undefined;
   /** Who asks: callers take turns. */
   readonly caller?: string | undefined;
@@ -59,6 +60,7 @@ interface Entry extends QueuedRequest {
   bucket: string | undefined;
   left: boolean;
   retried: boolean;
+  caller: Caller;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly string[];
   readonly signal: Cancellation;
@@ -123,7 +125,7 @@ export class Batcher {
    * @throws RequestError when the client left, the deadline passed, the queue is full or the run failed
    */
   submit(inputs: readonly Tensor[], outputs: readonly string[], turn: Turn): Promise<readonly Tensor[]> {
-    const { signal, deadline = Number.POSITIVE_INFINITY, priority = DEFAULT_PRIORITY, caller, trace } = turn;
+    const { signal, deadline = Number.POSITIVE_INFINITY, priority, caller, trace } = turn;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(clientGone());
       if (this.queue.length >= this.settings.maxQueue) return reject(queueFull(this.settings.maxQueue));
@@ -135,11 +137,11 @@ export class Batcher {
         signal,
         trace,
         deadline,
-        priority,
+        priority: priority || DEFAULT_PRIORITY,
         resolve,
         reject,
         rows: rows ?? 1,
-        turn: this.turns.take(caller, rows),
+        caller: this.turns.came(caller),
         since: this.now(),
         left: false,
         retried: false,
@@ -211,7 +213,10 @@ export class Batcher {
     this.downSince ??= now;
     if (now - this.downSince < RECOVERY.patience)
       return this.later(Math.min(RECOVERY.look, this.firstDeadline() - now));
-    for (const entry of this.queue) this.settle(entry, () => entry.reject(modelProcessLost()));
+    for (const entry of this.queue) {
+      this.turns.gaveUp(entry.caller);
+      this.settle(entry, () => entry.reject(modelProcessLost()));
+    }
     this.queue = [];
     this.downSince = undefined;
   }
@@ -224,10 +229,11 @@ export class Batcher {
     const gone = new Set([...batch, ...expired]);
     this.queue = this.queue.length === gone.size ? [] : this.queue.filter((entry) => !gone.has(entry));
     for (const entry of expired) {
+      this.turns.gaveUp(entry.caller);
       this.observer.dropped('expired');
       this.settle(entry, () => entry.reject(deadlinePassed()));
     }
-    for (const { turn, rows } of batch) this.turns.served(turn, rows, this.queue.length);
+    for (const { caller, rows } of batch) this.turns.served(caller, rows);
     return batch;
   }
 
@@ -236,6 +242,7 @@ export class Batcher {
     const place = this.queue.indexOf(entry);
     if (place < 0) return;
     this.queue.splice(place, 1);
+    this.turns.gaveUp(entry.caller);
     this.observer.dropped('left');
     this.settle(entry, () => entry.reject(clientGone()));
   }
@@ -309,7 +316,10 @@ export class Batcher {
   private again(batch: readonly Entry[]): void {
     const waiting = batch.filter((entry) => !entry.left);
     for (const entry of batch) if (entry.left) this.settle(entry, () => entry.reject(clientGone()));
-    for (const entry of waiting) entry.bucket = undefined;
+    for (const entry of waiting) {
+      entry.bucket = undefined;
+      entry.caller = this.turns.again(entry.caller, entry.rows);
+    }
     this.queue.unshift(...waiting);
     this.schedule();
   }

@@ -7,13 +7,22 @@ export interface QueuedRequest {
   readonly since: number;
   /** When its answer is of no use any more; `Infinity` when it never is. */
   readonly deadline: number;
-  /** The smallest is served first. */
+  /** 1 is served first among the requests of its caller; more than {@link LAST_PRIORITY} counts as that. */
   readonly priority: number;
-  /** Within a priority the smallest is served first, then the oldest. */
-  readonly turn: number;
+  /** Who asks: the one whose turn starts first is served first. */
+  readonly caller: { readonly start: number };
   /** True once its client has gone. */
   readonly left: boolean;
 }
+
+/** The least urgent priority. */
+export const LAST_PRIORITY = 16;
+
+/**
+ * Milliseconds that a step of priority is worth: a request that came so much earlier than one of its caller that is a step
+ * more urgent goes first. It therefore waits for none that came more than 15 s after it.
+ */
+export const PRIORITY_STEP_MS = 1_000;
 
 /** How batches are formed. */
 export interface BatchPolicy {
@@ -45,13 +54,42 @@ export interface Decision {
 
 const NOTHING: readonly number[] = [];
 
+/** The smallest is the most urgent among those of a caller. */
+const urgencyOf = ({ since, priority }: QueuedRequest): number =>
+  since + PRIORITY_STEP_MS * Math.min(Math.max(priority, 1), LAST_PRIORITY);
+
+/**
+ * Where each request starts on the clock of turns, were those of each caller served by urgency: the first where its caller
+ * stands, the next by so many rows later. What a caller says of urgency changes its own order and nobody else's.
+ */
+function startsOf(queue: readonly QueuedRequest[], live: readonly number[]): Float64Array {
+  const lines = new Map<QueuedRequest['caller'], number[]>();
+  const urgency = new Float64Array(queue.length);
+  for (const place of live) {
+    const request = queue[place];
+    if (request === undefined) continue;
+    urgency[place] = urgencyOf(request);
+    const line = lines.get(request.caller);
+    if (line === undefined) lines.set(request.caller, [place]);
+    else line.push(place);
+  }
+  const starts = new Float64Array(queue.length);
+  for (const [caller, line] of lines) {
+    // Nearly always in order already: requests come one after another, and few state a priority.
+    line.sort((a, b) => (urgency[a] ?? 0) - (urgency[b] ?? 0) || a - b);
+    let { start } = caller;
+    for (const place of line) {
+      starts[place] = start;
+      start += queue[place]?.rows ?? 1;
+    }
+  }
+  return starts;
+}
+
 /** Places that may share a batch with the one whose turn it is, in the order in which they are served. */
 function lineOf(queue: readonly QueuedRequest[], live: readonly number[]): readonly number[] {
-  const order = (a: number, b: number): number => {
-    const [first, second] = [queue[a], queue[b]];
-    if (first === undefined || second === undefined) return 0;
-    return first.priority - second.priority || first.turn - second.turn || a - b;
-  };
+  const starts = startsOf(queue, live);
+  const order = (a: number, b: number): number => (starts[a] ?? 0) - (starts[b] ?? 0) || a - b;
   const head = live.reduce((least, place) => (order(place, least) < 0 ? place : least));
   const bucket = queue[head]?.bucket;
   if (bucket === undefined) return [head];

@@ -21,7 +21,7 @@ export interface InferenceRequest {
   readonly outputs: readonly string[] | undefined;
   /** Milliseconds after which the answer is of no use any more. */
   readonly timeoutMs?: number | undefined;
-  /** 1 is served first; requests that say nothing lie between the urgent and the others. */
+  /** 1 is served first among those of its caller; requests that say nothing lie between the urgent and the others. */
   readonly priority?: number | undefined;
   /** False where the answer must neither come from a cache nor go into one. @default true */
   readonly cache?: boolean | undefined;

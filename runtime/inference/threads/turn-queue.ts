@@ -1,5 +1,6 @@
 import type { Cancellation } from '../../shared/cancellation';
 import { Turns } from '../batching/turns';
+import type { Caller } from '../batching/turns';
 
 /** Who asks. */
 export interface Asker {
@@ -18,7 +19,7 @@ export interface WaitingOptions extends Asker {
 }
 
 interface Place {
-  readonly turn: number;
+  readonly caller: Caller;
   readonly cost: number;
   /** Takes the ear off the signal. */
   readonly forget: () => void;
@@ -42,24 +43,23 @@ export class TurnQueue<T> {
     };
     signal?.addEventListener('abort', leave, { once: true });
     const forget = (): void => signal?.removeEventListener('abort', leave);
-    this.places.set(item, { turn: this.turns.take(caller, cost), cost, forget });
+    this.places.set(item, { caller: this.turns.came(caller), cost, forget });
   }
 
-  /** Takes out whose turn it is; of equal ones the one that came first. */
+  /** Takes out whose turn it is; of one caller what came first. */
   shift(): T | undefined {
     let [first, least]: [T | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
-    for (const [item, { turn }] of this.places) if (turn < least) [first, least] = [item, turn];
-    const place = first === undefined ? undefined : this.places.get(first);
-    if (first === undefined || place === undefined) return undefined;
-    this.delete(first);
-    this.turns.served(place.turn, place.cost, this.places.size);
+    for (const [item, { caller }] of this.places) if (caller.start < least) [first, least] = [item, caller.start];
+    const place = first === undefined ? undefined : this.remove(first);
+    if (place !== undefined) this.turns.served(place.caller, place.cost);
     return first;
   }
 
   /** Takes one out; false when it does not wait. */
   delete(item: T): boolean {
-    this.places.get(item)?.forget();
-    return this.places.delete(item);
+    const place = this.remove(item);
+    if (place !== undefined) this.turns.gaveUp(place.caller);
+    return place !== undefined;
   }
 
   /** Takes out all. */
@@ -67,5 +67,12 @@ export class TurnQueue<T> {
     const items = [...this.places.keys()];
     for (const item of items) this.delete(item);
     return items;
+  }
+
+  private remove(item: T): Place | undefined {
+    const place = this.places.get(item);
+    place?.forget();
+    this.places.delete(item);
+    return place;
   }
 }

@@ -79,6 +79,57 @@ describe('the batcher', () => {
     expect(order.indexOf('quiet')).toBeLessThanOrEqual(2);
   });
 
+  it('lets nobody jump the queue: 64 requests that one caller calls urgent stand before none of another', async () => {
+    const { backend, batcher } = await bench({}, { lanes: 1, maxRows: 1 });
+    const open = hold(backend);
+    const order: string[] = [];
+    const ask = (caller: string, priority?: number): Promise<unknown> =>
+      batcher.submit([row(0)], ['y'], { signal: forever, caller, priority }).then(() => order.push(caller));
+    const all = [...Array.from({ length: 64 }, () => ask('urgent', 1)), ask('calm')];
+    await expect.poll(() => batcher.waiting).toBe(64);
+    open();
+    await Promise.all(all);
+    expect(order.indexOf('calm')).toBeLessThanOrEqual(2);
+  });
+
+  it.each([
+    ['left', (client: AbortController) => ({ signal: client.signal })],
+    ['were too late', () => ({ signal: forever, deadline: performance.now() + 40 })],
+  ])('gives a caller its turn back for requests whose clients %s', async (_title, how) => {
+    const { backend, batcher } = await bench({}, { lanes: 1, maxRows: 1 });
+    const open = hold(backend);
+    const order: string[] = [];
+    const ask = (caller: string): Promise<unknown> =>
+      batcher.submit([row(0)], ['y'], { signal: forever, caller }).then(() => order.push(caller));
+    const all = Array.from({ length: 6 }, () => ask('noisy'));
+    await expect.poll(() => batcher.waiting).toBe(5);
+    const client = new AbortController();
+    const given = Array.from({ length: 20 }, () =>
+      batcher.submit([row(0)], ['y'], { ...how(client), caller: 'impatient' }).catch(() => undefined),
+    );
+    await delay(5);
+    client.abort();
+    await Promise.all(given);
+    all.push(ask('impatient'));
+    open();
+    await Promise.all(all);
+    expect(order.indexOf('impatient')).toBeLessThanOrEqual(2);
+  });
+
+  it('takes a priority of 0 for none', async () => {
+    const { backend, batcher } = await bench({ maxRows: 1 });
+    const open = hold(backend);
+    const order: number[] = [];
+    const submit = (value: number, priority?: number) =>
+      batcher.submit([row(value)], ['y'], { signal: forever, priority }).then(() => order.push(value));
+    const first = submit(0);
+    await expect.poll(() => backend.runs).toBe(1);
+    const rest = [submit(1, 0), submit(2, 7), submit(3)];
+    open();
+    await Promise.all([first, ...rest]);
+    expect(order).toEqual([0, 2, 1, 3]);
+  });
+
   it('runs a lone request at once, and what waits meanwhile as the next batch', async () => {
     const { backend, batcher, batches } = await bench();
     const open = hold(backend);

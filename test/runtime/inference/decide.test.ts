@@ -1,20 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decide } from '../../../runtime/inference/batching/decide';
+import { decide, LAST_PRIORITY, PRIORITY_STEP_MS } from '../../../runtime/inference/batching/decide';
 import type { BatchPolicy, Lanes, QueuedRequest } from '../../../runtime/inference/batching/decide';
 
-const NOW = 1_000;
+const NOW = 100_000;
 
-const request: fc.Arbitrary<QueuedRequest> = fc.record({
-  bucket: fc.constantFrom('a', 'b', undefined),
-  rows: fc.integer({ min: 1, max: 5 }),
-  since: fc.integer({ min: 900, max: NOW }),
-  deadline: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.integer({ min: 950, max: 1_100 })),
-  priority: fc.constantFrom(1, 8, 9),
-  turn: fc.integer({ min: 0, max: 20 }),
-  left: fc.boolean(),
-});
-const queue = fc.array(request, { maxLength: 30 });
+const callers = fc.array(fc.record({ start: fc.integer({ min: 0, max: 20 }) }), { minLength: 1, maxLength: 4 });
+
+const request = (all: readonly QueuedRequest['caller'][]): fc.Arbitrary<QueuedRequest> =>
+  fc.record({
+    bucket: fc.constantFrom('a', 'b', undefined),
+    rows: fc.integer({ min: 1, max: 5 }),
+    since: fc.integer({ min: NOW - 20_000, max: NOW }),
+    deadline: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.integer({ min: NOW - 50, max: NOW + 100 })),
+    priority: fc.constantFrom(1, 2, 8, 9, 16, 1_000_000),
+    caller: fc.constantFrom(...all),
+    left: fc.boolean(),
+  });
+const queue = callers.chain((all) => fc.array(request(all), { maxLength: 30 }));
 const policy: fc.Arbitrary<BatchPolicy> = fc.record({
   maxRows: fc.integer({ min: 1, max: 16 }),
   maxDelay: fc.constantFrom(0, 5, 200),
@@ -31,6 +34,33 @@ const always = (rule: (...[queue, policy, lanes]: Case) => void): void =>
   fc.assert(fc.property(queue, policy, lanes, rule), { numRuns: 2_000 });
 
 const isLive = ({ left, deadline }: QueuedRequest): boolean => !left && deadline > NOW;
+
+/** Live places as they are served: written down apart from the code, one request after another. */
+function order(items: readonly QueuedRequest[]): readonly number[] {
+  const left = new Set(items.flatMap((item, place) => (isLive(item) ? [place] : [])));
+  const starts = new Map(items.map(({ caller }) => [caller, caller.start]));
+  const urgency = (place: number): number => {
+    const { since = 0, priority = 0 } = items[place] ?? {};
+    return since + Math.min(priority, LAST_PRIORITY) * PRIORITY_STEP_MS;
+  };
+  const start = (place: number): number => starts.get(items[place]?.caller ?? { start: 0 }) ?? 0;
+  const served: number[] = [];
+  while (left.size > 0) {
+    const nextOf = (place: number): boolean =>
+      [...left].every(
+        (other) =>
+          items[other]?.caller !== items[place]?.caller ||
+          urgency(place) < urgency(other) ||
+          (urgency(place) === urgency(other) && place <= other),
+      );
+    const [next = -1] = [...left].filter(nextOf).sort((a, b) => start(a) - start(b) || a - b);
+    left.delete(next);
+    served.push(next);
+    const { caller, rows = 1 } = items[next] ?? {};
+    if (caller) starts.set(caller, (starts.get(caller) ?? 0) + rows);
+  }
+  return served;
+}
 
 describe('the decision on a queue', () => {
   it('drops exactly the requests whose client left or whose deadline passed', () => {
@@ -58,17 +88,35 @@ describe('the decision on a queue', () => {
     });
   });
 
-  it('serves by priority, then by turn, then the oldest', () => {
+  it('serves callers in turn, each by urgency, then the oldest', () => {
     always((items, rules, workers) => {
       const { send } = decide(NOW, items, rules, workers);
       const [head] = send;
       if (head === undefined) return;
-      const rank = (place: number): number =>
-        (items[place]?.priority ?? 0) * 10_000 + (items[place]?.turn ?? 0) * 100 + place;
-      const all = items.flatMap((item, place) => (isLive(item) ? [place] : [])).sort((a, b) => rank(a) - rank(b));
+      const all = order(items);
       expect(head).toBe(all[0]);
       const line = all.filter((place) => items[place]?.bucket === items[head]?.bucket);
       if (items[head]?.bucket !== undefined) expect(send).toEqual(line.slice(0, send.length));
+    });
+  });
+
+  it('begins with the same caller whatever callers say of urgency', () => {
+    always((items, rules, workers) => {
+      const calm = items.map((item) => ({ ...item, priority: 8 }));
+      const starts = [items, calm].map((each) => each[decide(NOW, each, rules, workers).send[0] ?? -1]?.caller.start);
+      // What waits for a batch to grow depends on the head; without a delay there is always one.
+      if (rules.maxDelay === 0) expect(starts[0]).toBe(starts[1]);
+    });
+  });
+
+  it('lets no request wait for one of its caller that came more than 15 s after it, whatever both say', () => {
+    always((items, rules, workers) => {
+      const live = items.filter(isLive);
+      const { send } = decide(NOW, items, { ...rules, maxDelay: 0 }, workers);
+      const head = items[send[0] ?? -1];
+      const most = (LAST_PRIORITY - 1) * PRIORITY_STEP_MS;
+      const passed = live.filter(({ caller, since }) => caller === head?.caller && since + most < head.since);
+      expect(passed).toEqual([]);
     });
   });
 
@@ -94,9 +142,7 @@ describe('the decision on a queue', () => {
       if (wait === undefined) return;
       expect(wait).toBeGreaterThan(0);
       expect(wait).toBeLessThanOrEqual(rules.maxDelay);
-      const [head] = items
-        .filter(isLive)
-        .sort((a, b) => a.priority - b.priority || a.turn - b.turn || items.indexOf(a) - items.indexOf(b));
+      const head = items[order(items)[0] ?? -1];
       expect(NOW + wait).toBeLessThanOrEqual((head?.since ?? 0) + rules.maxDelay);
       expect(NOW + wait).toBeLessThanOrEqual((head?.deadline ?? 0) - rules.runMs);
     });
@@ -115,9 +161,11 @@ describe('the decision on a queue', () => {
   });
 });
 
+const CALLER = { start: 0 };
+
 const waiting = (count: number, since = NOW): QueuedRequest[] =>
   Array.from({ length: count }, () => ({
-    ...{ bucket: 'a', rows: 1, since, deadline: Number.POSITIVE_INFINITY, priority: 8, turn: 0, left: false },
+    ...{ bucket: 'a', rows: 1, since, deadline: Number.POSITIVE_INFINITY, priority: 8, caller: CALLER, left: false },
   }));
 
 describe('the size of a batch', () => {

@@ -1,32 +1,38 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Turns } from '../../../runtime/inference/batching/turns';
+import type { Caller } from '../../../runtime/inference/batching/turns';
 
 interface Waiting {
-  readonly caller: string;
+  readonly caller: Caller;
   readonly rows: number;
-  readonly turn: number;
 }
 
-/** A queue in front of one worker. */
+/** A queue in front of one worker, each caller's requests first come first served. */
 class Line {
   private readonly turns = new Turns();
   private waiting: Waiting[] = [];
 
-  ask(caller: string, rows = 1): void {
-    this.waiting.push({ caller, rows, turn: this.turns.take(caller, rows) });
+  ask(name: string, rows = 1): void {
+    this.waiting.push({ caller: this.turns.came(name), rows });
+  }
+
+  /** The caller's clients leave, all of them. */
+  leave(name: string): void {
+    for (const { caller } of this.waiting) if (caller.name === name) this.turns.gaveUp(caller);
+    this.waiting = this.waiting.filter(({ caller }) => caller.name !== name);
   }
 
   /** Serves the next one and says whose it was. */
   serve(): string | undefined {
     const next = this.waiting.reduce<Waiting | undefined>(
-      (least, each) => (least === undefined || each.turn < least.turn ? each : least),
+      (least, each) => (least === undefined || each.caller.start < least.caller.start ? each : least),
       undefined,
     );
     if (next === undefined) return undefined;
     this.waiting = this.waiting.filter((each) => each !== next);
-    this.turns.served(next.turn, next.rows, this.waiting.length);
-    return next.caller;
+    this.turns.served(next.caller, next.rows);
+    return next.caller.name;
   }
 
   serveAll(): string[] {
@@ -100,12 +106,34 @@ describe('turns of callers', () => {
     expect(served).toBe(2);
   });
 
+  it('cost nothing for what is given up: who left comes anew as if it had asked for nothing', () => {
+    const line = new Line();
+    for (let turn = 0; turn < 5; turn++) line.ask('noisy');
+    for (let turn = 0; turn < 50; turn++) line.ask('impatient', 10);
+    line.leave('impatient');
+    line.ask('impatient');
+    expect([line.serve(), line.serve()]).toContain('impatient');
+  });
+
+  it('come back with what has to run again, also when nobody waited meanwhile', () => {
+    const turns = new Turns();
+    const [one, other] = [turns.came('one'), turns.came('other')];
+    turns.served(one, 5);
+    expect(turns.again(one, 5).start).toBeLessThanOrEqual(other.start);
+    turns.gaveUp(one);
+    turns.served(other, 1);
+    const fresh = turns.came('other');
+    expect(turns.again(one, 5).start).toBeLessThan(fresh.start);
+  });
+
   it('forget callers that wait for nothing, while others wait and when nobody does', () => {
     const turns = new Turns();
-    const { ends } = turns as unknown as { ends: Map<string, number> };
-    for (let caller = 0; caller < 20_000; caller++) turns.served(turns.take(`caller-${caller}`), 1, 10);
-    expect(ends.size).toBeLessThanOrEqual(1_100);
-    turns.served(turns.take('last'), 1, 0);
-    expect(ends.size).toBe(0);
+    const { callers } = turns as unknown as { callers: Map<string, Caller> };
+    const waits = turns.came('waits');
+    for (let caller = 0; caller < 20_000; caller++) turns.served(turns.came(`caller-${caller}`), 1);
+    expect(callers.size).toBeLessThanOrEqual(1_100);
+    expect(callers.get('waits')).toBe(waits);
+    turns.served(waits, 1);
+    expect(callers.size).toBe(0);
   });
 });
