@@ -18,11 +18,14 @@ import { json } from './r-17-json';
 import { fuzz } from './r-18-fuzz';
 import { onnxFuzz } from './r-19-onnx-fuzz';
 import { shapes } from './r-20-shapes';
+import { responseCache } from './r-21-response-cache';
 import { objectStore } from './r-23-object-store';
 import { diskFull } from './r-24-disk-full';
 import { denied } from './r-25-denied';
 import { bitRot } from './r-28-bit-rot';
 import { rotation } from './r-39-rotation';
+import { canary } from './r-40-canary';
+import { drift } from './r-41-drift';
 import { soak } from './r-42-soak';
 import { metricsTruth } from './r-44-metrics-truth';
 import { liveness } from './r-45-liveness';
@@ -50,11 +53,14 @@ export const cases: readonly FaultCase[] = [
   fuzz,
   onnxFuzz,
   shapes,
+  responseCache,
   objectStore,
   diskFull,
   denied,
   bitRot,
   rotation,
+  canary,
+  drift,
   soak,
   metricsTruth,
   liveness,

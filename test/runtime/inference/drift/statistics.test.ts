@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { DRIFT_BASELINE, driftBin, driftFeature } from '../../../../runtime/contract';
 import { DRIFT_WINDOW, FeatureWindow } from '../../../../runtime/inference/drift/feature-window';
 import { Reference, thresholds } from '../../../../runtime/inference/drift/statistics';
-import { normal, uniform } from '../../support/random';
+import { alarms, normalFeature, shiftOf, terms } from '../../support/drift-runs';
+import { normal } from '../../support/random';
 
 const NAME = { side: 'inputs', tensor: 'x', element: 0 } as const;
-const BASELINE_ROWS = 10_000;
 
 const draw = (next: () => number, count: number): number[] => Array.from({ length: count }, next);
 
@@ -67,45 +67,6 @@ describe('the distances', () => {
   });
 });
 
-/** Windows of an unchanged feature whose distance reaches a bound, of so many. */
-function alarms(bounds: { ks: number; psi: number }, windows: number, seed: number): { ks: number; psi: number } {
-  const random = uniform(seed);
-  // Values that fall into any bin alike: the bins of a baseline are made so, whatever the distribution.
-  const bins = DRIFT_BASELINE.bins;
-  const baseline = new Array<number>(bins + 1).fill(0);
-  for (let value = 0; value < BASELINE_ROWS; value++) {
-    const bin = Math.floor(random() * bins);
-    baseline[bin] = (baseline[bin] ?? 0) + 1;
-  }
-  const reference = new Reference({ counts: baseline });
-  const counts = new Uint32Array(bins + 1);
-  const reached = { ks: 0, psi: 0 };
-  for (let window = 0; window < windows; window++) {
-    counts.fill(0);
-    // Five values of 6 bits from one draw of 32.
-    for (let value = 0; value < DRIFT_WINDOW.size; value += 5) {
-      let word = random() * 2 ** 32;
-      for (let part = 0; part < 5; part++, word >>>= 6) {
-        const bin = word & (bins - 1);
-        counts[bin] = (counts[bin] ?? 0) + 1;
-      }
-    }
-    const { ks, psi } = reference.distance(counts, DRIFT_WINDOW.size);
-    if (ks > bounds.ks) reached.ks += 1;
-    if (psi > bounds.psi) reached.psi += 1;
-  }
-  return reached;
-}
-
-const terms = {
-  baseline: BASELINE_ROWS,
-  window: DRIFT_WINDOW.size,
-  looks: DRIFT_WINDOW.looks,
-  features: 1,
-  groups: 10,
-  falseAlarms: DRIFT_WINDOW.falseAlarms,
-};
-
 describe('the thresholds', () => {
   it('are reached by chance in none of 300 000 windows: at most one of 10^5 (seed 11, rule of three)', () => {
     expect(alarms(thresholds(terms), 300_000, 11)).toEqual({ ks: 0, psi: 0 });
@@ -128,23 +89,12 @@ describe('the thresholds', () => {
 });
 
 describe('a window', () => {
-  const baseline = driftFeature(NAME, draw(normal(21), BASELINE_ROWS));
+  const baseline = normalFeature();
 
   it('sees a shift by half a deviation within 2 000 values, also as one of 64 features (seeds 100 to 149)', () => {
-    const needed: number[] = [];
-    for (let seed = 100; seed < 150; seed++) {
-      const next = normal(seed);
-      const window = new FeatureWindow(baseline, DRIFT_BASELINE.maxFeatures);
-      for (let value = 0; value < DRIFT_WINDOW.size; value++) window.add(next());
-      expect(window.reading?.drifted).toBe(false);
-      let values = 0;
-      while (window.reading?.drifted === false && values < 5_000) {
-        window.add(next() + 0.5);
-        values += 1;
-      }
-      needed.push(values);
-    }
-    expect(Math.max(...needed)).toBeLessThanOrEqual(1_250);
+    const shifts = Array.from({ length: 50 }, (_, index) => shiftOf(baseline, 100 + index));
+    expect(shifts.filter(({ early }) => early)).toEqual([]);
+    expect(Math.max(...shifts.map(({ values }) => values))).toBeLessThanOrEqual(1_250);
   });
 
   it.each([
