@@ -95,6 +95,14 @@ export const INFERENCE_ENV = {
     doc: 'Bearer token for a store behind HTTPS.',
     optional: true,
   },
+  modelStoreTimeout: {
+    name: 'LNMT_MODEL_STORE_TIMEOUT_SECONDS',
+    kind: 'duration',
+    doc: 'Seconds that a store may be silent before it is asked again: HTTPS, S3 and registries.',
+    default: '30',
+    min: 0.1,
+    max: 600,
+  },
   registryAuthFile: {
     name: 'LNMT_REGISTRY_AUTH_FILE',
     kind: 'string',

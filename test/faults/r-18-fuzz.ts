@@ -6,14 +6,15 @@ import { identityModel } from '../runtime/support/models';
 import type { Bench, FaultCase } from './support/case';
 import { ROOT } from '../support/compile-programs';
 import { TINY_BODY, tinyStore } from './support/models';
-import { rawRequest } from './support/raw';
+import { DeafServer, rawRequest } from './support/raw';
+import { isDue } from './support/http-grammar';
 import { KEY, Server } from './support/servers';
 import { seeded } from './support/stats';
 import { keepAlive, send } from './support/traffic';
 
 const SEED = 20_261_128;
 const AT_ONCE = 32;
-/** What is unfinished may be waited for; after this the fuzzer gives up on an answer, which is no fault of the server. */
+/** The server may wait for the rest of what is unfinished; after this the fuzzer gives up on it, which is no fault of the server. */
 const PATIENCE_MS = 400;
 const HANG_MS = 1_000;
 /** Statuses above 499 that the documentation names: overload, not ready, and what HTTP itself has. */
@@ -86,6 +87,8 @@ interface Tally {
   /** Answers that took longer than a second, whatever else the machine did. */
   slow?: number;
   readonly bad: Set<string>;
+  /** The first request that had no answer. */
+  stuck?: string;
 }
 
 async function inParallel(bench: Bench, total: number, one: (index: number) => Promise<void>): Promise<void> {
@@ -102,14 +105,28 @@ async function fuzzHttp(bench: Bench, port: number, total: number): Promise<Tall
   const seeds = SEEDS.map((text) => Buffer.from(text));
   await inParallel(bench, total, async () => {
     const bytes = mutate(random, pick(random, seeds), PIECES);
-    const { status, ms, closed } = await rawRequest(port, [bytes], PATIENCE_MS);
-    const outcome = status === undefined ? (closed ? 'closed' : 'unfinished') : String(status);
+    const due = isDue(bytes);
+    const { status, closed } = await rawRequest(port, [bytes], due ? HANG_MS : PATIENCE_MS);
+    const left = due ? 'hang' : 'unfinished';
+    const outcome = status === undefined ? (closed ? 'closed' : left) : String(status);
     tally.outcomes[outcome] = (tally.outcomes[outcome] ?? 0) + 1;
-    if (status !== undefined && ms > HANG_MS) tally.hangs += 1;
+    if (outcome === 'hang') {
+      tally.hangs += 1;
+      tally.stuck ??= bytes.toString('latin1');
+    }
     if (status !== undefined && status >= 500 && !DOCUMENTED.includes(status))
       tally.bad.add(bytes.toString('latin1').slice(0, 300));
   });
   return tally;
+}
+
+/** What right requests count to a server that takes them and says nothing: as many hangs, or none would ever be seen. */
+async function hangsOfDeaf(bench: Bench): Promise<number> {
+  const deaf = await DeafServer.start();
+  bench.after(() => deaf.close());
+  const seeds = SEEDS.map((text) => Buffer.from(text));
+  const answers = await Promise.all(seeds.filter(isDue).map((bytes) => rawRequest(deaf.port, [bytes], HANG_MS)));
+  return answers.filter(({ status, closed }) => status === undefined && !closed).length;
 }
 
 const QUERIES: readonly string[] = [
@@ -291,7 +308,9 @@ export const fuzz: FaultCase = {
     bench.equal('gRPC statuses of a fault', two.bad.size, 0);
     bench.equal('GraphQL 5xx and broken connections', three.bad.size, 0);
     bench.atLeast('GraphQL documents answered with 200', three.outcomes['200'] ?? 0, 1);
+    bench.equal('hangs of a server that says nothing, so that they are seen', await hangsOfDeaf(bench), SEEDS.length);
     bench.equal('hangs', one.hangs + two.hangs + three.hangs, 0);
+    if (one.stuck !== undefined) bench.note(`no answer to ${JSON.stringify(one.stuck.slice(0, 300))}`);
     bench.timing('GraphQL answers after more than a second', three.slow ?? 0, 0);
     bench.equal('faults in the log', server.lines('the server failed').length, 0);
     const logged = server.lines('the server failed')[0];

@@ -10,6 +10,10 @@ import { keepAlive, Recorder, send } from './support/traffic';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const BYTES = 3 * MIB;
+/** The store may be silent for this; while it is at fault it is so for longer. */
+const LIMIT_MS = 500;
+const SILENCE_MS = 3_000;
+const SILENT = ['file: silent for too long', 'manifest: silent for too long'];
 const S3_ENV = { AWS_EC2_METADATA_DISABLED: 'true' };
 
 /** What goes wrong, for which file, how often; and whether the model is there in the end. */
@@ -17,7 +21,18 @@ const FAULTS: Readonly<Record<string, { fault: Fault; suffix: string; times: num
   'manifest: 500 twice': { fault: { kind: 'status', status: 500 }, suffix: 'manifest.json', times: 2, loads: true },
   'file: 503 twice': { fault: { kind: 'status', status: 503 }, suffix: 'model.onnx', times: 2, loads: true },
   'file: cut three times': { fault: { kind: 'cut', after: MIB / 2 }, suffix: 'model.onnx', times: 3, loads: true },
-  'file: silent for a while': { fault: { kind: 'silence', ms: 1_500 }, suffix: 'model.onnx', times: 1, loads: true },
+  'file: silent for too long': {
+    fault: { kind: 'silence', ms: SILENCE_MS },
+    suffix: 'model.onnx',
+    times: 1,
+    loads: true,
+  },
+  'manifest: silent for too long': {
+    fault: { kind: 'silence', ms: SILENCE_MS },
+    suffix: 'manifest.json',
+    times: 1,
+    loads: true,
+  },
   'file: one bit wrong, once': { fault: { kind: 'flip', at: BYTES / 2 }, suffix: 'model.onnx', times: 1, loads: false },
   'file: one bit wrong, always': {
     fault: { kind: 'flip', at: BYTES / 2 },
@@ -35,7 +50,14 @@ async function against(bench: Bench, kind: 'http' | 's3', local: Store, store: O
   const versions = ['1'];
   const listed = names.map((name) => ({ name, load: 'lazy' as const, uri, versions }));
   const settings = local.serving({ name: 'tiny', load: 'pinned' }, ...listed);
-  const s3 = { s3Endpoint: store.url, s3Region: 'us-east-1', s3AccessKeyId: 'key', s3SecretAccessKey: 'secret' };
+  const modelStoreTimeout = String(LIMIT_MS / 1000);
+  const s3 = {
+    modelStoreTimeout,
+    s3Endpoint: store.url,
+    s3Region: 'us-east-1',
+    s3AccessKeyId: 'key',
+    s3SecretAccessKey: 'secret',
+  };
   // The models are asked for one by one; what the start fetches of them is not what is tried here.
   store.hidden = true;
   const server = await Server.ready({ ...settings, ...s3, workers: '1', maxBatchSize: '1' }, { env: S3_ENV });
@@ -53,6 +75,7 @@ async function against(bench: Bench, kind: 'http' | 's3', local: Store, store: O
   })();
   const wrong: string[] = [];
   const pauses: number[] = [];
+  const givenUp: number[] = [];
   let resumed = 0;
   for (const [index, [name, { fault, suffix, times, loads }]] of Object.entries(FAULTS).entries()) {
     if (bench.over) break;
@@ -64,7 +87,10 @@ async function against(bench: Bench, kind: 'http' | 's3', local: Store, store: O
     if ((outcome === '200') !== loads || (answer.outcome === '200') !== loads)
       wrong.push(`${name}: ${outcome}, then ${answer.outcome}`);
     const tries = store.seen.filter(({ file }) => file.endsWith(`${model}/1/${suffix}`));
-    for (const [place, { at }] of tries.entries()) if (place > 0) pauses.push(at - (tries[place - 1]?.at ?? at));
+    if (!SILENT.includes(name))
+      for (const [place, { at }] of tries.entries()) if (place > 0) pauses.push(at - (tries[place - 1]?.at ?? at));
+    // The second try has to come before the silence ends, or nobody gave up.
+    if (SILENT.includes(name)) givenUp.push((tries[1]?.at ?? Infinity) - (tries[0]?.at ?? 0));
     if (name.includes('cut')) resumed += tries.filter(({ start }) => start > 0).length;
     // The same once more without a fault: nothing of the failure stays.
     store.reset();
@@ -76,6 +102,12 @@ async function against(bench: Bench, kind: 'http' | 's3', local: Store, store: O
   await neighbour;
   bench.must(`${kind}: not as it should be`, wrong.join(', ') || 'none', 'none', wrong.length === 0);
   bench.atLeast(`${kind}: resumed by range`, resumed, 1);
+  bench.must(
+    `${kind}: a silent store is given up after ms`,
+    givenUp.map(Math.round).join(', '),
+    `each >= ${LIMIT_MS}, < ${SILENCE_MS}`,
+    givenUp.length === SILENT.length && givenUp.every((ms) => ms >= LIMIT_MS && ms < SILENCE_MS),
+  );
   bench.equal(`${kind}: failures of the other model`, others.failed('200'), 0);
   // Pauses double and carry chance: no two retries of one file come at once or in step.
   bench.atLeast(`${kind}: median pause before a retry ms`, quantile(pauses, 0.5), 50);

@@ -7,7 +7,8 @@ import type { LookupFunction } from 'node:net';
 import { ModelError } from '../errors';
 import { embeddedIn } from './embedded-address';
 
-const SILENCE_MS = 30_000;
+/** Milliseconds that a store may be silent. */
+export const SILENCE_MS = 30_000;
 const REDIRECTS = 3;
 
 /** Addresses at which machines keep credentials: never a model store. */
@@ -82,6 +83,8 @@ export class GuardedHttp {
   constructor(
     /** URL of the store. */
     private readonly home: URL,
+    /** Milliseconds for which nothing may come, before an answer and in it. */
+    private readonly silenceMs: number = SILENCE_MS,
   ) {}
 
   /**
@@ -127,7 +130,7 @@ export class GuardedHttp {
     };
     const get: typeof http.get = url.protocol === 'https:' ? https.get : http.get;
     return new Promise((resolve, reject) => {
-      const request = get(url, { headers: sent, timeout: SILENCE_MS, lookup: guardedLookup(reach) }, resolve);
+      const request = get(url, { headers: sent, timeout: this.silenceMs, lookup: guardedLookup(reach) }, resolve);
       request.once('timeout', () => request.destroy(new Error('silence')));
       request.once('error', (error) => reject(new ModelError('LNMT8304', `${file}: ${error.message}`, true, error)));
     });

@@ -11,8 +11,10 @@ export class HttpStore implements ModelStore {
     /** URL of the root of the store. */
     private readonly base: URL,
     private readonly headers: Readonly<Record<string, string>> = {},
+    /** @default - that of {@link GuardedHttp} */
+    silenceMs?: number,
   ) {
-    this.http = new GuardedHttp(base);
+    this.http = new GuardedHttp(base, silenceMs);
   }
 
   async open(file: string, start = 0): Promise<Readable> {

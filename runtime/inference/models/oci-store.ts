@@ -17,6 +17,8 @@ export interface OciStoreOptions {
   readonly url: string;
   /** Configuration file of Docker with credentials. @default - none: the registry is asked as anybody */
   readonly authFile?: string | undefined;
+  /** Milliseconds that the registry may be silent. @default - that of {@link GuardedHttp} */
+  readonly silenceMs?: number | undefined;
 }
 
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
@@ -76,9 +78,9 @@ export class OciStore implements ModelStore {
   private readonly access: RegistryAccess;
 
   /** @throws ModelError for credentials that cannot be read */
-  constructor({ url, authFile }: OciStoreOptions) {
+  constructor({ url, authFile, silenceMs }: OciStoreOptions) {
     this.home = new URL(url);
-    this.http = new GuardedHttp(this.home);
+    this.http = new GuardedHttp(this.home, silenceMs);
     this.access = new RegistryAccess(this.home, this.http, storedCredential(authFile, this.home.host));
   }
 

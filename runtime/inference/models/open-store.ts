@@ -13,17 +13,26 @@ import type { ModelStore } from './store';
 export type StoreSettings = Partial<
   Pick<
     EnvValues<typeof INFERENCE_ENV>,
-    'registryAuthFile' | 's3Endpoint' | 's3Region' | 'gcsEndpoint' | 'azureEndpoint' | 'azureAccountKey' | 'modelToken'
+    | 'registryAuthFile'
+    | 's3Endpoint'
+    | 's3Region'
+    | 'gcsEndpoint'
+    | 'azureEndpoint'
+    | 'azureAccountKey'
+    | 'modelToken'
+    | 'modelStoreTimeout'
   >
 >;
 
 /** The store at a location. */
 export function openStore(location: ModelLocation, settings: StoreSettings): ModelStore {
+  const { modelStoreTimeout } = settings;
+  const silenceMs = modelStoreTimeout === undefined ? undefined : modelStoreTimeout * 1000;
   switch (location.kind) {
     case 'file':
       return new FileStore(location.dir);
     case 's3':
-      return new S3Store({ ...location, endpoint: settings.s3Endpoint, region: settings.s3Region });
+      return new S3Store({ ...location, endpoint: settings.s3Endpoint, region: settings.s3Region, silenceMs });
     case 'gcs':
       return new GcsStore({ ...location, endpoint: settings.gcsEndpoint });
     case 'azure':
@@ -33,10 +42,11 @@ export function openStore(location: ModelLocation, settings: StoreSettings): Mod
         accountKey: settings.azureAccountKey,
       });
     case 'oci':
-      return new OciStore({ url: location.url, authFile: settings.registryAuthFile });
+      return new OciStore({ url: location.url, authFile: settings.registryAuthFile, silenceMs });
     case 'http': {
       const { modelToken } = settings;
-      return new HttpStore(new URL(location.url), modelToken ? { authorization: `Bearer ${modelToken}` } : {});
+      const headers: Record<string, string> = modelToken ? { authorization: `Bearer ${modelToken}` } : {};
+      return new HttpStore(new URL(location.url), headers, silenceMs);
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type * as Sdk from '@aws-sdk/client-s3';
 import { ModelError } from '../errors';
+import { SILENCE_MS } from './guarded-http';
 import { gather } from './pages';
 import { ContentChanged } from './store';
 import type { ModelStore, StoreEntry } from './store';
@@ -13,13 +14,14 @@ export interface S3StoreOptions {
   /** URL of a store other than AWS; its buckets are addressed by path. */
   readonly endpoint: string | undefined;
   readonly region: string | undefined;
+  /** Milliseconds that the store may be silent. @default - that of the stores behind HTTP */
+  readonly silenceMs?: number | undefined;
 }
 
 /** The S3 client as far as it is used; tests give another. */
 export type S3Sdk = Pick<typeof Sdk, 'S3Client' | 'GetObjectCommand' | 'ListObjectsV2Command'>;
 
 const CONNECT_MS = 5_000;
-const SILENCE_MS = 30_000;
 const ATTEMPTS = 4;
 /** Region that S3-compatible stores accept when they have none. */
 const ANY_REGION = 'us-east-1';
@@ -108,10 +110,11 @@ export class S3Store implements ModelStore {
   }
 
   private connect({ S3Client: Client }: S3Sdk): Sdk.S3Client {
-    const { endpoint, region } = this.options;
+    const { endpoint, region, silenceMs = SILENCE_MS } = this.options;
     return new Client({
       maxAttempts: ATTEMPTS,
-      requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: SILENCE_MS },
+      // A limit of the request would be a warning only, and would not hold for what comes after the head.
+      requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: silenceMs },
       ...(region ? { region } : {}),
       ...(endpoint ? { endpoint, forcePathStyle: true, region: region ?? ANY_REGION } : {}),
     });

@@ -59,6 +59,11 @@ export class Balancer {
     return this.targets.filter(({ ready }) => ready).length;
   }
 
+  /** Whether a server gets requests now. */
+  isReady(port: number): boolean {
+    return this.targets.some((target) => target.port === port && target.ready);
+  }
+
   /** Stops. */
   async close(): Promise<void> {
     clearInterval(this.timer);

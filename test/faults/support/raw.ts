@@ -1,4 +1,5 @@
 import net from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** What a raw connection got back. */
@@ -81,5 +82,31 @@ export class Held {
 
   end(): void {
     this.socket.destroy();
+  }
+}
+
+/** A server that takes everything and says nothing. */
+export class DeafServer {
+  private readonly sockets = new Set<net.Socket>();
+  private readonly server = net.createServer((socket) => {
+    this.sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.resume();
+  });
+
+  static async start(): Promise<DeafServer> {
+    const deaf = new DeafServer();
+    await new Promise<void>((resolve) => deaf.server.listen(0, '127.0.0.1', resolve));
+    return deaf;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Stops. */
+  async close(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise((resolve) => this.server.close(resolve));
   }
 }

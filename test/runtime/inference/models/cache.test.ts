@@ -290,6 +290,25 @@ describe('a store in S3', () => {
     await expect(open().open('x')).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
   });
 
+  it('is given up when it is silent, before its answer and in the middle of it', async () => {
+    let midway = false;
+    const silent = http.createServer((_request, response) => {
+      if (midway) response.writeHead(200, { 'content-length': 9 }).write('some');
+    });
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const s3Endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const impatient = openStore(
+      { kind: 's3', bucket: 'bucket', prefix: '' },
+      { s3Endpoint, s3Region: 'us-east-1', modelStoreTimeout: 0.2 },
+    );
+    await expect(impatient.open('x')).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
+    midway = true;
+    const body = await impatient.open('x');
+    await expect(body.toArray()).rejects.toThrow();
+    silent.closeAllConnections();
+    await new Promise((resolve) => silent.close(resolve));
+  }, 20_000);
+
   it('says which package to install when the S3 client is absent', async () => {
     const options = { bucket: 'b', prefix: '', endpoint: undefined, region: undefined };
     const absent = new S3Store(options, () => Promise.reject(new Error('cannot find package')));

@@ -255,6 +255,16 @@ describe('a store behind HTTP', () => {
     await expect(open().open('x', 3)).rejects.toThrow('cannot resume');
   });
 
+  it('is given up when it is silent, before its answer and in the middle of it', async () => {
+    const impatient = openStore({ kind: 'http', url: `${base}/p` }, { modelStoreTimeout: 0.2 });
+    handler = () => undefined;
+    const began = performance.now();
+    await expect(impatient.open('x')).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
+    handler = (_request, response) => void response.writeHead(200, { 'content-length': 9 }).write('some');
+    await expect(text(impatient, 'x')).rejects.toThrow();
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
+
   it('may send elsewhere three times, on the same host', async () => {
     let hops = 0;
     handler = (request, response) => {
