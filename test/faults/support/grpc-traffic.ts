@@ -123,7 +123,7 @@ export class StreamClient {
       this.failures.push(why);
       return 'failed';
     };
-    call.on('data', ({ error_message: message }) => stream.tell(message === '' ? 'answered' : failed(message)));
+    call.on('data', ({ error_message: message }: Answer) => stream.tell(message === '' ? 'answered' : failed(message)));
     call.on('error', () => undefined);
     call.on('status', ({ code, details, metadata }: StatusObject) => {
       if (code === status.CANCELLED) return;

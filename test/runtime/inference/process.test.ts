@@ -174,7 +174,7 @@ describe('a server process', () => {
     const route = 'POST /v2/models/:name/infer';
     expect(await server.line('requests in flight were cut')).toMatchObject({
       cut: 1,
-      requests: [{ id: expect.any(String), route, model: 'loop' }],
+      requests: [{ id: expect.any(String) as string, route, model: 'loop' }],
     });
     expect(server.output).not.toContain('Promise errored');
     await vi.waitFor(() => expect(isAlive(host)).toBe(false), 5_000);

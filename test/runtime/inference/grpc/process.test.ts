@@ -160,24 +160,45 @@ describe('a model in a process of its own, over gRPC', () => {
     await expect.poll(() => stream.answers.length).toBe(1);
     const began = performance.now();
     server?.signal('SIGTERM');
-    expect((await stream.ended)?.code).toBe(status.UNAVAILABLE);
+    const error = await stream.ended;
+    expect([error?.code, error?.metadata.get('x-error-code')]).toEqual([status.UNAVAILABLE, ['LNMT8004']]);
     expect(await server?.ended()).toBe(EXIT_CODES.ok);
     expect(performance.now() - began).toBeLessThan(10_000);
     expect(server?.output).not.toContain('were cut');
   });
 
-  it('answers calls and streams that outlive the grace period with UNAVAILABLE, and ends with 1', async () => {
+  /** The model that counts, and a way to wait until a call and a message on a stream are in flight. */
+  async function startLoop(turns: bigint, grace: string) {
     pushModel(store, 'loop', '1', { [MODEL_STORE.model]: loopModel() });
-    const modelUri = pathToFileURL(store).href;
-    const model = { modelName: 'loop', modelVersion: '1', modelUri };
-    const client = await start('INT64', { ...model, grace: '0.3', drainDelay: '0' });
-    const contents = { int64_contents: [FOREVER.toString()] };
+    const model = { modelName: 'loop', modelVersion: '1', modelUri: pathToFileURL(store).href };
+    const client = await start('INT64', { ...model, grace });
+    const contents = { int64_contents: [turns.toString()] };
     const request = { model_name: 'loop', inputs: [{ name: 'turns', datatype: 'INT64', shape: ['1'], contents }] };
+    const pending = async (): Promise<string> => (await fetch(`${await server?.metricsUrl()}${PATHS.metrics}`)).text();
+    const inFlight = (): Promise<void> =>
+      expect.poll(pending, { timeout: 10_000 }).toContain(`\n${METRICS.pending.name} 2\n`);
+    return { client, request, inFlight };
+  }
+
+  it('finishes calls and streams that are in flight, though it has sent their connection elsewhere', async () => {
+    const { client, request, inFlight } = await startLoop(300_000n, '30');
+    const call = client.call('ModelInfer', request, HEADERS);
+    const stream = streamOf(client);
+    stream.call.write(request);
+    await inFlight();
+    server?.signal('SIGTERM');
+    expect(await call).toMatchObject({ model_name: 'loop' });
+    expect((await stream.ended)?.metadata.get('x-error-code')).toEqual(['LNMT8004']);
+    expect(stream.answers).toMatchObject([{ error_message: '', infer_response: { model_name: 'loop' } }]);
+    expect(await server?.ended()).toBe(EXIT_CODES.ok);
+  });
+
+  it('answers calls and streams that outlive the grace period with UNAVAILABLE, and ends with 1', async () => {
+    const { client, request, inFlight } = await startLoop(FOREVER, '0.3');
     const call = client.refused('ModelInfer', request, HEADERS);
     const stream = streamOf(client);
     stream.call.write(request);
-    const pending = async (): Promise<string> => (await fetch(`${await server?.metricsUrl()}${PATHS.metrics}`)).text();
-    await expect.poll(pending, { timeout: 10_000 }).toContain(`\n${METRICS.pending.name} 2\n`);
+    await inFlight();
     server?.signal('SIGTERM');
     const { code, metadata } = await call;
     expect([code, metadata.get('x-error-code'), metadata.get('retry-after')]).toEqual([
