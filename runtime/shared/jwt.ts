@@ -43,6 +43,14 @@ export function scopesOf(claim: unknown): ReadonlySet<Scope> {
   return new Set(names.filter(isScope));
 }
 
+/**
+ * Whether the time of a token is over at `now`, in milliseconds since the epoch. Whose it is was verified before.
+ */
+export function isOver({ claims }: Principal, now: number): boolean {
+  const end = claims?.['exp'];
+  return typeof end !== 'number' || end <= Math.floor(now / 1000) - JWT_LIMITS.clockToleranceSeconds;
+}
+
 /** Verifies the tokens of one issuer with the keys that it publishes. */
 export class JwtVerifier {
   /** Loads the library, which is a module of the other kind. Nothing is fetched yet. */
