@@ -388,7 +388,7 @@ export const INFERENCE_ENV = {
   maxRequestBytes: {
     name: 'LNMT_MAX_REQUEST_BYTES',
     kind: 'bytes',
-    doc: 'Largest accepted request body.',
+    doc: 'Largest accepted request body. Over gRPC a message may have 64 MiB, or this where it is more.',
     default: '8388608',
     min: 1024,
     max: 1073741824,

@@ -44,6 +44,12 @@ export const INFERENCE_ERRORS = {
     explanation:
       'Its process may take LNMT_HOST_MEMORY_BYTES, or its GPU is full; the server’s log says how much was asked for. Send fewer or smaller rows at once, repeat after the Retry-After header, or raise the limit.',
   },
+  LNMT8209: {
+    status: 413,
+    title: 'the message would take too much memory once it is read',
+    explanation:
+      'Each element of typed contents and each entry of a list becomes a value many times as large as on the wire. Send large tensors in raw_input_contents, which are taken as they come.',
+  },
   LNMT8220: {
     status: 504,
     title: 'the deadline of the request passed before its model ran',
@@ -97,6 +103,13 @@ class OutOfMemory extends RequestError {
 
 /** 503: the run needed more memory than there is. @param reason for operators, without anything of the request */
 export const modelOutOfMemory = (reason: string): RequestError => new OutOfMemory(reason);
+
+/** 413: a message whose elements and entries are too many. */
+export const tooManyElements = (limit: number): RequestError =>
+  raise(
+    'LNMT8209',
+    `the elements and entries of the message would take more than ${limit} bytes; send large tensors in raw_input_contents`,
+  );
 
 /** 504: the request waited longer than its answer is of use. */
 export const deadlinePassed = (): RequestError =>

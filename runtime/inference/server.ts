@@ -153,8 +153,8 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
   const shared = { health, open: new OpenRequests(), admission, access, limiter };
   const app = await buildApp(config, deps, { ...serving, ...shared, metrics });
   const observed = observeCalls(metrics, known);
-  const { connectionsPerAddress = DEFAULT_LIMITS.connectionsPerAddress } = config;
-  const wire = { ...deps, ...shared, models: service, observed, connectionsPerAddress };
+  const { maxRequestBytes, connectionsPerAddress = DEFAULT_LIMITS.connectionsPerAddress } = config;
+  const wire = { ...deps, ...shared, models: service, observed, connectionsPerAddress, maxRequestBytes };
   const grpc = (await deps.openGrpc?.(wire)) ?? NO_GRPC;
   const { maxConcurrency, batching } = config;
   const sources = { ...{ metrics, models, admission, maxConcurrency }, maxQueue: batching?.maxQueue ?? 1_000 };

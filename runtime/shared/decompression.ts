@@ -12,6 +12,9 @@ export const MAX_RATIO = 20;
 /** Short bodies may become this long whatever their ratio: a few repeated numbers compress better than 20 to 1. */
 const ALWAYS_BYTES = 64 * 1024;
 
+/** Bytes that so many compressed ones may become. */
+export const mostExpanded = (bytes: number): number => Math.max(ALWAYS_BYTES, MAX_RATIO * bytes);
+
 /** Lets bytes pass while a check on their number agrees. */
 class Meter extends Transform {
   bytes = 0;
@@ -49,7 +52,7 @@ export function decompress(
   const arrived = new Meter((bytes) => (bytes > maxBytes ? bodyTooLarge(maxBytes) : undefined));
   const left = new Meter((bytes) => {
     if (bytes > maxBytes) return bodyTooLarge(maxBytes);
-    return bytes > Math.max(ALWAYS_BYTES, MAX_RATIO * arrived.bytes) ? expandsTooMuch(MAX_RATIO) : undefined;
+    return bytes > mostExpanded(arrived.bytes) ? expandsTooMuch(MAX_RATIO) : undefined;
   });
   // The body itself is no part of the pipeline, which would end its connection before the refusal is out.
   pipeline(arrived, decoding, left, (error) => {

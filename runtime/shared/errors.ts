@@ -48,7 +48,8 @@ export const SERVER_ERRORS = {
   LNMT8007: {
     status: 413,
     title: 'the request body is too large',
-    explanation: 'Bodies beyond LNMT_MAX_REQUEST_BYTES are refused before they are read to the end.',
+    explanation:
+      'Bodies beyond LNMT_MAX_REQUEST_BYTES are refused before they are read to the end. Over gRPC a message may have 64 MiB, or as much as that setting says where it says more; 4 KiB where nobody has to say who they are.',
   },
   LNMT8008: {
     status: 415,
@@ -97,6 +98,12 @@ export const SERVER_ERRORS = {
     status: 403,
     title: 'the policy does not allow it',
     explanation: 'The Cedar policies of LNMT_POLICY_FILE forbid this operation to this caller, or none permits it.',
+  },
+  LNMT8019: {
+    status: 408,
+    title: 'the request did not arrive in time',
+    explanation:
+      'A message over gRPC has 30 seconds from its first byte to its last, and a call with one message as long from its headers to its end. Send less at once, or over a faster connection.',
   },
 } as const satisfies RequestErrorTable;
 
@@ -253,6 +260,10 @@ export const expandsTooMuch = (ratio: number): RequestError =>
 
 /** 403: the policy says no. */
 export const policyDenied = (): RequestError => raise('LNMT8016', 'the policy does not allow this');
+
+/** 408: the rest of a message does not come. */
+export const tooSlow = (seconds: number): RequestError =>
+  raise('LNMT8019', `the request did not arrive within ${seconds} s`);
 
 /** What was thrown, as an answer that may leave the process. */
 export function asRequestError(thrown: unknown): RequestError {

@@ -229,9 +229,6 @@ const RPCS = [
 /** Statuses of gRPC that stand for a fault of the server: UNKNOWN, INTERNAL, DATA_LOSS. */
 const FAULTS = ['2', '13', '15'];
 
-/** How the library says that the bytes of a message are none. */
-const UNPARSED = 'Error deserializing request';
-
 function call(session: http2.ClientHttp2Session, rpc: string, bytes: Buffer): Promise<string> {
   return new Promise((resolve) => {
     const headers = {
@@ -249,10 +246,7 @@ function call(session: http2.ClientHttp2Session, rpc: string, bytes: Buffer): Pr
       resolve(status);
     };
     const take = (all: http2.IncomingHttpHeaders): void => {
-      const message = decodeURIComponent(String(all['grpc-message'] ?? ''));
-      // What cannot be parsed is INTERNAL by the protocol itself, whoever is at fault.
-      if (all['grpc-status'] !== undefined)
-        status = message.startsWith(UNPARSED) ? 'unparsed' : String(all['grpc-status']);
+      if (all['grpc-status'] !== undefined) status = String(all['grpc-status']);
     };
     stream.on('response', take);
     stream.on('trailers', take);

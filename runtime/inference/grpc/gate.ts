@@ -17,13 +17,18 @@ import { endSpan, startRequestSpan, traceFields } from '../../shared/tracing';
 import { operationOfRpc, OPERATIONS } from '../operations/table';
 import type { Operation, OperationId } from '../operations/table';
 import type { ObservedCall } from '../observe';
+import { Closers, overhear } from './closers';
+import type { Closer } from './closers';
+import { RefusedMessage, sizeOf } from './decoding';
+import { Incoming, PUBLIC_MESSAGE_BYTES } from './incoming';
+import type { IntakeLimits } from './intake';
 import { Unread, WatchedCall } from './stalled-calls';
 import type { StalledCalls } from './stalled-calls';
 import { httpStatusOf, statusOf } from './status';
-import { sizeOf, StreamRoom } from './stream-room';
+import { StreamRoom } from './stream-room';
 
 /** What a call has to pass. */
-export interface GateOptions {
+export interface GateOptions extends IntakeLimits {
   readonly access: AccessControl;
   readonly limiter: CallerLimiter;
   /** @default - none */
@@ -49,6 +54,12 @@ export interface Call {
   /** Address of the caller. */
   readonly address: string;
   principal: Principal | null;
+  /**
+   * Who it is by now, which a key that was taken away or ran out is not.
+   *
+   * @throws RequestError 401
+   */
+  renew: () => Principal | null;
   subject: CallSubject;
   /** The version that was chosen for it, where it names none. */
   answering?: CallSubject | undefined;
@@ -80,17 +91,6 @@ function addressOf(call: ServerInterceptingCallInterface): string {
     .replace(/^(ipv[46]:)?/, '')
     .replace(/:\d+$/, '')
     .replace(/[[\]%].*$|^\[/g, '');
-}
-
-type Closer = (code: status) => void;
-
-/** Tells of every status, also of those that the library makes by itself: a message beyond its limit, a deadline. */
-function overhear(call: ServerInterceptingCallInterface, told: Closer): void {
-  const send = call.sendStatus.bind(call);
-  call.sendStatus = (answer) => {
-    told(answer.code ?? status.UNKNOWN);
-    send(answer);
-  };
 }
 
 /**
@@ -131,8 +131,8 @@ export class Gate {
   }
 
   /**
-   * Does the work of one message of a stream: judged, limited, counted and written down as a call of its own. The first
-   * message took its place with its stream.
+   * Does the work of one message of a stream: judged by what its caller may do now, limited, counted and written down as a
+   * call of its own. The first message took its place with its stream.
    *
    * @throws RequestError
    */
@@ -144,6 +144,7 @@ export class Gate {
     let leave = (): void => undefined;
     let turn: Call | undefined;
     try {
+      if (begun !== undefined) begun.principal = begun.renew();
       const call = this.pass(metadata, subject);
       if (call.messages > 1) leave = this.options.limiter.enter(call.principal, call.address);
       // Messages of one stream are answered beside one another.
@@ -169,49 +170,53 @@ export class Gate {
 
   /** For the options of the server. */
   readonly interceptor: ServerInterceptor = (definition, outer) => {
-    const closers: Closer[] = [];
-    let isOver = false;
-    const close = (code: status): void => {
-      isOver = true;
-      closers.splice(0).forEach((closer) => closer(code));
-    };
-    const refuse = (metadata: Metadata, error: RequestError): void => {
-      this.failed(metadata, error);
+    const { path, requestStream } = definition;
+    const closers = new Closers();
+    let head: Metadata | undefined;
+    const refuse = (error: RequestError): void => {
+      if (head !== undefined) this.failed(head, error);
       if (error.cause !== undefined) this.options.log.error({ err: error.cause, code: error.code }, error.message);
       outer.sendStatus(statusOf(error));
     };
-    overhear(outer, close);
+    overhear(outer, (code) => closers.close(code));
+    const incoming = new Incoming(outer, this.limitsOf(path), requestStream, refuse);
+    overhear(outer, () => incoming.answered());
     const unread = new Unread(outer, this.options.stalled);
-    const room = definition.requestStream ? new StreamRoom() : undefined;
+    const room = requestStream ? new StreamRoom() : undefined;
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
-        const admitted = this.admit(definition.path, metadata, outer, closers);
-        const proceed = (): void => {
-          // Its client left while it was asked who it is: what was taken for it since is given back.
-          if (isOver) close(status.CANCELLED);
-          next(metadata);
-        };
-        admitted.then(proceed).catch((error: unknown) => refuse(metadata, asRequestError(error)));
+        head = metadata;
+        const admitted = this.admit(path, metadata, outer, closers);
+        admitted.then(() => next(metadata)).catch((error: unknown) => refuse(asRequestError(error)));
       })
       .withOnReceiveMessage((message: object, next) => {
+        incoming.handedOn();
         room?.came(sizeOf(message));
-        next(message);
+        // A stream tells it in its answer.
+        if (message instanceof RefusedMessage && !requestStream) refuse(message.error);
+        else next(message);
       })
       // Of every call, when its stream is closed.
       .withOnCancel(() => {
         unread.forget();
-        close(status.CANCELLED);
+        closers.close(status.CANCELLED);
       })
       .build();
     const responder = new ResponderBuilder().withStart((next) => next(listener)).build();
     return new WatchedCall(outer, responder, unread, room);
   };
 
+  private limitsOf(path: string): IntakeLimits {
+    const { messageBytes, receiveMs } = this.options;
+    const [, { access }] = rowOf(path);
+    return { receiveMs, messageBytes: access === 'public' ? PUBLIC_MESSAGE_BYTES : messageBytes };
+  }
+
   private async admit(
     path: string,
     metadata: Metadata,
     outer: ServerInterceptingCallInterface,
-    closers: Closer[],
+    closers: Closers,
   ): Promise<void> {
     const [operation, { access }] = rowOf(path);
     const above = metadata.get('traceparent')[0];
@@ -219,14 +224,17 @@ export class Gate {
     const address = addressOf(outer);
     const call: Call = {
       ...{ operation, request: randomUUID(), trace, address },
-      ...{ principal: null, subject: {}, messages: 0, failure: undefined },
+      ...{ principal: null, renew: () => null, subject: {}, messages: 0, failure: undefined },
     };
     this.calls.set(metadata, call);
     if (access === 'infer') closers.push(this.observer(call));
     closers.push((code) => endSpan(trace, { 'rpc.grpc.status_code': code }, code === status.INTERNAL));
     if (access === 'public') return;
     closers.push((code) => this.audit(call, code));
-    call.principal = await this.options.access.authenticate(credentialsOf(metadata, outer));
+    const { access: control } = this.options;
+    const credentials = credentialsOf(metadata, outer);
+    call.principal = await control.authenticate(credentials);
+    call.renew = () => control.renew(call.principal, credentials);
     closers.push(this.options.limiter.enter(call.principal, address));
   }
 

@@ -1,12 +1,15 @@
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
-import { asRequestError, notReady } from '../../shared/errors';
+import { asRequestError, notReady, RequestError } from '../../shared/errors';
+import { RefusedMessage } from './decoding';
+import type { Call } from './gate';
 import type { HandlerDeps } from './handlers';
 import { departure, infer, subjectOf } from './infer';
 import type { ModelInferRequest, ModelInferResponse, ModelStreamInferResponse } from './messages';
-import type { Call } from './gate';
 import { statusOf } from './status';
 
 type StreamCall = ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse>;
+
+const UNAUTHENTICATED = 401;
 
 /**
  * Answers the requests of one stream: side by side, and told in the order in which they came. No more requests come than
@@ -15,6 +18,7 @@ type StreamCall = ServerDuplexStream<ModelInferRequest, ModelStreamInferResponse
  */
 class InferStream {
   private told: Promise<void> = Promise.resolve();
+  private isOver = false;
   private readonly signal: AbortSignal;
   private ending = false;
 
@@ -23,7 +27,7 @@ class InferStream {
     private readonly call: StreamCall,
   ) {
     this.signal = departure(call);
-    call.on('data', (request: ModelInferRequest) => this.take(request));
+    call.on('data', (request: ModelInferRequest | RefusedMessage) => this.take(request));
     call.on('error', () => undefined);
     call.on('end', () => void this.told.then(() => call.end()));
     call.once(
@@ -36,43 +40,59 @@ class InferStream {
     this.ending = true;
     void this.told.then(() => {
       // Where its client has said that nothing more comes, the stream has its own end.
-      if (this.signal.aborted || this.call.readableEnded) return;
+      if (this.signal.aborted || this.isOver || this.call.readableEnded) return;
       this.call.emit('error', statusOf(notReady('draining')));
     });
   }
 
-  private take(request: ModelInferRequest): void {
+  private take(request: ModelInferRequest | RefusedMessage): void {
     // Nothing is said of what comes now, so that its client knows that it may send it again.
     if (this.ending) return;
     const answer = this.answer(request);
     this.told = this.told.then(async () => this.tell(await answer));
   }
 
-  /** Never fails: what went wrong is an answer too. */
-  private async answer(request: ModelInferRequest): Promise<ModelStreamInferResponse> {
+  /** Never fails: what went wrong is an answer too, or ends the stream where its caller is known no longer. */
+  private async answer(request: ModelInferRequest | RefusedMessage): Promise<ModelStreamInferResponse | RequestError> {
     try {
-      const subject = subjectOf(request);
-      const answer = await this.deps.gate.message(this.call.metadata, subject, (passed) => this.infer(request, passed));
+      const answer = await this.infer(request);
       // Clients that wait for the last of several answers are told that there is one only.
       const parameters = { triton_final_response: { bool_param: true } };
       return { error_message: '', infer_response: { ...answer, parameters } };
     } catch (thrown) {
       const error = asRequestError(thrown);
+      if (error.status === UNAUTHENTICATED) return error;
       if (error.status >= 500 && error.cause !== undefined) {
         this.deps.log.error({ err: error.cause, code: error.code }, error.message);
       }
-      return { error_message: `[${error.code}] ${error.message}`, infer_response: { id: request.id } };
+      const id = request instanceof RefusedMessage ? '' : request.id;
+      return { error_message: `[${error.code}] ${error.message}`, infer_response: { id } };
     }
   }
 
-  private infer(request: ModelInferRequest, passed: Call): Promise<ModelInferResponse> {
+  private infer(request: ModelInferRequest | RefusedMessage): Promise<ModelInferResponse> {
+    const { gate } = this.deps;
+    const { metadata } = this.call;
+    if (request instanceof RefusedMessage) return gate.message(metadata, {}, () => Promise.reject(request.error));
+    return gate.message(metadata, subjectOf(request), (passed) => this.follow(request, passed));
+  }
+
+  private follow(request: ModelInferRequest, passed: Call): Promise<ModelInferResponse> {
     const { deps, call, signal } = this;
     const about = { id: passed.request, route: call.getPath(), model: passed.subject.model };
     return deps.open.follow(about, infer(deps, request, { call, passed, signal }));
   }
 
-  private tell(answer: ModelStreamInferResponse): void {
-    if (!this.signal.aborted) this.call.write(answer);
+  private tell(answer: ModelStreamInferResponse | RequestError): void {
+    if (this.signal.aborted || this.isOver) return;
+    if (answer instanceof RequestError) this.refuse(answer);
+    else this.call.write(answer);
+  }
+
+  private refuse(error: RequestError): void {
+    this.isOver = true;
+    this.deps.gate.failed(this.call.metadata, error);
+    this.call.emit('error', statusOf(error));
   }
 }
 

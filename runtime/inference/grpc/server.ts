@@ -8,21 +8,25 @@ import { HTTP_LIMITS } from '../../shared/limits';
 import type { TlsMaterial } from '../../shared/tls';
 import type { TlsChanges } from '../../shared/tls-follower';
 import { TlsProvider } from '../../shared/tls-provider';
+import { guarded } from './decoding';
 import { loadServices } from './definitions';
 import { Gate, rowOf } from './gate';
 import type { GateOptions } from './gate';
 import { inferenceHandlers } from './handlers';
 import type { HandlerDeps } from './handlers';
 import { healthHandlers } from './health';
+import type { IntakeLimits } from './intake';
 import { StalledCalls } from './stalled-calls';
-import { sized } from './stream-room';
 
 /** What a call may cost. Sizes in bytes, times in milliseconds. */
 export const GRPC_LIMITS = {
+  /** Clients send large tensors, so that this is no less where bodies of HTTP are. */
   messageBytes: 64 * 1024 * 1024,
   metadataBytes: HTTP_LIMITS.headerBytes,
   /** Calls on one connection. */
   streams: 256,
+  /** For a message to arrive. */
+  receive: HTTP_LIMITS.requestTimeout,
   /** A connection without calls is closed after this. */
   idle: 300_000,
   /** A silent client is asked whether it is still there, and given this long to answer. */
@@ -33,8 +37,15 @@ export const GRPC_LIMITS = {
 const NEVER_MS = 2 ** 31 - 1;
 
 /** What the server is put together from. */
-export interface GrpcDeps extends Omit<HandlerDeps, 'gate'>, GateOptions {
+export interface GrpcDeps extends Omit<HandlerDeps, 'gate'>, Omit<GateOptions, keyof IntakeLimits> {
   readonly health: HealthState;
+  /** Bytes of a body over HTTP; messages may have as many where that is more than they may have anyway. */
+  readonly maxRequestBytes: number;
+  /**
+   * Milliseconds for a message to arrive.
+   * @default - that of {@link GRPC_LIMITS}
+   */
+  readonly receiveMs?: number | undefined;
   /** @default - none: the connection is not encrypted */
   readonly tls?: TlsMaterial | undefined;
   /** Tells what comes in the place of `tls`. @default - nothing ever */
@@ -65,10 +76,11 @@ export class GrpcServer {
   /** @throws StartError LNMT8106 for a procedure that the operation table does not list */
   constructor(deps: GrpcDeps) {
     const stalled = new StalledCalls();
-    const gate = new Gate({ ...deps, stalled });
+    const messageBytes = Math.max(GRPC_LIMITS.messageBytes, deps.maxRequestBytes);
+    const gate = new Gate({ ...deps, stalled, messageBytes, receiveMs: deps.receiveMs ?? GRPC_LIMITS.receive });
     this.server = new Server({
-      'grpc.max_receive_message_length': GRPC_LIMITS.messageBytes,
-      'grpc.max_send_message_length': GRPC_LIMITS.messageBytes,
+      'grpc.max_receive_message_length': messageBytes,
+      'grpc.max_send_message_length': messageBytes,
       'grpc.max_metadata_size': GRPC_LIMITS.metadataBytes,
       'grpc.max_concurrent_streams': GRPC_LIMITS.streams,
       'grpc.max_connection_idle_ms': GRPC_LIMITS.idle,
@@ -79,8 +91,8 @@ export class GrpcServer {
     });
     const { inference, health } = loadServices();
     [inference, health].forEach(refuseUnlisted);
-    this.server.addService(sized(inference), inferenceHandlers({ ...deps, gate }));
-    this.server.addService(health, healthHandlers(gate, deps.health));
+    this.server.addService(guarded(inference, messageBytes), inferenceHandlers({ ...deps, gate }));
+    this.server.addService(guarded(health, messageBytes), healthHandlers(gate, deps.health));
     this.connections = this.server.createConnectionInjector(credentialsOf(deps));
     // The library has no limit of connections, so it is handed those that are within it.
     capConnections(this.listener, deps.connectionsPerAddress);

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { ServerInterceptingCall } from '@grpc/grpc-js';
 import type { Responder, ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { HTTP_LIMITS } from '../../shared/limits';
-import { sizeOf } from './stream-room';
+import { sizeOf } from './decoding';
 import type { StreamRoom } from './stream-room';
 
 /** Bytes that a connection sends in the same time although nobody reads: pings and settings. */

@@ -36,6 +36,7 @@ describe('errors that clients see', () => {
       ...['the body grows to more than 20 times its length when it is decompressed', undefined],
     ] as const,
     [errors.policyDenied(), 403, 'LNMT8016', 'the policy does not allow this', undefined],
+    [errors.tooSlow(30), 408, 'LNMT8019', 'the request did not arrive within 30 s', undefined],
     [inferenceErrors.invalidRequest('id is not a string'), 400, 'LNMT8201', 'id is not a string', undefined],
     [inferenceErrors.unknownModel(), 404, 'LNMT8202', 'the model or version is not served here', undefined],
     [inferenceErrors.signatureMismatch('input "x" is missing'), 400, 'LNMT8203', 'input "x" is missing', undefined],
@@ -47,6 +48,11 @@ describe('errors that clients see', () => {
       ...['the model has no memory left for this input; send less at once or repeat later', 1],
     ] as const,
     [inferenceErrors.clientGone(), 499, 'LNMT8207', 'the client left', undefined],
+    [
+      ...[inferenceErrors.tooManyElements(9), 413, 'LNMT8209'],
+      'the elements and entries of the message would take more than 9 bytes; send large tensors in raw_input_contents',
+      undefined,
+    ] as const,
   ])('have a status, a code, a message and a time to repeat: %s', (error, status, code, message, retryAfter) => {
     expect({ ...error, message: error.message }).toMatchObject({ status, code, message });
     expect(error.retryAfter).toBe(retryAfter);

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { credentials, loadPackageDefinition, Metadata } from '@grpc/grpc-js';
-import type { CallOptions, ChannelCredentials, Client, ServiceError } from '@grpc/grpc-js';
+import type { CallOptions, ChannelCredentials, ChannelOptions, Client, ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
 const PROTOS = path.resolve(__dirname, '../../../runtime/inference/grpc/protos');
@@ -17,6 +17,7 @@ export class GrpcClient {
     service: string,
     address: string,
     channel: ChannelCredentials = credentials.createInsecure(),
+    options: ChannelOptions = {},
   ) {
     const loaded = loadPackageDefinition(
       loadSync(path.join(PROTOS, file), { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true }),
@@ -26,12 +27,14 @@ export class GrpcClient {
     this.raw = new Constructor(address, channel, {
       'grpc.use_local_subchannel_pool': 1,
       'grpc.max_send_message_length': -1,
+      ...options,
     });
   }
 
   /** A client of the inference service. */
-  static inference(port: number, channel?: ChannelCredentials): GrpcClient {
-    return new GrpcClient('open-inference.proto', 'inference.GRPCInferenceService', `localhost:${port}`, channel);
+  static inference(port: number, channel?: ChannelCredentials, options?: ChannelOptions): GrpcClient {
+    const [file, service] = ['open-inference.proto', 'inference.GRPCInferenceService'] as const;
+    return new GrpcClient(file, service, `localhost:${port}`, channel, options);
   }
 
   /** A client of the health service. */

@@ -29,6 +29,8 @@ export interface ServerOptions {
   /** With GraphQL. */
   readonly graphql?: boolean;
   readonly openPayloadLog?: ServerDeps['openPayloadLog'];
+  /** Milliseconds for a message to arrive over gRPC. */
+  readonly receiveMs?: number;
 }
 
 /** Key that may do anything. */
@@ -70,7 +72,7 @@ export async function testServer(options: ServerOptions = {}): Promise<TestServe
   const models = [{ name, versions: { kind: 'all' }, load: 'pinned' }] as const;
   const config = { models, maxRequestBytes, maxConcurrency, graphql, ...limits };
   const server = await buildServer(config, {
-    openGrpc: async (wire) => new GrpcServer(wire),
+    openGrpc: async (wire) => new GrpcServer({ ...wire, receiveMs: options.receiveMs }),
     createBackend: () => backend,
     sourceOf: () => source,
     registry,
