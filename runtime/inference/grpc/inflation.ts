@@ -6,7 +6,6 @@ import { bodyTooLarge, expandsTooMuch } from '../../shared/errors';
 import type { RequestError } from '../../shared/errors';
 import { invalidRequest } from '../errors';
 import type { LibraryCall } from './library-call';
-import { statusOf } from './status';
 
 type Inflate = (bytes: Buffer, options: ZlibOptions) => Promise<Buffer>;
 
@@ -30,12 +29,12 @@ export class Inflation {
 
   /**
    * @param messageBytes of the largest message
-   * @param refused told what a message is refused with, before its call ends
+   * @param refuse ends the call
    */
   constructor(
     call: LibraryCall,
     private readonly messageBytes: number,
-    private readonly refused: (error: RequestError) => void,
+    private readonly refuse: (error: RequestError) => void,
   ) {
     const plain = call.decompressMessage.bind(call);
     call.decompressMessage = (message, encoding) => {
@@ -60,9 +59,9 @@ export class Inflation {
       return await form(bytes, { maxOutputLength: most });
     } catch (thrown) {
       const error = faultOf(thrown, most, this.messageBytes);
-      this.refused(error);
-      // What the library ends a call with.
-      throw statusOf(error);
+      this.refuse(error);
+      // The library would end the call with it, which has ended.
+      throw error;
     }
   }
 }

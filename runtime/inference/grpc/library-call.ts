@@ -5,7 +5,7 @@ import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 /** What the library has of a call and gives to nobody: the bytes that come, and how a message is decompressed. */
 export interface LibraryCall {
   readonly stream: ServerHttp2Stream;
-  /** Of a message with its head of five bytes. What it fails with is the status of the call. */
+  /** Of a message with its head of five bytes. What it fails with ends the call. */
   decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
 }
 

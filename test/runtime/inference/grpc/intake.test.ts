@@ -213,7 +213,7 @@ describe('compressed messages', () => {
     ) => ClientDuplexStream<object, { infer_response: { id: string } }>;
     const stream = method.call(client.raw, metadataOf(KEY));
     const ids: string[] = [];
-    stream.on('data', ({ infer_response: { id } }) => ids.push(id));
+    stream.on('data', ({ infer_response: { id } }: { infer_response: { id: string } }) => ids.push(id));
     const ended = new Promise((resolve) => stream.on('end', resolve).on('error', resolve));
     const wanted = Array.from({ length: 60 }, (_, index) => `r${index}`);
     for (const id of wanted) stream.write({ ...rows(1), id });
@@ -315,7 +315,7 @@ describe('messages that take more memory than they may', () => {
       metadataOf(KEY),
     );
     const told: string[] = [];
-    stream.on('data', ({ error_message: message }) => told.push(message));
+    stream.on('data', ({ error_message: message }: { error_message: string }) => told.push(message));
     const ended = new Promise((resolve) => stream.on('end', () => resolve('end')).on('error', resolve));
     for (const bytes of [ASKED, HOARD, Buffer.from([0x7b]), field(1, Buffer.alloc(200, 'm')), ASKED])
       stream.write(bytes);
