@@ -3,6 +3,7 @@ import type { DriftBaseline } from '../../contract';
 import type { Backend } from '../backends/backend';
 import type { DataPlane, ModelIdentity } from '../data-plane';
 import { readBaseline } from '../drift/baseline';
+import type { InferenceRequest } from '../tensors/request';
 import { readGolden } from './golden';
 import { LoadedModel } from './loaded-model';
 import { estimateBytes } from './memory-budget';
@@ -11,7 +12,7 @@ import type { Residents } from './residents';
 import type { RunSettings } from './spec';
 import type { VerifiedModel } from './source';
 import { Turns } from './turns';
-import { checkGolden, warmUp } from './warm-up';
+import { checkGolden, fitting, warmUp } from './warm-up';
 
 /** Models that are loaded at the same time: each takes cores from those that serve. */
 const LOADS = 4;
@@ -88,7 +89,7 @@ export class Loader {
       await plane.load(files.file, order.check);
       if (files.golden !== undefined) await checkGolden(plane, await readGolden(files.golden));
       const baseline = files.baseline === undefined ? undefined : await readBaseline(files.baseline, plane.describe());
-      const samples = predecessor?.samples.list() ?? [];
+      const samples = this.samplesFor(plane, predecessor);
       await warmUp(plane, samples, predecessor?.plane, now);
       const parts = { plane, backend, digest: files.digest, pinned, reserved, measure, now };
       const model = new LoadedModel({ ...parts, popularity: this.popularityOf(identity) });
@@ -99,6 +100,18 @@ export class Loader {
       await plane.close();
       throw error;
     }
+  }
+
+  /** What its predecessor was asked, as far as this one can be asked it, too. */
+  private samplesFor(plane: DataPlane, predecessor: LoadedModel | undefined): readonly InferenceRequest[] {
+    const recorded = predecessor?.samples.list() ?? [];
+    const samples = fitting(recorded, plane.describe());
+    const leftOut = recorded.length - samples.length;
+    if (leftOut > 0) {
+      const what = 'recorded requests do not fit the new signature and are left out of the warm-up';
+      this.deps.log.info({ ...plane.model, leftOut, of: recorded.length }, what);
+    }
+    return samples;
   }
 
   private popularityOf({ name, version }: ModelIdentity): Popularity {

@@ -1,6 +1,8 @@
+import type { ModelSignature } from '../backends/backend';
 import type { Cancellation } from '../../shared/cancellation';
 import { ModelError } from '../errors';
 import { isOutOfMemory, isRefusal } from '../errors';
+import { checkInputs } from '../signature';
 import type { InferenceRequest } from '../tensors/request';
 import type { Tensor } from '../tensors/tensor';
 import { allFinite, difference } from './compare';
@@ -35,6 +37,18 @@ async function timed(model: Answering, request: InferenceRequest, now: () => num
   }
 }
 
+/** The recorded requests that fit a signature: one that was made for another says nothing of the model. */
+export function fitting(samples: readonly InferenceRequest[], signature: ModelSignature): readonly InferenceRequest[] {
+  return samples.filter(({ inputs }) => {
+    try {
+      checkInputs(inputs, signature);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Holds a model to its golden answers. @throws ModelError that names the first difference */
 export async function checkGolden(model: Answering, cases: readonly GoldenCase[]): Promise<void> {
   for (const [index, { request, expected, tolerance }] of cases.entries()) {
@@ -59,6 +73,7 @@ export async function checkGolden(model: Answering, cases: readonly GoldenCase[]
  * Runs recorded requests on a new model before it serves, twice: the first run pays for what is made at first use. A
  * model that now answers NaN, refuses, or takes much longer than the one before is refused.
  *
+ * @param samples those that fit its signature
  * @param now milliseconds of a monotonic clock
  * @throws ModelError
  */

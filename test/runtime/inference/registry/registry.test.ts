@@ -1,69 +1,20 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pino } from 'pino';
-import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { METRICS } from '../../../../runtime/contract';
 import { ModelError } from '../../../../runtime/inference/errors';
 import { InspectionError } from '../../../../runtime/inference/inspector';
-import { buildRegistry } from '../../../../runtime/inference/registry';
-import type { ModelRegistry, ModelSpec } from '../../../../runtime/inference/registry';
-import { estimateBytes } from '../../../../runtime/inference/registry/memory-budget';
-import { decodeRequest } from '../../../../runtime/inference/tensors/request';
+import type { ModelSpec } from '../../../../runtime/inference/registry';
 import type { Tensor } from '../../../../runtime/inference/tensors/tensor';
-import { buildMetrics } from '../../../../runtime/shared/metrics';
-import { FakeBackend } from '../../support/fake-backend';
-import { FakeSource } from '../../support/fake-source';
+import type { FakeBackend } from '../../support/fake-backend';
+import { demoRequest, lazy, ONE, pinned, RegistryBench } from '../../support/registry-bench';
 import { DEMO_REQUEST } from '../../support/server';
 import { temporaryFolder } from '../../support/temporary';
 
-const never = new AbortController().signal;
-const request = decodeRequest(Buffer.from(JSON.stringify(DEMO_REQUEST)), undefined);
-const ONE = estimateBytes(0);
-
-/** A registry over models in memory, and every backend that it made. */
-class Bench {
-  readonly source = new FakeSource({ a: ['1', '2', '10'], b: ['1'], c: ['1'] });
-  readonly backends: FakeBackend[] = [];
-  /** What each new backend is made with. */
-  prepare: (backend: FakeBackend) => void = () => undefined;
-  registry: ModelRegistry = this.build([]);
-
-  build(models: readonly ModelSpec[], modelMemoryBytes = 0): ModelRegistry {
-    this.registry = buildRegistry(
-      { models, modelMemoryBytes },
-      {
-        sourceOf: (name) => (name.startsWith('no-') ? undefined : this.source),
-        createBackend: () => {
-          const backend = new FakeBackend();
-          this.prepare(backend);
-          this.backends.push(backend);
-          return backend;
-        },
-        log: pino({ level: 'silent' }),
-      },
-      buildMetrics(METRICS, new Registry()),
-    );
-    return this.registry;
-  }
-
-  infer(name: string, version?: string): Promise<string> {
-    return this.registry.infer(name, version, request, never).then(({ model }) => `${model.name}/${model.version}`);
-  }
-
-  get up(): number {
-    return this.backends.filter(({ up }) => up).length;
-  }
-}
-
-const lazy = (name: string): ModelSpec => ({ name, load: 'lazy' });
-const pinned = (name: string): ModelSpec => ({ name, load: 'pinned' });
-
 describe('the registry', () => {
-  let bench: Bench;
+  let bench: RegistryBench;
 
-  beforeEach(() => (bench = new Bench()));
+  beforeEach(() => (bench = new RegistryBench()));
   afterEach(() => bench.registry.close());
 
   describe('of versions', () => {
@@ -200,7 +151,7 @@ describe('the registry', () => {
       await expect.poll(() => bench.registry.index(true)).toHaveLength(1);
       bench.prepare = (backend) => void (backend.load = () => new Promise(() => undefined));
       const client = new AbortController();
-      const answer = bench.registry.infer('a', undefined, request, client.signal);
+      const answer = bench.registry.infer('a', undefined, demoRequest(), client.signal);
       client.abort();
       await expect(answer).rejects.toMatchObject({ code: 'LNMT8207' });
     });
