@@ -15,6 +15,20 @@ export interface ProcessedModels {
   known(name: string, version: string | undefined): ModelIdentity | undefined;
 }
 
+/** Takes the steps around a version. */
+function processed(models: ProcessedModels, next: Infer, processor: Processor): Infer {
+  return async (call) => {
+    try {
+      return await processor.answer(call, next);
+    } catch (error) {
+      // The version that it began with was replaced meanwhile, and was not named by the client.
+      const now = isUnknownModel(error) ? models.processor(call.name, call.version) : undefined;
+      if (now === undefined || now.model.version === processor.model.version) throw error;
+      return now.answer(call, next);
+    }
+  };
+}
+
 /**
  * Takes the steps around models. What stands outside sees the tensors of clients, what stands inside those of graphs.
  * For a model without steps it looks that up and steps aside.
@@ -29,16 +43,6 @@ export function processingLayer(models: ProcessedModels, processing: Processing)
       throw error;
     }
   };
-  const process = async (call: InferenceCall, next: Infer, processor: Processor): Promise<Answer> => {
-    try {
-      return await processor.answer(call, next);
-    } catch (error) {
-      // The version that it began with was replaced meanwhile, and was not named by the client.
-      const now = isUnknownModel(error) ? models.processor(call.name, call.version) : undefined;
-      if (now === undefined || now.model.version === processor.model.version) throw error;
-      return now.answer(call, next);
-    }
-  };
   return (next) => {
     const plain: Infer =
       processing.nonFinite === 'allow'
@@ -48,9 +52,17 @@ export function processingLayer(models: ProcessedModels, processing: Processing)
               call.request.inputs.forEach(refuseNonFinite);
               return next(call);
             });
+    const process = (call: InferenceCall, processor: Processor): Promise<Answer> =>
+      counted(call, () => processed(models, next, processor)(call));
+    // A request may have waited for a version whose steps were not known yet: without them its answer is given to nobody.
+    const unprocessed: Infer = async (call) => {
+      const answer = await plain(call);
+      const processor = models.processor(call.name, answer.model.version);
+      return processor === undefined ? answer : process(call, processor);
+    };
     return (call) => {
       const processor = models.processor(call.name, call.version);
-      return processor === undefined ? plain(call) : counted(call, () => process(call, next, processor));
+      return processor === undefined ? unprocessed(call) : process(call, processor);
     };
   };
 }

@@ -14,12 +14,14 @@ import type { FileGuard } from './file-guard';
 import type { LoadedModel } from './loaded-model';
 import type { Loader } from './loader';
 import type { ModelVersion, VersionState } from './model-version';
-import { reasonOf, Refresher } from './refresher';
+import { reasonOf } from './reasons';
+import { Refresher } from './refresher';
 import type { Residents } from './residents';
 import { Scrubber } from './scrubber';
 import { ServedModel } from './served-model';
 import type { ModelSource } from './source';
 import type { ModelSpec, ServingRules } from './spec';
+import { VersionKeeper } from './version-keeper';
 
 /** What the registry works with. */
 export interface RegistryDeps {
@@ -100,11 +102,13 @@ const TURNS = 20;
 /** All models of a server, without any transport: REST, gRPC and others ask here. */
 export class ModelRegistry {
   private readonly models = new Map<string, ServedModel>();
+  private readonly keeper: VersionKeeper;
   private readonly refresher: Refresher;
   private readonly scrubber: Scrubber;
 
   constructor(private readonly deps: RegistryDeps) {
-    this.refresher = new Refresher({ ...deps, modelOf: (name) => this.models.get(name) });
+    this.keeper = new VersionKeeper(deps);
+    this.refresher = new Refresher(deps, this.keeper);
     for (const spec of deps.models) this.models.set(spec.name, new ServedModel(spec));
     this.scrubber = new Scrubber({
       ...{ interval: deps.scrubInterval ?? 0, guard: deps.guard, log: deps.log },
@@ -273,7 +277,7 @@ export class ModelRegistry {
     const model = this.models.get(name);
     if (model === undefined) throw unknownModel();
     if (model.spec.load === 'pinned') throw operationRefused('the model is pinned');
-    await model.inTurn(() => this.refresher.retire(model.withdraw(), 'unloaded'));
+    await model.inTurn(() => this.keeper.retire(model.withdraw(), 'unloaded'));
   }
 
   /** Ends all models. */
@@ -300,7 +304,9 @@ export class ModelRegistry {
   private async demand(entry: ModelVersion, signal: Cancellation): Promise<LoadedModel> {
     const { now } = this.deps;
     if (entry.state !== 'READY' && now() - entry.failedAt < RETRY_LOAD_MS) throw notLoaded();
-    entry.loading ??= this.refresher.loadOnDemand(entry).finally(() => (entry.loading = undefined));
+    const model = this.models.get(entry.identity.name);
+    if (model === undefined) throw unknownModel();
+    entry.loading ??= this.keeper.loadOnDemand(model, entry).finally(() => (entry.loading = undefined));
     let leave: (() => void) | undefined;
     const left = new Promise<never>((_resolve, reject) => {
       leave = () => reject(clientGone());

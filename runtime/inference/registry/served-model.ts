@@ -68,6 +68,13 @@ export class ServedModel {
     return this.forget((version) => !versions.includes(version));
   }
 
+  /** Versions that are not served. They are known no more while others are; when none is, they tell why. */
+  dropUnserved(): readonly ModelVersion[] {
+    const isServed = (version: string): boolean => this.active.includes(version);
+    if (this.active.length > 0) return this.forget((version) => !isServed(version));
+    return [...this.versions.values()];
+  }
+
   /** Serves nothing any more. Returns what was served. */
   withdraw(): readonly ModelVersion[] {
     this.active = [];

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { METRICS } from '../../../runtime/contract';
+import { parseProcessing } from '../../../runtime/inference/processing/settings';
 import { buildRegistry } from '../../../runtime/inference/registry';
 import type { ModelRegistry, ModelsConfig, ModelSpec } from '../../../runtime/inference/registry';
 import { estimateBytes } from '../../../runtime/inference/registry/memory-budget';
@@ -15,6 +16,9 @@ const never = new AbortController().signal;
 
 /** Bytes that a model without weights is taken to need. */
 export const ONE = estimateBytes(0);
+
+/** Steps that keep the answers of the fake model between 0 and 1. */
+export const FILTER = parseProcessing({ after: [{ step: 'filter', tensor: 'y', clamp: [0, 1] }] }, 'processing');
 
 /** A request that the fake model takes, with this member beside its tensors. */
 export const demoRequest = (more: Partial<InferenceRequest> = {}): InferenceRequest => ({

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ElementType, writeOnnx } from '../../../../examples/quickstart/onnx';
-import { METRICS, modelPath, PATHS } from '../../../../runtime/contract';
+import { inferPath, METRICS, MODEL_STORE, modelPath, modelStorePath, PATHS } from '../../../../runtime/contract';
 import { packStrings } from '../../../../runtime/inference/tensors/bytes';
 import { GrpcClient } from '../../support/grpc-client';
 import { pushModel } from '../../support/models';
@@ -217,6 +217,28 @@ describe('a server whose models have steps', () => {
       expect(output?.data).toEqual(['write to [email] now', 'no one']);
       expect(await server.metrics()).toContain('rule="personal-data"} 1');
     });
+  });
+
+  it('never serves a lazy version without its filter, though another could not be had when it started', async () => {
+    const after = [{ step: 'filter', tensor: 'y', personalData: ['email'] }];
+    const files = { 'model.onnx': passing(ElementType.STRING, ['n']) };
+    const store = path.join(server.dir, 'store');
+    server.add('words', files, { after }, { load: 'lazy', versions: { latest: 2 } });
+    pushModel(store, 'words', '2', { 'model.onnx': passing(ElementType.STRING, ['m']) });
+    const graph = path.join(store, modelStorePath('words', '2', MODEL_STORE.model));
+    fs.renameSync(graph, `${graph}.later`);
+    // What the system cannot follow is as a store that does not answer.
+    fs.symlinkSync(MODEL_STORE.model, graph);
+    await server.start();
+    const tried = (): boolean => server.log.some((line) => line.includes('model not loaded, trying again'));
+    await expect.poll(tried, { timeout: 15_000 }).toBe(true);
+    fs.renameSync(`${graph}.later`, graph);
+    await expect.poll(() => server.server?.models.index(true), { timeout: 15_000 }).toHaveLength(2);
+    const inputs = [{ name: 'x', datatype: 'BYTES', shape: [1], data: ['write to a.b@example.org now'] }];
+    for (const version of ['1', '2']) {
+      const reply = await server.send({ method: 'POST', url: inferPath('words', version), payload: { inputs } });
+      expect(outputsOf(reply)[0]?.data).toEqual(['write to [email] now']);
+    }
   });
 
   describe('with declared bounds', () => {

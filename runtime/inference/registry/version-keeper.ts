@@ -1,0 +1,193 @@
+import { RequestError } from '../../shared/errors';
+import { ModelError } from '../errors';
+import type { Processor } from '../processing/processor';
+import { notLoaded } from './errors';
+import type { LoadedModel } from './loaded-model';
+import type { RegistryDeps } from './model-registry';
+import type { ModelVersion } from './model-version';
+import { isUnfit, reasonOf } from './reasons';
+import type { ServedModel } from './served-model';
+import type { Ask, ModelSettings, ModelSource, VerifiedModel } from './source';
+
+/** What versions are brought to. */
+export interface VersionOrder {
+  readonly settings: ModelSettings;
+  /** Also loads a lazy model into memory. */
+  readonly demanded: boolean;
+  readonly ask: Ask;
+}
+
+/** What a keeper of versions works with. */
+export type KeeperDeps = Pick<
+  RegistryDeps,
+  'sourceOf' | 'loader' | 'residents' | 'log' | 'now' | 'failed' | 'processing'
+>;
+
+/** Content of a version, and how it is run. */
+interface Content {
+  readonly files: VerifiedModel;
+  readonly settings: ModelSettings;
+}
+
+const isSame = ({ files, settings }: ModelVersion, content: Content): boolean =>
+  files?.digest === content.files.digest && JSON.stringify(settings) === JSON.stringify(content.settings);
+
+/** Brings single versions into service and memory, and out of both. */
+export class VersionKeeper {
+  constructor(private readonly deps: KeeperDeps) {}
+
+  /** Brings a version to what its repository has now. Fails as a whole: then it is what it was. */
+  async prepare(model: ServedModel, entry: ModelVersion, order: VersionOrder): Promise<void> {
+    const source = this.sourceOf(entry.identity.name);
+    const files = await source.obtain(entry.identity, order.ask);
+    const content = { files, settings: order.settings };
+    try {
+      await this.judged(entry, files, () => this.bring(model, entry, content, order.demanded));
+    } catch (error) {
+      source.release(files);
+      throw error;
+    }
+  }
+
+  /** Loads a version whose files are there. */
+  async loadOnDemand(model: ServedModel, entry: ModelVersion): Promise<LoadedModel> {
+    try {
+      const files = await this.intactFiles(entry);
+      const content = { files, settings: entry.settings };
+      const loaded = await this.judged(entry, files, () => this.load(entry, content, undefined, false));
+      entry.loaded = loaded;
+      entry.succeed();
+      if (model.versions.get(entry.identity.version) === entry) await this.remember(model);
+      return loaded;
+    } catch (error) {
+      // Want of memory passes, and is no fault of the model.
+      if (!(error instanceof RequestError)) entry.fail(reasonOf(error), this.deps.now());
+      this.deps.failed?.(entry.identity.name, error);
+      this.deps.log.error({ err: error, ...entry.identity }, 'model not loaded on request');
+      throw error;
+    }
+  }
+
+  /** Ends versions: their requests are answered first. */
+  async retire(versions: readonly ModelVersion[], reason: string): Promise<void> {
+    await Promise.all(
+      versions.map(async (entry) => {
+        entry.state = 'UNLOADING';
+        await this.clear(entry);
+        entry.state = 'UNAVAILABLE';
+        entry.reason = reason;
+        this.deps.log.info({ ...entry.identity, reason }, 'model version ended');
+      }),
+    );
+  }
+
+  /** Takes from versions what they were prepared with in vain: at the next try nothing counts as done. */
+  async abandon(versions: readonly ModelVersion[], error: unknown): Promise<void> {
+    await Promise.all(
+      versions.map(async (entry) => {
+        await this.clear(entry);
+        entry.fail(reasonOf(error), this.deps.now());
+      }),
+    );
+  }
+
+  /** Lets the source know what serves, for a start without its repository. */
+  async remember(model: ServedModel): Promise<void> {
+    const { name } = model.spec;
+    const served = model.served.flatMap(({ identity: { version }, files, loaded }) =>
+      files === undefined ? [] : [{ version, files, proven: loaded !== undefined }],
+    );
+    await this.sourceOf(name).accepted?.(name, served);
+  }
+
+  /** Where a model comes from. @throws ModelError */
+  sourceOf(name: string): ModelSource {
+    const source = this.deps.sourceOf(name);
+    if (source === undefined) throw new ModelError('LNMT8301', `no repository for ${name}`);
+    return source;
+  }
+
+  private async bring(model: ServedModel, entry: ModelVersion, content: Content, demanded: boolean): Promise<void> {
+    const inMemory = entry.loaded !== undefined;
+    const wanted = demanded || !entry.lazy || inMemory;
+    if (isSame(entry, content) && (inMemory || !wanted)) {
+      // The newer of the two knows whether the repository was reached.
+      this.adopt(entry, content, entry.processor);
+      return entry.succeed();
+    }
+    const { identity } = entry;
+    const processor = await this.deps.processing.open(identity, content.settings.processing, content.files);
+    let next: LoadedModel | undefined;
+    try {
+      const predecessor = entry.loaded ?? model.resolve(undefined)?.loaded;
+      if (wanted) next = await this.load(entry, content, predecessor, model.spec.load === 'pinned');
+    } catch (error) {
+      await processor?.retire();
+      throw error;
+    }
+    const old = entry.loaded;
+    if (next !== undefined) entry.loaded = next;
+    this.adopt(entry, content, processor);
+    entry.succeed();
+    if (old !== undefined && next !== undefined) void this.deps.residents.dismiss(old);
+  }
+
+  /** The content and its steps belong to one another: they are always taken together. */
+  private adopt(entry: ModelVersion, { files, settings }: Content, processor: Processor | undefined): void {
+    const [before, former] = [entry.files, entry.processor];
+    [entry.files, entry.settings, entry.processor] = [files, settings, processor];
+    if (before !== undefined) this.sourceOf(entry.identity.name).release(before);
+    if (former !== processor) void former?.retire();
+  }
+
+  /** The files of a version, fetched anew when they are not what they were. */
+  private async intactFiles(entry: ModelVersion): Promise<VerifiedModel> {
+    const { files, settings, identity } = entry;
+    if (files === undefined) throw notLoaded();
+    const source = this.sourceOf(identity.name);
+    if (await source.recheck(files)) return files;
+    const fresh = await source.obtain(identity);
+    let steps = entry.processor;
+    try {
+      // Steps were made for this content, and may read files of it.
+      if (fresh.digest !== files.digest) steps = await this.deps.processing.open(identity, settings.processing, fresh);
+    } catch (error) {
+      source.release(fresh);
+      throw error;
+    }
+    this.adopt(entry, { files: fresh, settings }, steps);
+    return fresh;
+  }
+
+  /** Does work with files, and lets their source know where they are unfit for it. */
+  private async judged<T>({ identity }: ModelVersion, files: VerifiedModel, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isUnfit(error)) await this.sourceOf(identity.name).rejected?.(identity, files);
+      throw error;
+    }
+  }
+
+  private async clear(entry: ModelVersion): Promise<void> {
+    const { loaded, files, processor } = entry;
+    [entry.loaded, entry.files, entry.processor, entry.settings] = [undefined, undefined, undefined, {}];
+    if (loaded !== undefined) await this.deps.residents.dismiss(loaded);
+    if (files !== undefined) this.sourceOf(entry.identity.name).release(files);
+    await processor?.retire();
+  }
+
+  private load(
+    entry: ModelVersion,
+    { files, settings }: Content,
+    predecessor: LoadedModel | undefined,
+    pinned: boolean,
+  ): Promise<LoadedModel> {
+    return this.deps.loader.load({
+      ...{ identity: entry.identity, files, settings, pinned, predecessor },
+      forget: (model) => {
+        if (entry.loaded === model) entry.loaded = undefined;
+      },
+    });
+  }
+}
