@@ -13,7 +13,7 @@ export const REGISTRY_ERRORS = {
     status: 503,
     title: 'the model does not fit the memory budget now',
     explanation:
-      'LNMT_MODEL_MEMORY_BYTES is taken by models that are pinned or at work. Raise it, pin fewer models, or repeat later.',
+      'LNMT_MODEL_MEMORY_BYTES is taken by models that are pinned or at work. Raise it, pin fewer models, or repeat later. A new version is loaded beside the one that it replaces, which serves until then: where both do not fit, unload that one first.',
   },
   LNMT8213: {
     status: 400,
@@ -41,6 +41,14 @@ export const noMemory = (needed: number, budget: number): RequestError =>
   raise('LNMT8212', `the model needs about ${needed} bytes of the budget of ${budget}; repeat later`, {
     retryAfter: 5,
   });
+
+/** 503: a model does not fit beside the one that it is to replace, which serves until then. */
+export const noMemoryBeside = (needed: number, replaced: number, budget: number): RequestError => {
+  const what = `the model needs about ${needed} bytes beside the ${replaced} of the one that it replaces`;
+  return raise('LNMT8212', `${what}, of the budget of ${budget}; unload that one first, or raise the budget`, {
+    retryAfter: 5,
+  });
+};
 
 /** 400: an operation that is not allowed on this model. */
 export const operationRefused = (what: string): RequestError => raise('LNMT8213', what);

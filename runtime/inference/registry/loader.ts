@@ -45,10 +45,12 @@ export interface LoadOrder {
   readonly files: VerifiedModel;
   readonly settings: RunSettings;
   readonly pinned: boolean;
-  /** The model that it takes over from, which goes on serving meanwhile. */
+  /** The model whose answers it is held to. */
   readonly predecessor: LoadedModel | undefined;
   /** Asked before its files are read again; rejects while they are not what they were. @default - nobody asks */
   readonly check?: (() => Promise<void>) | undefined;
+  /** The model that it is to replace, which serves meanwhile and must not make room for it. */
+  readonly replaced: LoadedModel | undefined;
   /** Called when it has to leave the memory. */
   readonly forget: (model: LoadedModel) => void;
 }
@@ -68,11 +70,10 @@ export class Loader {
     const { digest, report } = order.files;
     const needed = this.measured.get(digest) ?? estimateBytes(report.weightBytes);
     const started = this.deps.now();
-    const model = await this.deps.residents.admit(
-      needed,
-      () => this.turns.run(() => this.start(order, needed)),
-      order.forget,
-    );
+    const model = await this.deps.residents.admit(needed, () => this.turns.run(() => this.start(order, needed)), {
+      forget: order.forget,
+      staying: order.replaced,
+    });
     this.measured.set(digest, model.bytes);
     const seconds = (this.deps.now() - started) / 1000;
     this.deps.loaded(order.identity, seconds);

@@ -12,16 +12,19 @@ export interface Resident {
 /**
  * The models that must go so that `needed` bytes fit, those of least use lately first and idle ones before busy ones;
  * undefined when that is not possible. A budget of 0 is none.
+ *
+ * @param staying one that does not go for this, whatever it is worth
  */
 export function chooseVictims<R extends Resident>(
   residents: readonly R[],
   needed: number,
   budget: number,
+  staying?: R,
 ): readonly R[] | undefined {
   if (budget === 0) return [];
   let held = residents.reduce((sum, { bytes }) => sum + bytes, 0);
   const candidates = residents
-    .filter(({ pinned }) => !pinned)
+    .filter((each) => !each.pinned && each !== staying)
     .sort((a, b) => Number(a.busy) - Number(b.busy) || a.worth - b.worth);
   const victims: R[] = [];
   for (const candidate of candidates) {

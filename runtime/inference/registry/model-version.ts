@@ -35,10 +35,15 @@ export class ModelVersion {
     return this.mode === 'lazy';
   }
 
+  /** True where it never leaves the memory for another. */
+  get pinned(): boolean {
+    return this.mode === 'pinned';
+  }
+
   /** True when a request would be answered: it is loaded and well, or loads on demand. */
   get ready(): boolean {
     if (this.state !== 'READY') return false;
-    return this.loaded === undefined ? this.mode !== 'pinned' : this.loaded.plane.ready;
+    return this.loaded === undefined ? !this.pinned : this.loaded.plane.ready;
   }
 
   /** What clients send and receive, as soon as that is known. */

@@ -16,13 +16,6 @@ const CATCH_UP_MS = { first: 1_000, most: 300_000 } as const;
 const NEVER = new Promise<never>(() => undefined);
 const LATEST: VersionPolicy = { kind: 'latest', count: 1 };
 
-/** What a model is brought to. */
-interface Publication {
-  readonly wanted: readonly string[];
-  readonly aliases: Readonly<Record<string, string>>;
-  readonly order: VersionOrder;
-}
-
 /** Brings models to what their repository says: files, new versions, switch, old versions. */
 export class Refresher {
   private readonly ended = new AbortController();
@@ -100,7 +93,7 @@ export class Refresher {
       if (wanted.length === 0) throw new ModelError('LNMT8301', `no version of ${spec.name}`);
       const names = spec.aliases ?? aliases ?? {};
       refuseStrangers(traffic, [...wanted, ...Object.keys(names)]);
-      await this.publish(model, { wanted, aliases: names, order: { settings, demanded, ask } });
+      await this.publish(model, { settings, wanted, demanded, ask }, names);
       model.rules = { traffic, cache };
       for (const version of wanted) this.deps.changed({ name: spec.name, version });
       await this.keeper.remember(model);
@@ -112,10 +105,14 @@ export class Refresher {
     this.ended.abort();
   }
 
-  private async publish(model: ServedModel, { wanted, aliases, order }: Publication): Promise<void> {
+  private async publish(
+    model: ServedModel,
+    order: VersionOrder,
+    aliases: Readonly<Record<string, string>>,
+  ): Promise<void> {
     try {
-      for (const version of wanted) await this.keeper.prepare(model, model.version(version), order);
-      void this.keeper.retire(model.publish(wanted, aliases), 'replaced');
+      for (const version of order.wanted) await this.keeper.prepare(model, model.version(version), order);
+      void this.keeper.retire(model.publish(order.wanted, aliases), 'replaced');
     } catch (error) {
       await this.keeper.abandon(model.dropUnserved(), error);
       throw error;

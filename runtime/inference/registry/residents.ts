@@ -1,9 +1,17 @@
-import { noMemory } from './errors';
+import { noMemory, noMemoryBeside } from './errors';
 import type { LoadedModel } from './loaded-model';
 import { chooseVictims } from './memory-budget';
 
 /** How many milliseconds a model that must go may finish what it is doing. */
 const DRAIN_MS = 60_000;
+
+/** What a model that comes into memory says of others. */
+export interface Admission {
+  /** Called when the model has to go, before it is drained. */
+  readonly forget: (model: LoadedModel) => void;
+  /** A model that must not make room for it. @default - each may have to */
+  readonly staying?: LoadedModel | undefined;
+}
 
 /** The models in memory, under a budget in bytes. A place is taken before a model is loaded, not after. */
 export class Residents {
@@ -30,15 +38,10 @@ export class Residents {
   /**
    * Makes room, then loads, then takes the model in.
    *
-   * @param forget called when the model has to go, before it is drained
    * @throws RequestError when the room is held by models that stay
    */
-  async admit(
-    needed: number,
-    load: () => Promise<LoadedModel>,
-    forget: (model: LoadedModel) => void,
-  ): Promise<LoadedModel> {
-    await this.inTurn(() => this.makeRoom(needed));
+  async admit(needed: number, load: () => Promise<LoadedModel>, { forget, staying }: Admission): Promise<LoadedModel> {
+    await this.inTurn(() => this.makeRoom(needed, staying));
     try {
       const model = await load();
       this.models.set(model, () => forget(model));
@@ -70,15 +73,17 @@ export class Residents {
     return mine;
   }
 
-  private async makeRoom(needed: number): Promise<void> {
+  private async makeRoom(needed: number, staying: LoadedModel | undefined): Promise<void> {
     for (;;) {
-      const victims = chooseVictims([...this.models.keys()], needed + this.promised, this.budget);
+      const victims = chooseVictims([...this.models.keys()], needed + this.promised, this.budget, staying);
       if (victims !== undefined) {
         await this.evict(victims);
         break;
       }
       // Whatever is being loaded may have to go again; until then there is nothing to choose from.
-      if (this.loading === 0) throw noMemory(needed, this.budget);
+      if (this.loading === 0) {
+        throw staying ? noMemoryBeside(needed, staying.bytes, this.budget) : noMemory(needed, this.budget);
+      }
       await new Promise<void>((resolve) => (this.changed = resolve));
     }
     this.promised += needed;

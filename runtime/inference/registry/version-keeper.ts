@@ -3,6 +3,7 @@ import { ModelError } from '../errors';
 import type { Processor } from '../processing/processor';
 import { notLoaded } from './errors';
 import type { LoadedModel } from './loaded-model';
+import type { LoadOrder } from './loader';
 import type { RegistryDeps } from './model-registry';
 import type { ModelVersion } from './model-version';
 import { isUnfit, reasonOf } from './reasons';
@@ -12,6 +13,8 @@ import type { Ask, ModelSettings, ModelSource, VerifiedModel } from './source';
 /** What versions are brought to. */
 export interface VersionOrder {
   readonly settings: ModelSettings;
+  /** All versions that are going to serve. */
+  readonly wanted: readonly string[];
   /** Also loads a lazy model into memory. */
   readonly demanded: boolean;
   readonly ask: Ask;
@@ -29,6 +32,19 @@ interface Content {
   readonly settings: ModelSettings;
 }
 
+/** Those in whose place a version is loaded. */
+type Place = Pick<LoadOrder, 'predecessor' | 'replaced'>;
+
+const NOBODY: Place = { predecessor: undefined, replaced: undefined };
+
+/** Whom a version takes over from: what serves under its name, else what serves those who name no version. */
+function placeOf(model: ServedModel, { loaded }: ModelVersion, wanted: readonly string[]): Place {
+  if (loaded !== undefined) return { predecessor: loaded, replaced: loaded };
+  const standard = model.resolve(undefined);
+  const stays = standard !== undefined && wanted.includes(standard.identity.version);
+  return { predecessor: standard?.loaded, replaced: stays ? undefined : standard?.loaded };
+}
+
 const isSame = ({ files, settings }: ModelVersion, content: Content): boolean =>
   files?.digest === content.files.digest && JSON.stringify(settings) === JSON.stringify(content.settings);
 
@@ -42,7 +58,7 @@ export class VersionKeeper {
     const files = await source.obtain(entry.identity, order.ask);
     const content = { files, settings: order.settings };
     try {
-      await this.judged(entry, files, () => this.bring(model, entry, content, order.demanded));
+      await this.judged(entry, files, () => this.bring(model, entry, content, order));
     } catch (error) {
       source.release(files);
       throw error;
@@ -54,7 +70,7 @@ export class VersionKeeper {
     try {
       const files = await this.intactFiles(entry);
       const content = { files, settings: entry.settings };
-      const loaded = await this.judged(entry, files, () => this.load(entry, content, undefined, false));
+      const loaded = await this.judged(entry, files, () => this.load(entry, content, NOBODY));
       entry.loaded = loaded;
       entry.succeed();
       if (model.versions.get(entry.identity.version) === entry) await this.remember(model);
@@ -107,10 +123,10 @@ export class VersionKeeper {
     return source;
   }
 
-  private async bring(model: ServedModel, entry: ModelVersion, content: Content, demanded: boolean): Promise<void> {
+  private async bring(model: ServedModel, entry: ModelVersion, content: Content, order: VersionOrder): Promise<void> {
     const inMemory = entry.loaded !== undefined;
-    const wanted = demanded || !entry.lazy || inMemory;
-    if (isSame(entry, content) && (inMemory || !wanted)) {
+    const needed = order.demanded || !entry.lazy || inMemory;
+    if (isSame(entry, content) && (inMemory || !needed)) {
       // The newer of the two knows whether the repository was reached.
       this.adopt(entry, content, entry.processor);
       return entry.succeed();
@@ -119,8 +135,7 @@ export class VersionKeeper {
     const processor = await this.deps.processing.open(identity, content.settings.processing, content.files);
     let next: LoadedModel | undefined;
     try {
-      const predecessor = entry.loaded ?? model.resolve(undefined)?.loaded;
-      if (wanted) next = await this.load(entry, content, predecessor, model.spec.load === 'pinned');
+      if (needed) next = await this.load(entry, content, placeOf(model, entry, order.wanted));
     } catch (error) {
       await processor?.retire();
       throw error;
@@ -177,14 +192,10 @@ export class VersionKeeper {
     await processor?.retire();
   }
 
-  private load(
-    entry: ModelVersion,
-    { files, settings }: Content,
-    predecessor: LoadedModel | undefined,
-    pinned: boolean,
-  ): Promise<LoadedModel> {
+  private load(entry: ModelVersion, { files, settings }: Content, place: Place): Promise<LoadedModel> {
+    const { identity, pinned } = entry;
     return this.deps.loader.load({
-      ...{ identity: entry.identity, files, settings, pinned, predecessor },
+      ...{ identity, files, settings, pinned, ...place },
       forget: (model) => {
         if (entry.loaded === model) entry.loaded = undefined;
       },

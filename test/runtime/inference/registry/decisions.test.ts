@@ -35,6 +35,23 @@ describe('the models that must go', () => {
     );
   });
 
+  it('are never the one that stays for what comes in its place', () => {
+    fc.assert(
+      fc.property(
+        fc.array(resident, { minLength: 1, maxLength: 8 }),
+        fc.nat(200),
+        fc.nat(600),
+        (all, needed, budget) => {
+          const [staying] = all;
+          const victims = chooseVictims(all, needed, budget, staying);
+          expect(victims ?? []).not.toContain(staying);
+          const others = all.map((each) => (each === staying ? { ...each, pinned: true } : each));
+          expect(victims?.length).toBe(chooseVictims(others, needed, budget)?.length);
+        },
+      ),
+    );
+  });
+
   it('are none without a budget', () => {
     expect(chooseVictims([{ bytes: 9, worth: 0, pinned: false, busy: false }], 1e12, 0)).toEqual([]);
   });

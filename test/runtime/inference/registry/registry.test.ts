@@ -316,6 +316,60 @@ describe('the registry', () => {
     });
   });
 
+  describe('asked to load under a budget of memory', () => {
+    const eager: ModelSpec = { name: 'a', load: 'eager' };
+
+    it.each<[string, () => void]>([
+      ['a new version', () => (bench.source.models['a'] = ['11'])],
+      ['new content of a version', () => (bench.source.revision += 1)],
+    ])('refuses %s that does not fit beside what it replaces, which serves on', async (_title, change) => {
+      await bench.build([eager], 2 * ONE - 1).start();
+      await bench.infer('a');
+      change();
+      await expect(bench.registry.load('a')).rejects.toMatchObject({
+        ...{ code: 'LNMT8212', status: 503, retryAfter: 5 },
+        message: expect.stringMatching(
+          /needs about \d+ bytes beside the \d+ of the one that it replaces, .*unload that one first/,
+        ) as string,
+      });
+      expect([await bench.infer('a'), bench.backends.map(({ up }) => up)]).toEqual(['a/10', [true]]);
+      // The remedy that it names.
+      await bench.registry.unload('a');
+      await bench.registry.load('a');
+      expect([bench.up, bench.registry.index(true)]).toMatchObject([1, [{ name: 'a' }]]);
+    });
+
+    it('makes room by ending others, though what it replaces was used less', async () => {
+      await bench.build([eager, lazy('b')], 2 * ONE).start();
+      await expect.poll(() => bench.registry.index(true)).toHaveLength(2);
+      await bench.infer('a');
+      for (let turn = 0; turn < 5; turn += 1) await bench.infer('b');
+      const [old] = bench.backends;
+      let down = 0;
+      bench.prepare = (backend) => {
+        const run = backend.run.bind(backend);
+        backend.run = (inputs, outputs) => {
+          if (old?.up !== true) down += 1;
+          return run(inputs, outputs);
+        };
+      };
+      bench.source.models['a'] = ['11'];
+      await bench.registry.load('a');
+      expect([down, await bench.infer('a')]).toEqual([0, 'a/11']);
+      await expect.poll(() => bench.backends.map(({ up }) => up)).toEqual([false, false, true]);
+    });
+
+    it('replaces a model that is down, and holds the new one to nothing that it cannot say', async () => {
+      await bench.build([pinned('a')]).start();
+      await bench.infer('a');
+      const [old] = bench.backends;
+      if (old) old.up = false;
+      bench.source.models['a'] = ['11'];
+      await bench.registry.load('a');
+      expect(await bench.infer('a')).toBe('a/11');
+    });
+  });
+
   describe('asked to unload', () => {
     it('answers what runs, ends the model, and serves it no more until it is loaded again', async () => {
       await bench.build([{ name: 'a', load: 'eager' }]).start();
