@@ -55,6 +55,11 @@ export class LoadedModel implements Resident {
     return this.users > 0;
   }
 
+  /** True once it was told to go, whether or not it is still used. */
+  get leaving(): boolean {
+    return this.ending !== undefined;
+  }
+
   /** True once its process is being ended. */
   get ended(): boolean {
     return this.closing;

@@ -3,12 +3,14 @@ import type { Cancellation } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
 import type { ModelSignature } from '../backends/backend';
 import type { DataPlane, ModelIdentity } from '../data-plane';
-import { clientGone, ModelError, unknownModel } from '../errors';
+import { ModelError, unknownModel } from '../errors';
 import type { ModelDetails } from '../model-configuration';
 import type { Processing } from '../processing/processing';
 import type { Processor } from '../processing/processor';
 import type { InferenceRequest } from '../tensors/request';
 import type { Tensor } from '../tensors/tensor';
+import { Demands } from './demands';
+import type { Patience } from './demands';
 import { loadFailed, notLoaded, operationRefused } from './errors';
 import type { FileGuard } from './file-guard';
 import type { LoadedModel } from './loaded-model';
@@ -94,20 +96,22 @@ export interface IndexEntry {
   readonly reason: string;
 }
 
-/** Milliseconds between two tries to load a model on request. */
-const RETRY_LOAD_MS = 5_000;
 /** Times that a request loads a model which is gone before it can be used. */
 const TURNS = 20;
 
 /** All models of a server, without any transport: REST, gRPC and others ask here. */
 export class ModelRegistry {
   private readonly models = new Map<string, ServedModel>();
+  /** Models that are loaded on request and are not known yet, and how many requests that are. */
+  private readonly arriving = new Map<string, { readonly model: ServedModel; loads: number }>();
   private readonly keeper: VersionKeeper;
+  private readonly demands: Demands;
   private readonly refresher: Refresher;
   private readonly scrubber: Scrubber;
 
   constructor(private readonly deps: RegistryDeps) {
     this.keeper = new VersionKeeper(deps);
+    this.demands = new Demands({ keeper: this.keeper, now: deps.now });
     this.refresher = new Refresher(deps, this.keeper);
     for (const spec of deps.models) this.models.set(spec.name, new ServedModel(spec));
     this.scrubber = new Scrubber({
@@ -125,7 +129,10 @@ export class ModelRegistry {
     const { discover } = this.deps;
     this.scrubber.start();
     const found = discover ? await this.refresher.patiently('the repository', discover) : [];
-    for (const spec of found) if (!this.models.has(spec.name)) this.models.set(spec.name, new ServedModel(spec));
+    for (const spec of found) {
+      if (this.models.has(spec.name)) continue;
+      this.models.set(spec.name, this.arriving.get(spec.name)?.model ?? new ServedModel(spec));
+    }
     const all = [...this.models.values()];
     for (const model of all.filter(({ required }) => !required)) {
       this.refresher.persist(model).catch((error: unknown) => {
@@ -235,9 +242,9 @@ export class ModelRegistry {
   ): Promise<T> {
     for (let turn = 0; turn < TURNS; turn += 1) {
       const entry = this.find(name, version);
-      const loaded = entry.loaded ?? (await this.demand(entry, signal));
+      const loaded = entry.loaded ?? (await this.demand(entry, { signal }));
       // Between its loading and this turn another model may have needed the room.
-      if (!loaded.ended) return loaded.use((plane) => work(plane, loaded));
+      if (loaded?.ended === false) return loaded.use((plane) => work(plane, loaded));
     }
     throw notLoaded();
   }
@@ -259,17 +266,8 @@ export class ModelRegistry {
    * @throws RequestError
    */
   async load(name: string): Promise<void> {
-    const model = this.models.get(name) ?? this.adopt(name);
-    try {
-      await this.refresher.refresh(model, true);
-      this.models.set(name, model);
-    } catch (error) {
-      this.deps.failed?.(this.models.has(name) ? name : undefined, error);
-      this.deps.log.error({ err: error, name }, 'model not loaded');
-      if (error instanceof RequestError) throw error;
-      if (!this.models.has(name) && error instanceof ModelError && error.code === 'LNMT8301') throw unknownModel();
-      throw loadFailed(reasonOf(error), error);
-    }
+    const model = this.models.get(name);
+    await (model === undefined ? this.arrive(name) : this.bring(model));
   }
 
   /** Takes a model out of service, and out of memory once its requests are answered. @throws RequestError */
@@ -295,30 +293,43 @@ export class ModelRegistry {
     throw coming && (version === undefined || model.versions.has(version)) ? notLoaded() : unknownModel();
   }
 
+  /** Brings up a model that is not known yet, once for all who ask for it meanwhile. */
+  private async arrive(name: string): Promise<void> {
+    const arrival = this.arriving.get(name) ?? { model: this.adopt(name), loads: 0 };
+    this.arriving.set(name, arrival);
+    arrival.loads += 1;
+    try {
+      await this.bring(arrival.model);
+    } finally {
+      arrival.loads -= 1;
+      if (arrival.loads === 0) this.arriving.delete(name);
+      // What serves is known, whatever failed after that.
+      if (arrival.model.served.length > 0) this.models.set(name, arrival.model);
+    }
+  }
+
+  private async bring(model: ServedModel): Promise<void> {
+    const { name } = model.spec;
+    try {
+      await this.refresher.refresh(model, true);
+    } catch (error) {
+      const isKnown = this.models.has(name);
+      this.deps.failed?.(isKnown ? name : undefined, error);
+      this.deps.log.error({ err: error, name }, 'model not loaded');
+      if (error instanceof RequestError) throw error;
+      if (!isKnown && error instanceof ModelError && error.code === 'LNMT8301') throw unknownModel();
+      throw loadFailed(reasonOf(error), error);
+    }
+  }
+
   private adopt(name: string): ServedModel {
     if (this.deps.sourceOf(name) === undefined) throw unknownModel();
     return new ServedModel({ name, load: 'lazy' });
   }
 
-  /** Loads on request. Everybody who asks meanwhile waits for the same loading. */
-  private async demand(entry: ModelVersion, signal: Cancellation): Promise<LoadedModel> {
-    const { now } = this.deps;
-    if (entry.state !== 'READY' && now() - entry.failedAt < RETRY_LOAD_MS) throw notLoaded();
+  private demand(entry: ModelVersion, patience: Patience): Promise<LoadedModel | undefined> {
     const model = this.models.get(entry.identity.name);
     if (model === undefined) throw unknownModel();
-    entry.loading ??= this.keeper.loadOnDemand(model, entry).finally(() => (entry.loading = undefined));
-    let leave: (() => void) | undefined;
-    const left = new Promise<never>((_resolve, reject) => {
-      leave = () => reject(clientGone());
-      signal.addEventListener('abort', leave, { once: true });
-    });
-    try {
-      if (signal.aborted) throw clientGone();
-      return await Promise.race([entry.loading, left]);
-    } catch (error) {
-      throw error instanceof RequestError ? error : notLoaded();
-    } finally {
-      if (leave) signal.removeEventListener('abort', leave);
-    }
+    return this.demands.meet(model, entry, patience);
   }
 }

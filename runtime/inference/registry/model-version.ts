@@ -4,6 +4,7 @@ import type { Processor } from '../processing/processor';
 import type { LoadedModel } from './loaded-model';
 import type { ModelSettings, VerifiedModel } from './source';
 import type { LoadMode } from './spec';
+import { Turns } from './turns';
 
 /** State of a version, in the words of the model repository extension. */
 export type VersionState = 'UNAVAILABLE' | 'LOADING' | 'READY' | 'UNLOADING';
@@ -21,9 +22,11 @@ export class ModelVersion {
   /** It, while it is in memory. */
   loaded: LoadedModel | undefined;
   /** Its loading on request, while that goes on. */
-  loading: Promise<LoadedModel> | undefined;
+  loading: Promise<LoadedModel | undefined> | undefined;
   /** When loading on request failed last, in milliseconds of a monotonic clock. */
   failedAt = Number.NEGATIVE_INFINITY;
+  /** One loading, replacement or end of it is over before the next begins, whoever wants it. */
+  readonly turns = new Turns(1);
 
   constructor(
     readonly identity: ModelIdentity,
@@ -51,6 +54,18 @@ export class ModelVersion {
     if (this.processor !== undefined) return this.processor.signature;
     if (this.loaded?.plane.ready) return this.loaded.plane.describe();
     return this.files?.report;
+  }
+
+  /** It is in memory from now on, unless another needed the room already. */
+  hold(loaded: LoadedModel): void {
+    this.loaded = loaded.leaving ? undefined : loaded;
+  }
+
+  /** Takes everything from it, which is returned: it is as it was before it was prepared. */
+  empty(): Pick<ModelVersion, 'loaded' | 'files' | 'processor'> {
+    const { loaded, files, processor } = this;
+    [this.loaded, this.files, this.processor, this.settings] = [undefined, undefined, undefined, {}];
+    return { loaded, files, processor };
   }
 
   /** It serves from now on. */

@@ -82,6 +82,8 @@ export class Refresher {
    */
   refresh(model: ServedModel, demanded: boolean, ask: Ask = 'repository'): Promise<void> {
     return model.inTurn(async () => {
+      // It was unloaded while it waited: only who asks for it brings it back.
+      if (model.unloaded && !demanded) return;
       const { spec } = model;
       const source = this.keeper.sourceOf(spec.name);
       const said: ModelSettings = spec.closed ? {} : await source.settings(spec.name, ask);

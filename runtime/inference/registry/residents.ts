@@ -1,4 +1,4 @@
-import { noMemory, noMemoryBeside } from './errors';
+import { noMemory, noMemoryBeside, notLoaded } from './errors';
 import type { LoadedModel } from './loaded-model';
 import { chooseVictims } from './memory-budget';
 
@@ -18,6 +18,7 @@ export class Residents {
   private readonly models = new Map<LoadedModel, () => void>();
   private promised = 0;
   private loading = 0;
+  private closed = false;
   private turn: Promise<void> = Promise.resolve();
   private changed: () => void = () => undefined;
 
@@ -38,12 +39,16 @@ export class Residents {
   /**
    * Makes room, then loads, then takes the model in.
    *
-   * @throws RequestError when the room is held by models that stay
+   * @throws RequestError when the room is held by models that stay, or none is taken in any more
    */
   async admit(needed: number, load: () => Promise<LoadedModel>, { forget, staying }: Admission): Promise<LoadedModel> {
     await this.inTurn(() => this.makeRoom(needed, staying));
     try {
       const model = await load();
+      if (this.closed) {
+        await model.retire(0);
+        throw notLoaded();
+      }
       this.models.set(model, () => forget(model));
       return model;
     } finally {
@@ -57,13 +62,17 @@ export class Residents {
 
   /** Lets a model go: it finishes its work and ends. */
   async dismiss(model: LoadedModel): Promise<void> {
-    await model.retire(DRAIN_MS);
-    this.models.delete(model);
-    this.changed();
+    try {
+      await model.retire(DRAIN_MS);
+    } finally {
+      this.models.delete(model);
+      this.changed();
+    }
   }
 
-  /** Ends all models now. */
+  /** Ends all models now. One that is being loaded is ended when it is. */
   async close(): Promise<void> {
+    this.closed = true;
     await Promise.all([...this.models.keys()].map((model) => model.retire(0)));
   }
 
@@ -74,6 +83,7 @@ export class Residents {
   }
 
   private async makeRoom(needed: number, staying: LoadedModel | undefined): Promise<void> {
+    if (this.closed) throw notLoaded();
     for (;;) {
       const victims = chooseVictims([...this.models.keys()], needed + this.promised, this.budget, staying);
       if (victims !== undefined) {

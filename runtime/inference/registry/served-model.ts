@@ -22,6 +22,11 @@ export class ServedModel {
     return this.active.flatMap((version) => this.versions.get(version) ?? []);
   }
 
+  /** True for a version that requests may name. */
+  serves(entry: ModelVersion): boolean {
+    return this.served.includes(entry);
+  }
+
   /** True when the server is not ready without it. */
   get required(): boolean {
     return this.spec.load !== 'lazy' && !this.unloaded;

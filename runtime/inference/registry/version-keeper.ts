@@ -48,7 +48,10 @@ function placeOf(model: ServedModel, { loaded }: ModelVersion, wanted: readonly 
 const isSame = ({ files, settings }: ModelVersion, content: Content): boolean =>
   files?.digest === content.files.digest && JSON.stringify(settings) === JSON.stringify(content.settings);
 
-/** Brings single versions into service and memory, and out of both. */
+/**
+ * Brings single versions into service and memory, and out of both. What one of these does to a version is over before
+ * the next begins: a model that was loaded belongs to its version, or has ended.
+ */
 export class VersionKeeper {
   constructor(private readonly deps: KeeperDeps) {}
 
@@ -58,30 +61,27 @@ export class VersionKeeper {
     const files = await source.obtain(entry.identity, order.ask);
     const content = { files, settings: order.settings };
     try {
-      await this.judged(entry, files, () => this.bring(model, entry, content, order));
+      await entry.turns.run(() => this.judged(entry, files, () => this.bring(model, entry, content, order)));
     } catch (error) {
       source.release(files);
       throw error;
     }
   }
 
-  /** Loads a version whose files are there. */
-  async loadOnDemand(model: ServedModel, entry: ModelVersion): Promise<LoadedModel> {
-    try {
-      const files = await this.intactFiles(entry);
-      const content = { files, settings: entry.settings };
-      const loaded = await this.judged(entry, files, () => this.load(entry, content, NOBODY));
-      entry.loaded = loaded;
-      entry.succeed();
-      if (model.versions.get(entry.identity.version) === entry) await this.remember(model);
-      return loaded;
-    } catch (error) {
-      // Want of memory passes, and is no fault of the model.
-      if (!(error instanceof RequestError)) entry.fail(reasonOf(error), this.deps.now());
-      this.deps.failed?.(entry.identity.name, error);
-      this.deps.log.error({ err: error, ...entry.identity }, 'model not loaded on request');
-      throw error;
-    }
+  /** Loads a version whose files are there; undefined when it left the service meanwhile. */
+  loadOnDemand(model: ServedModel, entry: ModelVersion): Promise<LoadedModel | undefined> {
+    return entry.turns.run(async () => {
+      if (entry.loaded !== undefined || !model.serves(entry)) return entry.loaded;
+      try {
+        return await this.loadNow(model, entry);
+      } catch (error) {
+        // Want of memory passes, and is no fault of the model.
+        if (!(error instanceof RequestError) && model.serves(entry)) entry.fail(reasonOf(error), this.deps.now());
+        this.deps.failed?.(entry.identity.name, error);
+        this.deps.log.error({ err: error, ...entry.identity }, 'model not loaded on request');
+        throw error;
+      }
+    });
   }
 
   /** Ends versions: their requests are answered first. */
@@ -141,10 +141,25 @@ export class VersionKeeper {
       throw error;
     }
     const old = entry.loaded;
-    if (next !== undefined) entry.loaded = next;
+    if (next !== undefined) entry.hold(next);
     this.adopt(entry, content, processor);
     entry.succeed();
     if (old !== undefined && next !== undefined) void this.deps.residents.dismiss(old);
+  }
+
+  private async loadNow(model: ServedModel, entry: ModelVersion): Promise<LoadedModel> {
+    const files = await this.intactFiles(entry);
+    const content = { files, settings: entry.settings };
+    const loaded = await this.judged(entry, files, () => this.load(entry, content, NOBODY));
+    entry.hold(loaded);
+    // One that left the service meanwhile answers those who waited for it: its turn to end comes next.
+    if (model.serves(entry)) {
+      entry.succeed();
+      await this.remember(model).catch((error: unknown) => {
+        this.deps.log.warn({ err: error, ...entry.identity }, 'what serves cannot be noted for a later start');
+      });
+    }
+    return loaded;
   }
 
   /** The content and its steps belong to one another: they are always taken together. */
@@ -185,8 +200,7 @@ export class VersionKeeper {
   }
 
   private async clear(entry: ModelVersion): Promise<void> {
-    const { loaded, files, processor } = entry;
-    [entry.loaded, entry.files, entry.processor, entry.settings] = [undefined, undefined, undefined, {}];
+    const { loaded, files, processor } = await entry.turns.run(async () => entry.empty());
     if (loaded !== undefined) await this.deps.residents.dismiss(loaded);
     if (files !== undefined) this.sourceOf(entry.identity.name).release(files);
     await processor?.retire();
