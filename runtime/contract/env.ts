@@ -409,6 +409,14 @@ export const INFERENCE_ENV = {
     min: 0.1,
     max: 3600,
   },
+  loadTimeout: {
+    name: 'LNMT_LOAD_TIMEOUT_SECONDS',
+    kind: 'duration',
+    doc: 'Seconds that the process of a model may take to load its graph; after that it is ended, and the model is not loaded.',
+    default: '600',
+    min: 0.1,
+    max: 86400,
+  },
   workers: {
     name: 'LNMT_WORKERS',
     kind: 'integer',

@@ -53,12 +53,14 @@ export const INFERENCE_ERRORS = {
   LNMT8220: {
     status: 504,
     title: 'the deadline of the request passed before its model ran',
-    explanation: 'The request said how long its answer is of use, and waited longer for its turn. It never ran.',
+    explanation:
+      'The request said how long its answer is of use, and waited longer for its turn, or for its model to be loaded, which goes on for others. It never ran.',
   },
   LNMT8221: {
     status: 503,
     title: 'the queue of the model is full',
-    explanation: 'More than LNMT_MAX_QUEUE_SIZE requests wait for the model; repeat after the Retry-After header.',
+    explanation:
+      'More than LNMT_MAX_QUEUE_SIZE requests wait for the model, or for it to be loaded; repeat after the Retry-After header.',
   },
 } as const satisfies RequestErrorTable;
 
@@ -206,6 +208,11 @@ export const MODEL_ERRORS = {
     title: 'the files of the model are damaged on the disk of this server',
     explanation:
       'They were whole when they were fetched and differ from the manifest now: look after that disk. They are fetched anew; the message says what keeps the server from that. Until they are whole again nothing is loaded from them, and the server tries again with growing pauses.',
+  },
+  LNMT8319: {
+    title: 'the model took longer to load than allowed',
+    explanation:
+      'Its process was ended after LNMT_LOAD_TIMEOUT_SECONDS. A graph that makes onnxruntime work without end, a disk that does not answer, or too few cores: raise the setting where the model needs that long.',
   },
   LNMT8341: {
     title: 'the traffic rule names a version that is not served',

@@ -38,7 +38,7 @@ function providerOf({ executionProvider }: InferenceConfig, { device }: RunSetti
 }
 
 function buildBackend(config: InferenceConfig, settings: RunSettings, log: Logger): HostBackend {
-  const { threads, runTimeout, gpuIndex, allowCpuFallback, dedicatedCores } = config;
+  const { threads, runTimeout, loadTimeout, gpuIndex, allowCpuFallback, dedicatedCores } = config;
   const executionProvider = providerOf(config, settings);
   const workers = settings.instances ?? config.workers;
   const host = hostCommand(process.execPath, process.env);
@@ -48,6 +48,7 @@ function buildBackend(config: InferenceConfig, settings: RunSettings, log: Logge
       host,
       onnx: { executionProvider, threads, gpuIndex, allowCpuFallback, dedicatedCores },
       runTimeout,
+      loadTimeout,
       log,
       workers,
     },

@@ -26,6 +26,11 @@ export interface HostBackendOptions {
   readonly onnx: OnnxOptions;
   /** Seconds after which a run is ended together with its host. */
   readonly runTimeout: number;
+  /**
+   * Seconds after which a load of the graph is ended together with its host.
+   * @default 600
+   */
+  readonly loadTimeout?: number;
   readonly log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
   /**
    * Workers inside the host, each with a session of its own.
@@ -45,10 +50,14 @@ export interface HostBackendOptions {
 }
 
 const BACKOFF_MS = { first: 50, most: 10_000, mostHopeless: 60_000 } as const;
+const LOAD_TIMEOUT = 600;
 const CLOSE_PATIENCE_MS = 3_000;
 const MEASURE = { maxRows: 64, budgetMs: 1_500 } as const;
 const UNMEASURED: Measured = { runMs: undefined, maxRows: 1 };
 const ONE: Capacity = { lanes: 1, maxRows: 1 };
+
+const loadTimedOut = (seconds: number): ModelError =>
+  new ModelError('LNMT8319', `it was not loaded after ${seconds} s`);
 
 /**
  * A model in a child process. The process is started again whenever it ends: at once after a run that it survived
@@ -151,19 +160,24 @@ export class HostBackend implements Backend {
     await this.host?.close(CLOSE_PATIENCE_MS);
   }
 
-  /** Ends the host when the work takes longer than a run may. */
-  private async within<T>(host: HostProcess, work: () => Promise<T>): Promise<T> {
-    const { runTimeout, log } = this.options;
+  /** Ends the host when the work takes longer than it may: by default, than a run may. */
+  private async within<T>(
+    host: HostProcess,
+    work: () => Promise<T>,
+    seconds = this.options.runTimeout,
+    timedOut: (seconds: number) => Error = runTimedOut,
+  ): Promise<T> {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
-      log.error({ pid: host.pid, runTimeout }, 'run deadline passed, ending the model host');
+      const reason = timedOut(seconds).message;
+      this.options.log.error({ pid: host.pid, seconds, reason }, 'deadline passed, ending the model host');
       host.kill();
-    }, runTimeout * 1000);
+    }, seconds * 1000);
     try {
       return await work();
     } catch (error) {
-      throw late ? runTimedOut(runTimeout) : error;
+      throw late ? timedOut(seconds) : error;
     } finally {
       clearTimeout(timer);
     }
@@ -224,7 +238,8 @@ export class HostBackend implements Backend {
   private async loadLane(host: HostProcess, lane: number, file: string, threads: number): Promise<ModelSignature> {
     host.startLane(lane);
     const options = { ...this.options.onnx, threads };
-    const { reply } = await this.talk.ask(host, lane, { type: 'load', file, options }, []);
+    const ask = () => this.talk.ask(host, lane, { type: 'load', file, options }, []);
+    const { reply } = await this.within(host, ask, this.options.loadTimeout ?? LOAD_TIMEOUT, loadTimedOut);
     if (reply.type === 'failed') throw new ModelError('LNMT8306', reply.message);
     if (reply.type !== 'loaded') throw new Error(`host answered a load with '${reply.type}'; this is a bug`);
     return reply.signature;

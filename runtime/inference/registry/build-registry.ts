@@ -139,7 +139,10 @@ export function buildRegistry(
   const failed = (model = OTHER, error: unknown): void => metrics.modelLoadFailures.inc({ model, code: codeOf(error) });
   const damaged = ({ name, version }: ModelIdentity): void => metrics.modelFilesDamaged.inc({ model: name, version });
   const guard = new FileGuard({ sourceOf: deps.sourceOf, log: deps.log, damaged });
-  const own = { loader, residents, guard, processing, now, changed, failed };
+  const { maxQueue: mostWaiting } = config.batching ?? UNSET;
+  const dropped: RegistryDeps['dropped'] = ({ name, version }, reason) =>
+    metrics.queueDropped.inc({ model: name, version, reason });
+  const own = { loader, residents, guard, processing, now, mostWaiting, dropped, changed, failed };
   return new ModelRegistry({ ...deps, ...own, models: config.models, scrubInterval: config.modelScrubInterval });
 }
 
@@ -147,10 +150,10 @@ export function buildRegistry(
 export function refreshModelMetrics(registry: ModelRegistry, metrics: ServerMetrics): void {
   // What is gone has no queue; its last reading would count as saturation for ever.
   metrics.queueDepth.reset();
-  for (const { identity, ready, loaded, files } of registry.versions()) {
+  for (const { identity, ready, waiting, loaded, files } of registry.versions()) {
     const labels = { model: identity.name, version: identity.version };
     metrics.modelReady.set(labels, ready ? 1 : 0);
-    metrics.queueDepth.set(labels, loaded?.plane.waiting ?? 0);
+    metrics.queueDepth.set(labels, waiting + (loaded?.plane.waiting ?? 0));
     metrics.hostMemory.set(labels, loaded?.bytes ?? 0);
     metrics.modelOffline.set(labels, files?.offline ? 1 : 0);
   }

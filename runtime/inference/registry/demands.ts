@@ -1,6 +1,7 @@
 import type { Cancellation } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
-import { clientGone } from '../errors';
+import type { ModelIdentity } from '../data-plane';
+import { clientGone, deadlinePassed, queueFull } from '../errors';
 import { notLoaded } from './errors';
 import type { LoadedModel } from './loaded-model';
 import type { ModelVersion } from './model-version';
@@ -11,32 +12,54 @@ import type { VersionKeeper } from './version-keeper';
 export interface Patience {
   /** Fires when the client leaves. */
   readonly signal: Cancellation;
+  /** Milliseconds on the clock of the registry at which its answer is of no use any more. @default - it has no deadline */
+  readonly until?: number | undefined;
 }
+
+/** Why somebody waits no longer. */
+type Impatience = 'left' | 'expired';
 
 /** What demands are met with. */
 export interface DemandDeps {
   readonly keeper: Pick<VersionKeeper, 'loadOnDemand'>;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
+  /** Requests that may wait for one version to be loaded; one more is refused. */
+  readonly mostWaiting: number;
+  /** Told of each request that was given up while it waited. @default - nobody is told */
+  readonly dropped?: ((model: ModelIdentity, reason: Impatience) => void) | undefined;
 }
 
 /** Milliseconds between two tries to load a model on request. */
 const RETRY_LOAD_MS = 5_000;
+/** A timer of Node.js that is asked for more fires at once. */
+const MOST_TIMER_MS = 2 ** 31 - 1;
 
-/** Waits for work that others wait for, too. */
-function patiently<T>(work: Promise<T>, { signal }: Patience): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const over = (): void => signal.removeEventListener('abort', leave);
-    const leave = (): void => {
-      over();
-      reject(clientGone());
+/** Waits for work that others wait for, too, as long as there is patience; tells why when that ends first. */
+function patiently<T>(work: Promise<T>, { signal, until }: Patience, now: () => number): Promise<T | Impatience> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const leave = (): void => end('left');
+    const over = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', leave);
     };
+    const end = (why: Impatience): void => {
+      over();
+      resolve(why);
+    };
+    if (until !== undefined) {
+      timer = setTimeout(() => end('expired'), Math.min(Math.max(0, until - now()), MOST_TIMER_MS));
+    }
     signal.addEventListener('abort', leave, { once: true });
     work.then(resolve, reject).finally(over);
   });
 }
 
-/** Loads on request. Everybody who asks meanwhile waits for the same loading, which goes on when they leave. */
+/**
+ * Loads on request. Everybody who asks meanwhile waits for the same loading, as long as the request may, and it goes on
+ * when they leave.
+ */
 export class Demands {
   constructor(private readonly deps: DemandDeps) {}
 
@@ -46,14 +69,25 @@ export class Demands {
    * @throws RequestError
    */
   async meet(model: ServedModel, entry: ModelVersion, patience: Patience): Promise<LoadedModel | undefined> {
-    const { keeper, now } = this.deps;
+    const { keeper, now, mostWaiting } = this.deps;
     if (patience.signal.aborted) throw clientGone();
     if (entry.state !== 'READY' && now() - entry.failedAt < RETRY_LOAD_MS) throw notLoaded();
+    if (entry.waiting >= mostWaiting) throw queueFull(mostWaiting);
     entry.loading ??= keeper.loadOnDemand(model, entry).finally(() => (entry.loading = undefined));
+    const got = await this.wait(entry, entry.loading, patience);
+    if (got !== 'left' && got !== 'expired') return got;
+    this.deps.dropped?.(entry.identity, got);
+    throw got === 'left' ? clientGone() : deadlinePassed();
+  }
+
+  private async wait<T>(entry: ModelVersion, loading: Promise<T>, patience: Patience): Promise<T | Impatience> {
+    entry.waiting += 1;
     try {
-      return await patiently(entry.loading, patience);
+      return await patiently(loading, patience, this.deps.now);
     } catch (error) {
       throw error instanceof RequestError ? error : notLoaded();
+    } finally {
+      entry.waiting -= 1;
     }
   }
 }

@@ -10,7 +10,7 @@ import type { Processor } from '../processing/processor';
 import type { InferenceRequest } from '../tensors/request';
 import type { Tensor } from '../tensors/tensor';
 import { Demands } from './demands';
-import type { Patience } from './demands';
+import type { DemandDeps, Patience } from './demands';
 import { loadFailed, notLoaded, operationRefused } from './errors';
 import type { FileGuard } from './file-guard';
 import type { LoadedModel } from './loaded-model';
@@ -47,6 +47,10 @@ export interface RegistryDeps {
   readonly log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
+  /** Requests that may wait for one version to be loaded; one more is refused. */
+  readonly mostWaiting: number;
+  /** Told of each request that was given up while it waited for a load. @default - nobody is told */
+  readonly dropped?: DemandDeps['dropped'];
   /** Told when the set of versions changes. */
   readonly changed: (model: ModelIdentity) => void;
   /** Makes the steps around a version. @throws ModelError */
@@ -111,7 +115,7 @@ export class ModelRegistry {
 
   constructor(private readonly deps: RegistryDeps) {
     this.keeper = new VersionKeeper(deps);
-    this.demands = new Demands({ keeper: this.keeper, now: deps.now });
+    this.demands = new Demands({ ...deps, keeper: this.keeper });
     this.refresher = new Refresher(deps, this.keeper);
     for (const spec of deps.models) this.models.set(spec.name, new ServedModel(spec));
     this.scrubber = new Scrubber({
@@ -226,23 +230,32 @@ export class ModelRegistry {
     signal: Cancellation,
     caller?: string,
   ): Promise<Answer> {
-    return this.use(name, version, signal, async (plane, loaded) => {
-      const outputs = await plane.infer(request, signal, caller);
-      loaded.samples.add(request, this.deps.now());
+    const { now } = this.deps;
+    const { timeoutMs } = request;
+    // What it waits for its model to be loaded is no time that it has left in the queue.
+    const until = timeoutMs === undefined ? undefined : now() + timeoutMs;
+    return this.use(name, version, { signal, until }, async (plane, loaded) => {
+      const outputs = await plane.infer(request, signal, caller, until);
+      loaded.samples.add(request, now());
       return { model: plane.model, outputs, digest: loaded.digest };
     });
   }
 
-  /** Holds a version in memory for one piece of work. @throws RequestError */
+  /**
+   * Holds a version in memory for one piece of work.
+   *
+   * @param patience how long it may wait until it is there
+   * @throws RequestError
+   */
   async use<T>(
     name: string,
     version: string | undefined,
-    signal: Cancellation,
+    patience: Patience,
     work: (plane: DataPlane, loaded: LoadedModel) => Promise<T>,
   ): Promise<T> {
     for (let turn = 0; turn < TURNS; turn += 1) {
       const entry = this.find(name, version);
-      const loaded = entry.loaded ?? (await this.demand(entry, { signal }));
+      const loaded = entry.loaded ?? (await this.demand(entry, patience));
       // Between its loading and this turn another model may have needed the room.
       if (loaded?.ended === false) return loaded.use((plane) => work(plane, loaded));
     }

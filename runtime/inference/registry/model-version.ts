@@ -23,6 +23,8 @@ export class ModelVersion {
   loaded: LoadedModel | undefined;
   /** Its loading on request, while that goes on. */
   loading: Promise<LoadedModel | undefined> | undefined;
+  /** Requests that wait for that. */
+  waiting = 0;
   /** When loading on request failed last, in milliseconds of a monotonic clock. */
   failedAt = Number.NEGATIVE_INFINITY;
   /** One loading, replacement or end of it is over before the next begins, whoever wants it. */

@@ -23,7 +23,7 @@ export function textDirectory(registry: ModelRegistry, traffic: Pick<Traffic, 'r
     use: (id, call, work) => {
       const { name, version: named } = splitId(id);
       return traffic.route({ ...call, name, version: named }, (version) =>
-        registry.use(name, version, call.signal, ({ text }) => {
+        registry.use(name, version, { signal: call.signal }, ({ text }) => {
           if (text === undefined) throw otherTask('text: it has no tokenizer, or steps that text would pass by');
           return work(text);
         }),

@@ -60,6 +60,12 @@ describe('the configuration', () => {
     expect(readConfig(ENV).batching).toEqual({ maxRows: 0, maxDelay: 0, preferred: [], maxQueue: 1000 });
   });
 
+  it('gives a load ten minutes, or what it is told', () => {
+    expect(readConfig(ENV).loadTimeout).toBe(600);
+    expect(readConfig({ ...ENV, LNMT_LOAD_TIMEOUT_SECONDS: '30' }).loadTimeout).toBe(30);
+    expect(() => readConfig({ ...ENV, LNMT_LOAD_TIMEOUT_SECONDS: '0' })).toThrow('LNMT_LOAD_TIMEOUT_SECONDS');
+  });
+
   it.each(['0', '8,', 'x', '1.5', '10000'])('refuses %j as preferred batch sizes', (sizes) => {
     expect(() => readConfig({ ...ENV, LNMT_PREFERRED_BATCH_SIZES: sizes })).toThrow('LNMT_PREFERRED_BATCH_SIZES');
   });

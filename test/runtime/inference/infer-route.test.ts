@@ -15,6 +15,32 @@ function binary(more: object = {}, size = 8): { payload: Buffer; headers: Record
   return { payload: Buffer.concat([json, floats(1, 2.5)]), headers };
 }
 
+describe('the infer route of a model that is loaded on demand', () => {
+  it('answers 504 at the deadline of a request, counts it, and loads the model for others', async () => {
+    const server = await testServer({ load: 'lazy' });
+    let open: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const load = server.backend.load.bind(server.backend);
+    server.backend.load = (file) => gate.then(() => load(file));
+    await server.load('model.onnx');
+    await expect.poll(() => server.models.isReady('demo', undefined)).toBe(true);
+    const post = (headers: object) =>
+      server.app.inject({ method: 'POST', url, payload: DEMO_REQUEST, headers: { ...key, ...headers } });
+    const other = post({});
+    const late = await post({ [HEADERS.requestTimeout]: '50' });
+    expect([late.statusCode, late.json()]).toEqual([
+      504,
+      { error: 'the deadline of the request passed before the model could run' },
+    ]);
+    open();
+    expect((await other).statusCode).toBe(200);
+    expect((await post({ [HEADERS.requestTimeout]: '5000' })).statusCode).toBe(200);
+    const text = await server.registry.metrics();
+    expect(text).toContain(`${METRICS.queueDropped.name}{model="demo",version="1",reason="expired"} 1`);
+    await server.app.close();
+  });
+});
+
 describe('the infer route', () => {
   let server: TestServer;
 

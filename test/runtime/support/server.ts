@@ -4,6 +4,7 @@ import { ApiKeySet } from '../../../runtime/shared/api-keys';
 import type { AccessParts } from '../../../runtime/inference/access';
 import type { UpstreamSettings } from '../../../runtime/inference/edge/open';
 import type { LimitSettings } from '../../../runtime/inference/guard';
+import type { LoadMode } from '../../../runtime/inference/registry';
 import { GrpcServer } from '../../../runtime/inference/grpc/server';
 import { buildServer } from '../../../runtime/inference/server';
 import type { InferenceServer, ServerDeps } from '../../../runtime/inference/server';
@@ -26,6 +27,8 @@ export interface ServerOptions {
   readonly upstream?: UpstreamSettings;
   /** Name of the model. @default demo */
   readonly name?: string;
+  /** When the model is loaded. @default pinned */
+  readonly load?: LoadMode;
   /** With GraphQL. */
   readonly graphql?: boolean;
   readonly openPayloadLog?: ServerDeps['openPayloadLog'];
@@ -69,7 +72,7 @@ export async function testServer(options: ServerOptions = {}): Promise<TestServe
     name = 'demo',
   } = options;
   const source = new FakeSource({ [name]: ['1'] });
-  const models = [{ name, versions: { kind: 'all' }, load: 'pinned' }] as const;
+  const models = [{ name, versions: { kind: 'all' }, load: options.load ?? 'pinned' }] as const;
   const config = { models, maxRequestBytes, maxConcurrency, graphql, ...limits };
   const server = await buildServer(config, {
     openGrpc: async (wire) => new GrpcServer({ ...wire, receiveMs: options.receiveMs }),
