@@ -37,6 +37,8 @@ export class RegistryBench {
   readonly log: Readonly<Record<string, unknown>>[] = [];
   /** What each new backend is made with. */
   prepare: (backend: FakeBackend) => void = () => undefined;
+  /** Bytes that each is found to take once it is loaded; undefined where nobody knows. */
+  bytes: number | undefined;
   registry: ModelRegistry = this.build([]);
 
   build(models: readonly ModelSpec[], modelMemoryBytes = 0, more: Partial<ModelsConfig> = {}): ModelRegistry {
@@ -51,6 +53,7 @@ export class RegistryBench {
           this.backends.push(backend);
           return backend;
         },
+        memoryOf: () => this.bytes,
         log: pino({ level: 'info' }, { write }),
       },
       buildMetrics(METRICS, new Registry()),

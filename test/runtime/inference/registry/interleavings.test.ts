@@ -254,6 +254,19 @@ describe('a registry whose lazy model is being loaded for a request', () => {
     expect(bench.up).toBe(0);
   });
 
+  it('loads it again for the next one when it takes more than was thought and has to go at once', async () => {
+    bench.bytes = 2 * ONE;
+    await bench.build([lazy('a')], ONE).start();
+    await expect.poll(() => bench.registry.index(true)).toHaveLength(1);
+    open();
+    for (let turn = 0; turn < 3; turn += 1) {
+      const outcome = await bench.infer('a').catch((error: { readonly code: string }) => error.code);
+      expect(['a/1', 'LNMT8212']).toContain(outcome);
+      await expect.poll(() => bench.up).toBe(0);
+      expect(bench.registry.versions().map(({ loaded }) => loaded)).toEqual([undefined]);
+    }
+  });
+
   it('does not bring back what was unloaded while its repository is asked again on its own', async () => {
     const model = bench.registry['models'].get('a');
     if (model === undefined) throw new Error('no model');
