@@ -121,10 +121,7 @@ export class ModelRegistry {
     this.scrubber = new Scrubber({
       ...{ interval: deps.scrubInterval ?? 0, guard: deps.guard, log: deps.log },
       versions: () => this.versions(),
-      renew: async (entry) => {
-        const model = this.models.get(entry.identity.name);
-        if (model !== undefined) await this.refresher.renew(model, entry);
-      },
+      renew: (entry) => this.keeper.renew(entry),
     });
   }
 

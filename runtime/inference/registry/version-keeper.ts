@@ -23,7 +23,7 @@ export interface VersionOrder {
 /** What a keeper of versions works with. */
 export type KeeperDeps = Pick<
   RegistryDeps,
-  'sourceOf' | 'loader' | 'residents' | 'log' | 'now' | 'failed' | 'processing'
+  'sourceOf' | 'loader' | 'residents' | 'guard' | 'log' | 'now' | 'failed' | 'processing'
 >;
 
 /** Content of a version, and how it is run. */
@@ -81,6 +81,18 @@ export class VersionKeeper {
         this.deps.log.error({ err: error, ...entry.identity }, 'model not loaded on request');
         throw error;
       }
+    });
+  }
+
+  /** Loads a version again beside what it has in memory, and switches: what is in memory may be damaged. */
+  renew(entry: ModelVersion): Promise<void> {
+    return entry.turns.run(async () => {
+      const { loaded: old, files, settings } = entry;
+      if (old === undefined || files === undefined) return;
+      const next = await this.load(entry, { files, settings }, NOBODY);
+      entry.hold(next);
+      void this.deps.residents.dismiss(old);
+      this.deps.log.info({ ...entry.identity, digest: next.digest }, 'model loaded anew');
     });
   }
 
@@ -206,13 +218,18 @@ export class VersionKeeper {
     await processor?.retire();
   }
 
-  private load(entry: ModelVersion, { files, settings }: Content, place: Place): Promise<LoadedModel> {
+  private async load(entry: ModelVersion, { files, settings }: Content, place: Place): Promise<LoadedModel> {
     const { identity, pinned } = entry;
-    return this.deps.loader.load({
+    // Until it is loaded its files are not yet those of the version, and were looked at just now.
+    let isLoaded = false;
+    const loaded = await this.deps.loader.load({
       ...{ identity, files, settings, pinned, ...place },
+      check: async () => (isLoaded ? this.deps.guard.admit(entry, files.digest) : undefined),
       forget: (model) => {
         if (entry.loaded === model) entry.loaded = undefined;
       },
     });
+    isLoaded = true;
+    return loaded;
   }
 }
