@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { scopeOf } from './access-control';
 import type { Access, AccessControl, Attempt, Judge } from './access-control';
@@ -51,30 +51,35 @@ export interface AskedModel {
   readonly version?: string | undefined;
 }
 
+/** What a request can be asked once its body has said which model it is about. */
+function decorate(app: FastifyInstance, control: AccessControl): void {
+  app.decorateRequest('askedModel', null);
+  const attemptOf = (request: FastifyRequest, model: string, version?: string): Attempt | undefined => {
+    const { access: stated, operation = '' } = request.routeOptions.config;
+    const access = scopeOf(stated);
+    return access && { operation, access, model, version };
+  };
+  app.decorateRequest('permitModel', function (this: FastifyRequest, model: string, version?: string): void {
+    this.askedModel = { name: model, version };
+    const attempt = attemptOf(this, model, version);
+    if (attempt !== undefined) control.permit(this.principal, attempt);
+  });
+  app.decorateRequest('showsModel', function (this: FastifyRequest, model: string, version?: string): boolean {
+    const attempt = attemptOf(this, model, version);
+    return attempt === undefined || control.shows(this.principal, attempt);
+  });
+  app.decorateRequest('judgeModel', function (this: FastifyRequest, model: string, version?: string) {
+    const attempt = attemptOf(this, model, version);
+    return attempt && control.judge(this.principal, attempt);
+  });
+}
+
 /** Holds every route to its declared access. */
 export const authPlugin = fp<AuthOptions>(
   async (app, options) => {
     app.decorateRequest('principal', null);
-    app.decorateRequest('askedModel', null);
     const { access: control } = options;
-    const attemptOf = (request: FastifyRequest, model: string, version?: string): Attempt | undefined => {
-      const { access: stated, operation = '' } = request.routeOptions.config;
-      const access = scopeOf(stated);
-      return access && { operation, access, model, version };
-    };
-    app.decorateRequest('permitModel', function (this: FastifyRequest, model: string, version?: string): void {
-      this.askedModel = { name: model, version };
-      const attempt = attemptOf(this, model, version);
-      if (attempt !== undefined) control.permit(this.principal, attempt);
-    });
-    app.decorateRequest('showsModel', function (this: FastifyRequest, model: string, version?: string): boolean {
-      const attempt = attemptOf(this, model, version);
-      return attempt === undefined || control.shows(this.principal, attempt);
-    });
-    app.decorateRequest('judgeModel', function (this: FastifyRequest, model: string, version?: string) {
-      const attempt = attemptOf(this, model, version);
-      return attempt && control.judge(this.principal, attempt);
-    });
+    decorate(app, control);
     app.addHook('onRoute', (route) => {
       if (route.config?.access === undefined) throw new Error(`route ${route.url} declares no access; this is a bug`);
     });

@@ -250,7 +250,7 @@ export class ModelCache {
     if (await this.isWhole(folder, file)) return;
     const target = path.join(folder, file.path);
     await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
-    const partial = path.join(this.dir, `.partial-${sha256(JSON.stringify(['repair', model, file]))}`);
+    const partial = path.join(this.dir, partialOf('repair', model, file));
     await download(this.store, modelStorePath(model.name, model.version, file.path), file, partial);
     await fs.rename(partial, target);
     await syncFolder(path.dirname(target));

@@ -1,7 +1,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { ModelError } from '../errors';
-import { discard, ON_THE_WAY } from './leftovers';
+import { discard, ON_THE_WAY, OWNER } from './leftovers';
 
 interface Item {
   readonly name: string;
@@ -103,6 +103,8 @@ export class DiskBudget {
 
   /** True for what may go; undefined for what does not count. */
   private isSpare(name: string): boolean | undefined {
+    // Some bytes that say who is at work.
+    if (name.endsWith(OWNER)) return undefined;
     if (DIGEST.test(name)) return !this.users.has(name);
     if (name.startsWith(ON_THE_WAY.partial)) return true;
     return name.startsWith(ON_THE_WAY.staging) || name.startsWith(ON_THE_WAY.trash) ? false : undefined;

@@ -163,7 +163,8 @@ export class Pipelines {
       for (const { name, version } of modelsOf(spec)) permit(call.caller, name, version);
     }
     const identity = { name: spec.name, version: spec.version };
-    return pipeline.infer({ pipeline: identity, call, infer: inner.infer, now, random, observer, bytes: 0 });
+    const asked = spec.access === 'models' ? call : { ...call, judge: undefined };
+    return pipeline.infer({ pipeline: identity, call: asked, infer: inner.infer, now, random, observer, bytes: 0 });
   }
 
   private find(name: string, version: string | undefined): Entry | undefined {
