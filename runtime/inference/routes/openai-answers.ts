@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Cancellation } from '../../shared/cancellation';
 import { signalOf } from '../../shared/cancellation';
 import type { TextNote } from '../payload-log/text-note';
@@ -88,6 +89,9 @@ export interface Answering {
   readonly note?: TextNote | undefined;
 }
 
+/** Listeners of one answer. */
+const LISTENERS = 4;
+
 /** Writes the answers to one request. */
 export class AnswerWriter {
   private readonly head: Head;
@@ -106,6 +110,8 @@ export class AnswerWriter {
     const begun: AsyncGenerator<AnswerPiece, void>[] = [];
     const leaving = new AbortController();
     const signal = AbortSignal.any([signalOf(asker.signal), leaving.signal]);
+    // Each answer listens, and so does the reading of its tokens: more than these would be a leak.
+    setMaxListeners(LISTENERS * prompts.length, signal);
     try {
       for (const prompt of prompts) begun.push(completer.begin(prompt, request.options, { ...asker, signal }));
     } catch (error) {
