@@ -1,7 +1,8 @@
 import { inferPath } from '../../runtime/contract';
 import type { FaultCase } from './support/case';
 import { Skip } from './support/case';
-import { bombBody, bombModel, TINY_BODY, tinyStore } from './support/models';
+import { bombModel } from '../runtime/support/models';
+import { bombBody, TINY_BODY, tinyStore } from './support/models';
 import { Peak, residentBytes, until } from './support/proc';
 import { Server } from './support/servers';
 import { MIB } from './support/stats';

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PATHS } from '../../contract';
 import type { Admission } from '../../shared/admission';
 import type { RequestError } from '../../shared/errors';
+import { CLIENT_GONE } from '../observe';
 import { INLINE_MOST, parseJson } from '../tensors/json';
 import { attributeOf } from './attribute';
 import { departure } from './departure';
@@ -17,8 +18,6 @@ export interface OpenAiDeps {
   /** Limit that a 413 answer names, in bytes. */
   readonly maxRequestBytes: number;
 }
-
-const CLIENT_LEFT = 499;
 
 function bodyOf(request: FastifyRequest): unknown {
   return parseJson(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0), { most: INLINE_MOST });
@@ -39,7 +38,7 @@ function delivery(request: FastifyRequest, reply: FastifyReply): Deliver<object>
     if (!stream) return writer.whole(pieces);
     const failed = (error: RequestError): void => {
       request.lateError = error;
-      const level = error.status === CLIENT_LEFT ? 'debug' : 'warn';
+      const level = String(error.status) === CLIENT_GONE ? 'debug' : 'warn';
       request.log[level]({ err: error.cause ?? error, code: error.code }, 'the stream ended early');
     };
     await new EventStream(reply).write(writer.events(pieces), failed);

@@ -75,24 +75,6 @@ export function slowModel(times: number, size = 512): Uint8Array {
   );
 }
 
-/** Makes a tensor with as many elements as its input `count` (INT64, one number) says: 4 bytes each. */
-export function bombModel(): Uint8Array {
-  return writeOnnx(
-    {
-      name: 'bomb',
-      nodes: [
-        { op: 'ConstantOfShape', inputs: ['count'], outputs: ['zeros'] },
-        { op: 'Add', inputs: ['zeros', 'one'], outputs: ['ones'] },
-        { op: 'ReduceSum', inputs: ['ones'], outputs: ['y'], attributes: { keepdims: 0 } },
-      ],
-      constants: [floats('one', [], [1])],
-      inputs: [{ name: 'count', type: ElementType.INT64, shape: [1] }],
-      outputs: [{ name: 'y', type: ElementType.FLOAT, shape: [] }],
-    },
-    'test',
-  );
-}
-
 /** A request to the model that makes a tensor of this many elements. */
 export const bombBody = (count: number | bigint): string =>
   `{"inputs":[{"name":"count","datatype":"INT64","shape":[1],"data":[${count}]}]}`;

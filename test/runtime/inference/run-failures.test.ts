@@ -4,7 +4,6 @@ import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ElementType, floats, writeOnnx } from '../../../examples/quickstart/onnx';
 import { inferPath, METRICS, MODEL_STORE, PATHS } from '../../../runtime/contract';
 import type { Backend } from '../../../runtime/inference/backends/backend';
 import { OnnxBackend } from '../../../runtime/inference/backends/onnx';
@@ -18,7 +17,7 @@ import { ERROR_CODE_HEADER } from '../../../runtime/shared/error-plugin';
 import { buildMetrics } from '../../../runtime/shared/metrics';
 import { find } from '../../../runtime/inference/host/memory';
 import { FakeBackend } from '../support/fake-backend';
-import { pickyModel, pushModel } from '../support/models';
+import { bombModel, pickyModel, pushModel } from '../support/models';
 import { KEY, ServerProcess } from '../support/process';
 import { temporaryFolder } from '../support/temporary';
 
@@ -159,24 +158,6 @@ describe('failed runs', () => {
     expect([heard.step.mock.calls.length, heard.fail.mock.calls.length]).toEqual([2, 1]);
   });
 });
-
-/** Makes a tensor with as many elements as its input `count` says, 4 bytes each. */
-function bombModel(): Uint8Array {
-  return writeOnnx(
-    {
-      name: 'bomb',
-      nodes: [
-        { op: 'ConstantOfShape', inputs: ['count'], outputs: ['zeros'] },
-        { op: 'Add', inputs: ['zeros', 'one'], outputs: ['ones'] },
-        { op: 'ReduceSum', inputs: ['ones'], outputs: ['y'], attributes: { keepdims: 0 } },
-      ],
-      constants: [floats('one', [], [1])],
-      inputs: [{ name: 'count', type: ElementType.INT64, shape: [1] }],
-      outputs: [{ name: 'y', type: ElementType.FLOAT, shape: [] }],
-    },
-    'test',
-  );
-}
 
 describe('a server whose model may take 1 GiB', () => {
   let dir: string;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { ElementType, writeOnnx } from '../../../examples/quickstart/onnx';
+import { ElementType, floats, writeOnnx } from '../../../examples/quickstart/onnx';
 import type { ElementTypeCode, OnnxGraph } from '../../../examples/quickstart/onnx';
 import { MODEL_STORE, modelStorePath, renderModelManifest } from '../../../runtime/contract';
 import type { Datatype } from '../../../runtime/inference/tensors/tensor';
@@ -100,4 +100,22 @@ export function pushModel(store: string, name: string, version: string, files: R
     return { path: file, sha256: createHash('sha256').update(content).digest('hex'), bytes: content.byteLength };
   });
   fs.writeFileSync(path.join(store, modelStorePath(name, version, MODEL_STORE.manifest)), renderModelManifest(rows));
+}
+
+/** Makes a tensor with as many elements as its input `count` (INT64, one number) says: 4 bytes each. */
+export function bombModel(): Uint8Array {
+  return writeOnnx(
+    {
+      name: 'bomb',
+      nodes: [
+        { op: 'ConstantOfShape', inputs: ['count'], outputs: ['zeros'] },
+        { op: 'Add', inputs: ['zeros', 'one'], outputs: ['ones'] },
+        { op: 'ReduceSum', inputs: ['ones'], outputs: ['y'], attributes: { keepdims: 0 } },
+      ],
+      constants: [floats('one', [], [1])],
+      inputs: [{ name: 'count', type: ElementType.INT64, shape: [1] }],
+      outputs: [{ name: 'y', type: ElementType.FLOAT, shape: [] }],
+    },
+    'test',
+  );
 }
