@@ -12,12 +12,12 @@ export function memoryForModels(limit: number): number | undefined {
 }
 
 /**
- * Share of the volume for model files that verified ones may hold. The rest is for files that are on their way and for what
- * a broken connection left: nothing counts these, and a volume beyond its limit ends the pod.
+ * Share of the volume for model files that the server may fill. Files that come at the same time are each measured before
+ * the others are there, and a volume beyond its limit ends the pod: the rest is for them.
  */
 export const MODEL_CACHE_SHARE = 0.8;
 
-/** Bytes of verified files in a volume of so many GiB. */
+/** Bytes of model files in a volume of so many GiB. */
 export function modelCacheBytes(volumeGiB: number): number {
   return Math.floor(volumeGiB * 2 ** 30 * MODEL_CACHE_SHARE);
 }
