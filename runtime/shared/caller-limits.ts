@@ -14,6 +14,8 @@ export interface CallerLimitSettings {
 }
 
 interface Account {
+  /** When a request of it came last. */
+  seen: number;
   tokens: number;
   refilled: number;
   running: number;
@@ -21,7 +23,8 @@ interface Account {
   today: number;
 }
 
-const MAX_ACCOUNTS = 10_000;
+/** Callers that are remembered, and how many are forgotten at once when there are more. */
+const ACCOUNTS = { most: 10_000, forgotten: 1_000 } as const;
 const DAY_MS = 86_400_000;
 const BURST_SECONDS = 2;
 
@@ -73,6 +76,7 @@ export class CallerLimiter {
 
   private spend(account: Account, limits: CallerLimits): void {
     const now = this.now();
+    account.seen = now;
     const rate = limits.ratePerSecond ?? this.settings.ratePerSecond;
     const quota = limits.requestsPerDay ?? this.settings.requestsPerDay;
     const day = Math.floor(now / DAY_MS);
@@ -98,29 +102,23 @@ export class CallerLimiter {
   }
 
   private account(key: string, limits: CallerLimits): Account {
-    const known = this.accounts.get(key);
-    // Taken out and put back, the map keeps those first that were silent longest.
-    if (known !== undefined) this.accounts.delete(key);
-    const rate = limits.ratePerSecond ?? this.settings.ratePerSecond;
-    const fresh = (): Account => ({
-      tokens: this.burst(limits, rate),
-      refilled: this.now(),
-      running: 0,
-      day: 0,
-      today: 0,
-    });
-    const account = known ?? fresh();
+    return this.accounts.get(key) ?? this.open(key, limits);
+  }
+
+  private open(key: string, limits: CallerLimits): Account {
+    if (this.accounts.size >= ACCOUNTS.most) this.forget();
+    const now = this.now();
+    const tokens = this.burst(limits, limits.ratePerSecond ?? this.settings.ratePerSecond);
+    const account = { seen: now, tokens, refilled: now, running: 0, day: 0, today: 0 };
     this.accounts.set(key, account);
-    if (this.accounts.size > MAX_ACCOUNTS) this.forgetOldest();
     return account;
   }
 
-  private forgetOldest(): void {
-    for (const [key, { running }] of this.accounts) {
-      if (running > 0) continue;
-      this.accounts.delete(key);
-      return;
-    }
+  /** Forgets those that were silent longest, many at once: to look for them takes a while. */
+  private forget(): void {
+    const silent = [...this.accounts].filter(([, { running }]) => running === 0);
+    silent.sort(([, { seen: one }], [, { seen: other }]) => one - other);
+    for (const [key] of silent.slice(0, ACCOUNTS.forgotten)) this.accounts.delete(key);
   }
 }
 

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -6,6 +5,7 @@ import type { RequestError } from './errors';
 import type { HealthState } from './health';
 import type { CutRequest, OpenRequest, OpenRequests } from './open-requests';
 import { partGently } from './parting';
+import { Slots } from './slots';
 import { whenOver } from './when-over';
 
 declare module 'fastify' {
@@ -18,21 +18,28 @@ declare module 'fastify' {
 /** Milliseconds that a connection without any request is left after the listener closed: one may be on its way. */
 const UNUSED_MS = 500;
 
+/** Set on a connection once a request came on it. */
+const ASKED = Symbol('asked');
+
+type Asked = Socket & { [ASKED]?: boolean };
+
 /**
  * Ends connections that nothing was ever asked on, as load balancers hold them ready. Node counts them as busy until
  * the time for their first headers is over, so that the server would wait for them instead of ending.
  */
 function endUnused(app: FastifyInstance): void {
-  const unused = new Set<Socket>();
-  const opened = (socket: Socket): void => {
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
+  const open = new Slots<Asked>();
+  const opened = (socket: Asked): void => {
+    const id = open.add(socket);
+    socket.once('close', () => open.delete(id));
   };
   const isSecure = 'setSecureContext' in app.server;
   app.server.on(isSecure ? 'secureConnection' : 'connection', opened);
-  app.server.on('request', ({ socket }: IncomingMessage) => unused.delete(socket));
+  app.server.on('request', ({ socket }: { socket: Asked }) => (socket[ASKED] = true));
   app.addHook('preClose', async () => {
-    const end = (): void => unused.forEach((socket) => void socket.destroy());
+    const end = (): void => {
+      for (const [, socket] of open.entries()) if (socket[ASKED] !== true) socket.destroy();
+    };
     setTimeout(end, UNUSED_MS).unref();
   });
 }

@@ -1,6 +1,7 @@
 import { MODEL_NAME_PATTERN } from '../contract';
 import { notReady } from './errors';
 import type { RequestError } from './errors';
+import { Slots } from './slots';
 
 /** What is said of a request that was cut. */
 export interface CutRequest {
@@ -29,7 +30,7 @@ function told({ id, route, model }: CutRequest): CutRequest {
  * ever end when no more requests are taken, and what is open when the time is over is answered, not dropped.
  */
 export class OpenRequests {
-  private readonly open = new Set<OpenRequest>();
+  private readonly open = new Slots<OpenRequest>();
   private readonly streams = new Set<() => void>();
   private state: 'open' | 'closing' | 'cut' = 'open';
 
@@ -40,8 +41,8 @@ export class OpenRequests {
 
   /** Takes a request in. Call what it returns when the request is over. */
   add(request: OpenRequest): () => void {
-    this.open.add(request);
-    return () => void this.open.delete(request);
+    const id = this.open.add(request);
+    return () => void this.open.delete(id);
   }
 
   /** The outcome of some work, or a rejection with 503 once it is cut. */
@@ -76,7 +77,7 @@ export class OpenRequests {
   cut(): readonly CutRequest[] {
     this.close();
     this.state = 'cut';
-    const requests = [...this.open];
+    const requests = this.open.entries().map(([, request]) => request);
     const cut = requests.map((request) => told(request.about()));
     for (const request of requests) request.cut(notReady('draining'));
     return cut;

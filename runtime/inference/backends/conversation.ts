@@ -2,6 +2,7 @@ import type { GenerationListener } from '../generation/answer';
 import type { WrittenHeader } from '../host/frames';
 import type { HostProcess } from '../host/process';
 import type { HostReply, HostRequest } from '../host/protocol';
+import { Slots } from '../../shared/slots';
 
 /** A question to a worker, written already or not. */
 export type Question = HostRequest | WrittenHeader;
@@ -24,8 +25,7 @@ const CANCEL: HostRequest = { type: 'cancel' };
 
 /** Questions to the workers of a host, each answered under its id. */
 export class Conversation {
-  private nextId = 1;
-  private readonly waiting = new Map<number, Waiting>();
+  private readonly waiting = new Slots<Waiting>();
   private readonly pending: number[] = [];
 
   /** Asks the worker of a lane. Rejects when its host ends first. */
@@ -54,7 +54,7 @@ export class Conversation {
     };
     const id = this.begin({ host, lane, told, reject: listener.fail }, question, parts);
     return () => {
-      if (this.waiting.has(id)) host.send(lane, id, CANCEL, []);
+      if (this.waiting.get(id) !== undefined) host.send(lane, id, CANCEL, []);
     };
   }
 
@@ -74,24 +74,22 @@ export class Conversation {
 
   /** Fails every open question to a host. */
   fail(host: HostProcess, error: Error): void {
-    for (const [id, waiting] of [...this.waiting]) {
+    for (const [id, waiting] of this.waiting.entries()) {
       if (waiting.host === host) this.close(id)?.reject(error);
     }
   }
 
   private begin(waiting: Waiting, question: Question, parts: readonly Uint8Array[]): number {
     const { host, lane } = waiting;
-    const id = this.nextId++;
-    this.waiting.set(id, waiting);
+    const id = this.waiting.add(waiting);
     this.pending[lane] = (this.pending[lane] ?? 0) + 1;
     host.send(lane, id, question, parts);
     return id;
   }
 
   private close(id: number): Waiting | undefined {
-    const waiting = this.waiting.get(id);
+    const waiting = this.waiting.delete(id);
     if (waiting === undefined) return undefined;
-    this.waiting.delete(id);
     this.pending[waiting.lane] = (this.pending[waiting.lane] ?? 1) - 1;
     return waiting;
   }

@@ -8,6 +8,8 @@ export interface Caller {
   start: number;
   /** Its requests that wait. */
   waiting: number;
+  /** The rest of the queue before which it came last. */
+  rest: number;
 }
 
 /**
@@ -20,18 +22,18 @@ export interface Caller {
 export class Turns {
   private now = 0;
   private waiting = 0;
+  private rests = 0;
   private readonly callers = new Map<string, Caller>();
 
   /** A request waits. Those without a name are of one caller. */
   came(name = ''): Caller {
-    const caller = this.callers.get(name) ?? { name, start: this.now, waiting: 0 };
+    const caller = this.callers.get(name) ?? this.fresh(name);
     if (caller.waiting === 0) {
-      this.callers.set(name, caller);
-      caller.start = Math.max(this.now, caller.start);
+      caller.start = caller.rest === this.rests ? Math.max(this.now, caller.start) : this.now;
+      caller.rest = this.rests;
     }
     caller.waiting += 1;
     this.waiting += 1;
-    if (this.callers.size > REMEMBERED) this.forget();
     return caller;
   }
 
@@ -59,15 +61,22 @@ export class Turns {
     this.gaveUp(caller);
   }
 
-  /** Nobody waits, so nobody has a claim. */
+  /** Nobody waits, so nobody has a claim. The callers stay: most come again. */
   private rest(): void {
     this.now = 0;
-    this.callers.clear();
+    this.rests += 1;
+  }
+
+  private fresh(name: string): Caller {
+    if (this.callers.size >= REMEMBERED) this.forget();
+    const caller = { name, start: this.now, waiting: 0, rest: this.rests };
+    this.callers.set(name, caller);
+    return caller;
   }
 
   private forget(): void {
-    for (const [name, { start, waiting }] of this.callers) {
-      if (waiting === 0 && start <= this.now) this.callers.delete(name);
+    for (const [name, { start, waiting, rest }] of this.callers) {
+      if (waiting === 0 && (rest !== this.rests || start <= this.now)) this.callers.delete(name);
     }
   }
 }

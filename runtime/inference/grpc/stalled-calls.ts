@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { ServerInterceptingCall } from '@grpc/grpc-js';
 import type { Responder, ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { HTTP_LIMITS } from '../../shared/limits';
+import { Slots } from '../../shared/slots';
 import { sizeOf } from './decoding';
 import type { StreamRoom } from './stream-room';
 
@@ -46,7 +47,7 @@ export class StalledCalls {
 
 /** The answers of one call that its client has not taken yet. */
 export class Unread {
-  private readonly waiting = new Set<() => void>();
+  private readonly waiting = new Slots<() => void>();
 
   /** @param stalled told of each answer; without it nobody looks */
   constructor(
@@ -58,17 +59,19 @@ export class Unread {
   begin(): () => void {
     const end = this.stalled?.begin(this.call.getPeer());
     if (end === undefined) return () => undefined;
-    this.waiting.add(end);
+    const id = this.waiting.add(end);
     return () => {
-      this.waiting.delete(end);
+      this.waiting.delete(id);
       end();
     };
   }
 
   /** The call is over, and nothing waits any more. */
   forget(): void {
-    for (const end of this.waiting) end();
-    this.waiting.clear();
+    for (const [id, end] of this.waiting.entries()) {
+      this.waiting.delete(id);
+      end();
+    }
   }
 }
 

@@ -18,7 +18,8 @@ export interface WaitingOptions extends Asker {
   readonly left: () => void;
 }
 
-interface Place {
+interface Place<T> {
+  readonly item: T;
   readonly caller: Caller;
   readonly cost: number;
   /** Takes the ear off the signal. */
@@ -27,12 +28,13 @@ interface Place {
 
 /** What waits in the turns of its callers. Whose asker leaves is dropped, at once. */
 export class TurnQueue<T> {
-  private readonly places = new Map<T, Place>();
+  /** From first to last. */
+  private readonly places: Place<T>[] = [];
   private readonly turns = new Turns();
 
   /** How many wait. */
   get size(): number {
-    return this.places.size;
+    return this.places.length;
   }
 
   /** Lets one more wait. */
@@ -43,36 +45,39 @@ export class TurnQueue<T> {
     };
     signal?.addEventListener('abort', leave, { once: true });
     const forget = (): void => signal?.removeEventListener('abort', leave);
-    this.places.set(item, { caller: this.turns.came(caller), cost, forget });
+    this.places.push({ item, caller: this.turns.came(caller), cost, forget });
   }
 
   /** Takes out whose turn it is; of one caller what came first. */
   shift(): T | undefined {
-    let [first, least]: [T | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
-    for (const [item, { caller }] of this.places) if (caller.start < least) [first, least] = [item, caller.start];
-    const place = first === undefined ? undefined : this.remove(first);
-    if (place !== undefined) this.turns.served(place.caller, place.cost);
-    return first;
+    let first: Place<T> | undefined;
+    for (const place of this.places) {
+      if (first === undefined || place.caller.start < first.caller.start) first = place;
+    }
+    if (first === undefined) return undefined;
+    this.remove(first);
+    this.turns.served(first.caller, first.cost);
+    return first.item;
   }
 
   /** Takes one out; false when it does not wait. */
   delete(item: T): boolean {
-    const place = this.remove(item);
-    if (place !== undefined) this.turns.gaveUp(place.caller);
-    return place !== undefined;
+    const place = this.places.find((each) => each.item === item);
+    if (place === undefined) return false;
+    this.remove(place);
+    this.turns.gaveUp(place.caller);
+    return true;
   }
 
   /** Takes out all. */
   clear(): T[] {
-    const items = [...this.places.keys()];
+    const items = this.places.map(({ item }) => item);
     for (const item of items) this.delete(item);
     return items;
   }
 
-  private remove(item: T): Place | undefined {
-    const place = this.places.get(item);
-    place?.forget();
-    this.places.delete(item);
-    return place;
+  private remove(place: Place<T>): void {
+    place.forget();
+    this.places.splice(this.places.indexOf(place), 1);
   }
 }

@@ -126,7 +126,7 @@ describe('turns of callers', () => {
     expect(turns.again(one, 5).start).toBeLessThan(fresh.start);
   });
 
-  it('forget callers that wait for nothing, while others wait and when nobody does', () => {
+  it('forget callers that wait for nothing when there are many, while others wait and when nobody does', () => {
     const turns = new Turns();
     const { callers } = turns as unknown as { callers: Map<string, Caller> };
     const waits = turns.came('waits');
@@ -134,6 +134,15 @@ describe('turns of callers', () => {
     expect(callers.size).toBeLessThanOrEqual(1_100);
     expect(callers.get('waits')).toBe(waits);
     turns.served(waits, 1);
-    expect(callers.size).toBe(0);
+    for (let caller = 0; caller < 20_000; caller++) turns.served(turns.came(`alone-${caller}`), 1);
+    expect(callers.size).toBeLessThanOrEqual(1_100);
+  });
+
+  it('leave nobody a claim or a debt once nobody waits', () => {
+    const turns = new Turns();
+    const busy = turns.came('busy');
+    turns.served(busy, 1_000);
+    const other = turns.came('other');
+    expect(turns.came('busy').start).toBe(other.start);
   });
 });
