@@ -64,3 +64,19 @@ export async function probe(url: string, until: Promise<unknown>): Promise<numbe
   times.sort((a, b) => a - b);
   return times[Math.ceil(0.99 * times.length) - 1] ?? 0;
 }
+
+/** Milliseconds between two looks of Node’s monitor, which are part of what it reports. */
+const MONITOR_MS = 10;
+const DELAY = /^nodejs_eventloop_lag_p99_seconds (\S+)$/m;
+
+/**
+ * 99th percentile of the delay of a server’s event loop while something goes on, in milliseconds. The metric starts anew
+ * whenever it is read.
+ */
+export async function loopDelay(metrics: string, work: () => Promise<unknown>): Promise<number> {
+  const read = async (): Promise<string> => (await fetch(metrics)).text();
+  await read();
+  await work();
+  const seconds = Number(DELAY.exec(await read())?.[1] ?? Number.NaN);
+  return Math.max(0, 1000 * seconds - MONITOR_MS);
+}

@@ -50,6 +50,8 @@ export const ENVIRONMENTS = {
 export interface Running {
   readonly group: Group;
   readonly base: string;
+  /** URL of its metrics. @default - nobody asks for them */
+  readonly metrics?: string;
 }
 
 /** A model file and where our server finds it. */
@@ -82,6 +84,9 @@ export function compileOwn(): void {
 /** Settings of our server for one run. */
 export type OwnSettings = EnvSettings<typeof INFERENCE_ENV>;
 
+/** A rate that is counted and never reached. */
+const COUNTED_RATE = '1000000';
+
 function prepareStore({ name, file, folder }: ServedModel): { store: string; keys: string } {
   const store = path.join(folder, 'store');
   const keys = path.join(folder, 'keys');
@@ -106,18 +111,19 @@ function prepareStore({ name, file, folder }: ServedModel): { store: string; key
 
 async function startOwn(model: ServedModel, settings: OwnSettings): Promise<Running | undefined> {
   const { store, keys } = prepareStore(model);
-  const port = await freePort();
+  const [port, metricsPort] = [await freePort(), await freePort()];
   const env = toEnv(INFERENCE_ENV, {
     ...{ modelName: model.name, modelVersion: '1', modelUri: pathToFileURL(store).href },
-    ...{ modelCacheDir: path.join(model.folder, 'cache'), apiKeysDir: keys, httpPort: String(port), metricsPort: '0' },
-    ...{ drainDelay: '0', ...settings },
+    ...{ modelCacheDir: path.join(model.folder, 'cache'), apiKeysDir: keys, httpPort: String(port) },
+    ...{ metricsPort: String(metricsPort), ratePerSecond: COUNTED_RATE, drainDelay: '0', ...settings },
   });
   const args = [...INFERENCE_NODE_FLAGS, path.join(WORKSPACE, 'dist/inference/main.js')];
   const group = new Group(process.execPath, args, {
     cwd: ROOT,
     env: { PATH: process.env['PATH'], HOME: model.folder, ...env },
   });
-  return up(group, `http://127.0.0.1:${port}`, PATHS.ready);
+  const running = await up(group, `http://127.0.0.1:${port}`, PATHS.ready);
+  return running && { ...running, metrics: `http://127.0.0.1:${metricsPort}${PATHS.metrics}` };
 }
 
 /** Our server, as it is deployed: API keys, limits and metrics on. */
