@@ -12,7 +12,6 @@ import type { Reply } from './support/traffic';
 
 const RATE = 60;
 const SLICES = 10;
-const WARM_UP_SECONDS = 5;
 
 /** Everything at once, for long. */
 export const soak: FaultCase = {
@@ -21,6 +20,7 @@ export const soak: FaultCase = {
   limit: { scaled: 90, full: 4_500 },
   run: async (bench) => {
     const seconds = bench.count('seconds', 20, 3_600);
+    const warmUp = bench.count('seconds of warm-up', 5, 60);
     const store = withLoop(tinyStore(bench.folder)).push('other', '1', identityModel('FP32'));
     const models = store.serving(
       { name: 'tiny', load: 'pinned' },
@@ -71,7 +71,7 @@ export const soak: FaultCase = {
       if (one === undefined) throw new Error('no request');
       return one(due, index);
     };
-    await openLoop({ rate: RATE, seconds: WARM_UP_SECONDS, shoot, recorder: new Recorder() });
+    await openLoop({ rate: RATE, seconds: warmUp, shoot, recorder: new Recorder() });
     const [memory, tails, files]: [number[], number[], number[]] = [[], [], []];
     for (let slice = 0; slice < SLICES && !bench.over; slice += 1) {
       good.mark = String(slice);

@@ -50,6 +50,7 @@ class Proxy {
   ) {}
 
   readonly localFirst: Infer = async (call) => {
+    if (call.isCopy === true) return this.next(call);
     const began = this.options.now();
     let reason: Reason | undefined;
     let failure: unknown;
@@ -73,6 +74,7 @@ class Proxy {
   };
 
   readonly upstreamFirst: Infer = async (call) => {
+    if (call.isCopy === true) return this.next(call);
     const { via: list, canAnswer, timeoutMs, patienceMs, now } = this.options;
     const began = now();
     const via = list.next(call.attribute(HEADERS.via));
@@ -107,7 +109,8 @@ class Proxy {
     const timeoutMs = Math.min(mostMs, call.request.timeoutMs ?? mostMs);
     const answer = await this.options.upstream.infer(call, { ...passing, timeoutMs });
     this.options.answered('upstream', reason);
-    return answer;
+    call.judge?.(answer.model);
+    return reason === 'failed' ? { ...answer, failedHere: true } : answer;
   }
 
   /** The call with what is left of its time. @throws RequestError when nothing is */

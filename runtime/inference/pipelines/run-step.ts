@@ -49,10 +49,10 @@ async function ask(
   { signal, deadline, trace: place }: Frame,
 ): Promise<readonly Tensor[]> {
   const { call } = run;
-  const { id, priority, parameters } = call.request;
+  const { id, priority, parameters, cache } = call.request;
   const wanted = gives.map(([own]) => own);
   const timeoutMs = Math.max(1, deadline.at - run.now());
-  const request = { id, inputs, outputs: wanted, timeoutMs, priority, parameters, trace: place };
+  const request = { id, inputs, outputs: wanted, timeoutMs, priority, parameters, cache, trace: place };
   const { outputs } = await run.infer({ ...call, name: target.model, version: target.version, request, signal });
   return wanted.map((name) => {
     const output = outputs.find((each) => each.name === name);

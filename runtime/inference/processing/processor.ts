@@ -97,7 +97,7 @@ export class Processor {
     const answer = await next({ ...call, version: model.version, request: asked });
     const given = new Map(answer.outputs.map((tensor) => [tensor.name, tensor]));
     await this.take(route.steps, given, context, clock);
-    return { model: answer.model, outputs: wanted.map((name) => tensorOf(given, name)) };
+    return { ...answer, outputs: wanted.map((name) => tensorOf(given, name)) };
   }
 
   private async take(steps: readonly Step[], tensors: Tensors, context: StepContext, clock: Clock): Promise<void> {

@@ -90,7 +90,11 @@ function batchingOf(settings: RunSettings, server: BatchSettings = UNSET): Batch
 
 /** True where tensors do not reach the model as they come, or clients as they are: nothing may go past that. */
 const isGuarded = ({ processing }: RunSettings): boolean =>
-  processing !== undefined && (processing.after.length > 0 || Object.keys(processing.inputs).length > 0);
+  processing !== undefined &&
+  (processing.after.length > 0 ||
+    Object.keys(processing.inputs).length > 0 ||
+    // What a plugin may refuse or change; the other steps make numbers of what no text is.
+    processing.before.some((step) => 'plugin' in step));
 
 interface TextParts {
   readonly backend: Pick<Backend, 'generate'>;

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { DriftBaseline } from '../../contract';
-import type { Backend } from '../backends/backend';
+import type { Backend, ModelSignature } from '../backends/backend';
 import type { DataPlane, ModelIdentity } from '../data-plane';
 import { readBaseline } from '../drift/baseline';
 import type { InferenceRequest } from '../tensors/request';
@@ -51,6 +51,8 @@ export interface LoadOrder {
   readonly check?: (() => Promise<void>) | undefined;
   /** The model that it is to replace, which serves meanwhile and must not make room for it. */
   readonly replaced: LoadedModel | undefined;
+  /** What clients send and get, where steps around the model make it another. @default - what the model takes and gives */
+  readonly signature?: ModelSignature | undefined;
   /** Called when it has to leave the memory. */
   readonly forget: (model: LoadedModel) => void;
 }
@@ -89,7 +91,8 @@ export class Loader {
     try {
       await plane.load(files.file, order.check);
       if (files.golden !== undefined) await checkGolden(plane, await readGolden(files.golden));
-      const baseline = files.baseline === undefined ? undefined : await readBaseline(files.baseline, plane.describe());
+      const signature = order.signature ?? plane.describe();
+      const baseline = files.baseline === undefined ? undefined : await readBaseline(files.baseline, signature);
       const samples = this.samplesFor(plane, predecessor);
       await warmUp(plane, samples, predecessor?.plane, now);
       const parts = { plane, backend, digest: files.digest, pinned, reserved, measure, now };

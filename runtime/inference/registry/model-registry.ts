@@ -73,6 +73,8 @@ export interface Answer {
   readonly cached?: boolean;
   /** Who gave it, where that may be another server. @default - this one */
   readonly servedBy?: 'local' | 'upstream';
+  /** True where another server gave it because the model here failed. @default false */
+  readonly failedHere?: boolean;
 }
 
 /** A version that is served, and how it stands. */

@@ -147,7 +147,7 @@ export class VersionKeeper {
     const processor = await this.deps.processing.open(identity, content.settings.processing, content.files);
     let next: LoadedModel | undefined;
     try {
-      if (needed) next = await this.load(entry, content, placeOf(model, entry, order.wanted));
+      if (needed) next = await this.load(entry, content, placeOf(model, entry, order.wanted), processor);
     } catch (error) {
       await processor?.retire();
       throw error;
@@ -218,12 +218,19 @@ export class VersionKeeper {
     await processor?.retire();
   }
 
-  private async load(entry: ModelVersion, { files, settings }: Content, place: Place): Promise<LoadedModel> {
+  /** @param processor the steps around it; those that it has, where they stay */
+  private async load(
+    entry: ModelVersion,
+    { files, settings }: Content,
+    place: Place,
+    processor = entry.processor,
+  ): Promise<LoadedModel> {
     const { identity, pinned } = entry;
+    const signature = processor?.signature;
     // Until it is loaded its files are not yet those of the version, and were looked at just now.
     let isLoaded = false;
     const loaded = await this.deps.loader.load({
-      ...{ identity, files, settings, pinned, ...place },
+      ...{ identity, files, settings, pinned, signature, ...place },
       check: async () => (isLoaded ? this.deps.guard.admit(entry, files.digest) : undefined),
       forget: (model) => {
         if (entry.loaded === model) entry.loaded = undefined;

@@ -75,6 +75,8 @@ class ResponseCache {
     const standing = models.standing(call.name, call.version);
     if (standing?.digest === undefined) return this.next(call);
     const { identity: model, digest } = standing;
+    // Before an answer is looked for, and before anybody waits for that of another: each is judged for itself.
+    call.judge?.(model);
     const { read, write } = usageOf(call);
     if (!write) {
       observe(model.name, model.version, 'bypassed');

@@ -34,9 +34,10 @@ export function modelRoutes(models: InferenceService): (app: FastifyInstance) =>
       app.get<{ Params: ModelParams }>(`${pattern}/config`, { config }, ({ params }) =>
         configurationOf(models.details(params.name, params.version)),
       );
-      app.get<{ Params: ModelParams }>(`${pattern}/stats`, { config }, async ({ params }) => ({
-        model_stats: await models.statistics(params.name, params.version),
-      }));
+      app.get<{ Params: ModelParams }>(`${pattern}/stats`, { config }, async (request) => {
+        const rows = await models.statistics(request.params.name, request.params.version);
+        return { model_stats: rows.filter(({ name, version }) => request.showsModel(name, version)) };
+      });
       app.get<{ Params: ModelParams }>(`${pattern}/ready`, { config }, async ({ params, headers }, reply) => {
         const ready = await models.isReady(params.name, params.version, viaOf(headers));
         return reply.code(ready ? 200 : 503).send({ name: params.name, ready });

@@ -21,6 +21,8 @@ export interface InferenceCall {
   readonly answering?: ((model: ModelIdentity) => void) | undefined;
   /** Judges the caller for the version that is going to answer. @default - whoever came here may have any */
   readonly judge?: Judge | undefined;
+  /** True for a copy that nobody waits for: no other server is asked for its sake. @default false */
+  readonly isCopy?: boolean;
 }
 
 /** Answers a call, or throws a RequestError. */

@@ -58,7 +58,8 @@ function byWeight(weights: readonly Weight[], place: (salt: string) => number, f
   if (version !== undefined && facts.isReady(version)) return { version, reason: 'weight' };
   // The others take over in proportion, and each key stays with one of them.
   const ready = weights.filter((weight) => weight.share > 0 && facts.isReady(weight.version));
-  return { version: at(ready, place('again')), reason: 'fallback' };
+  // Where none is ready, who has no share takes none over: the one that was chosen refuses, or is loaded.
+  return ready.length > 0 ? { version: at(ready, place('again')), reason: 'fallback' } : { version, reason: 'weight' };
 }
 
 /** Which version answers a request that names none. */

@@ -3,7 +3,7 @@ import type { Infer, InferenceCall, Layer } from '../serving/layer';
 import { WHOLE } from './rule';
 import { Shadow } from './shadow';
 import type { ShadowObserver } from './shadow';
-import type { Traffic, TrafficModels } from './traffic';
+import type { Evidence, Traffic, TrafficModels } from './traffic';
 
 /** What the layer works with. */
 export interface TrafficLayerDeps {
@@ -22,8 +22,12 @@ export interface TrafficLayer {
   readonly close: () => Promise<void>;
 }
 
-/** An answer that was kept says nothing of how fast a version is. */
-const isComputed = ({ cached }: Answer): boolean => cached !== true;
+/** An answer that was kept says nothing of how fast a version is, and that of another server nothing of the one here. */
+function evidenceOf({ cached, servedBy, failedHere }: Answer): Evidence {
+  if (failedHere) return 'failure';
+  if (servedBy === 'upstream') return 'none';
+  return cached ? 'outcome' : 'time';
+}
 
 /** Sends requests to the version that their rule says, and copies of some to another. */
 export function trafficLayer({ traffic, models, observe, clock, random }: TrafficLayerDeps): TrafficLayer {
@@ -44,7 +48,7 @@ export function trafficLayer({ traffic, models, observe, clock, random }: Traffi
       const answer = await traffic.route(
         call,
         (version) => next(version === undefined ? call : { ...call, version }),
-        isComputed,
+        evidenceOf,
       );
       mirror(shadow, call, answer);
       return answer;

@@ -82,6 +82,7 @@ export class Shadow {
         signal,
         answering: undefined,
         judge: undefined,
+        isCopy: true,
       });
       this.observe.took(name, version, (this.now() - started) / 1000);
       await nextTurn();

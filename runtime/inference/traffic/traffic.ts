@@ -49,10 +49,13 @@ interface Watched {
   readonly reason: ChoiceReason;
 }
 
-/** Failures that say nothing of a version: the client left, or the server is full. */
-const BLAMELESS: readonly number[] = [499, 429];
+/** What a result says of the version that was chosen: how it ended and how long it took, the first alone, that it failed, or nothing. */
+export type Evidence = 'time' | 'outcome' | 'failure' | 'none';
 
-const always = (): boolean => true;
+/** Failures that say nothing of a version: the client left, its caller may not have it, or the server is full. */
+const BLAMELESS: readonly number[] = [499, 403, 429];
+
+const everything = (): Evidence => 'time';
 
 /** Chooses the version that answers a request which names none, and watches how canaries do. */
 export class Traffic {
@@ -69,13 +72,13 @@ export class Traffic {
    * Has a request answered by the version that its rule says.
    *
    * @param send asks a version; undefined stands for the one that everybody gets without a rule
-   * @param tells whether the time until a result tells anything of the version
+   * @param says what a result says of the version
    * @throws RequestError
    */
   async route<T>(
     call: TrafficCall,
     send: (version: string | undefined) => Promise<T>,
-    tells: (result: T) => boolean = always,
+    says: (result: T) => Evidence = everything,
   ): Promise<T> {
     const plan = call.version === undefined ? this.planOf(call.name) : undefined;
     if (plan === undefined) return send(call.version);
@@ -86,7 +89,7 @@ export class Traffic {
     this.deps.observe.chosen(call.name, version, choice.reason);
     call.answering?.(standing.identity);
     try {
-      return await this.watched({ call, trial: plan.trial, reason: choice.reason }, () => send(version), tells);
+      return await this.watched({ call, trial: plan.trial, reason: choice.reason }, () => send(version), says);
     } catch (error) {
       // It was replaced between the choice and its turn; what has taken its place answers.
       if (!isUnknownModel(error)) throw error;
@@ -136,7 +139,7 @@ export class Traffic {
   private async watched<T>(
     { call: { name, signal }, trial, reason }: Watched,
     work: () => Promise<T>,
-    tells: (result: T) => boolean,
+    says: (result: T) => Evidence,
   ): Promise<T> {
     if (!trial?.open || (reason !== 'canary' && reason !== 'stable')) return work();
     const { clock, now, random, observe } = this.deps;
@@ -149,8 +152,9 @@ export class Traffic {
     };
     try {
       const result = await work();
+      const evidence = says(result);
       // A stream that its client leaves ends without an error, and says nothing of the version either.
-      if (!signal.aborted) record(false, tells(result));
+      if (!signal.aborted && evidence !== 'none') record(evidence === 'failure', evidence === 'time');
       return result;
     } catch (error) {
       const isBlameless = isUnknownModel(error) || (error instanceof RequestError && BLAMELESS.includes(error.status));

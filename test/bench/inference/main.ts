@@ -47,10 +47,8 @@ const latency = own(`${OWN}, JSON, one worker`, 'json', {
 });
 const FORMS = ['json', 'binary'] as const;
 const LABEL = { json: 'JSON', binary: 'binary' } as const;
-/** Without keys and limits; metrics are always on. */
-const bare = FORMS.map((form) =>
-  own(`${OWN}, ${LABEL[form]}, open`, form, { apiKeysDir: '', ratePerSecond: '0', callerConcurrency: '0' }),
-);
+/** Without keys and a rate; metrics are always on. */
+const open = FORMS.map((form) => own(`${OWN}, ${LABEL[form]}, open`, form, { auth: 'none', ratePerSecond: '0' }));
 const cached = FORMS.map((form) =>
   own(`${OWN}, ${LABEL[form]}, cached`, form, { responseCacheBytes: String(2 ** 26), responseCacheModels: 'mlp' }),
 );
@@ -58,7 +56,7 @@ const DISCIPLINES: readonly Discipline[] = [
   {
     ...{ model: 'mlp', kind: 'mlp', connections: [1, 32], seconds: SECONDS, batches: [1, 16] },
     contestants: [
-      ...[json, own(`${OWN}, binary`, 'binary'), ...bare, ...cached, ...FORMS.map(emptyPost)],
+      ...[json, own(`${OWN}, binary`, 'binary'), ...open, ...cached, ...FORMS.map(emptyPost)],
       ...[fastapi(), ...FORMS.map(tuned), ...others],
     ],
   },

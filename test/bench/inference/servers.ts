@@ -109,7 +109,7 @@ function prepareStore({ name, file, folder }: ServedModel): { store: string; key
   return { store, keys };
 }
 
-async function startOwn(model: ServedModel, settings: OwnSettings): Promise<Running | undefined> {
+async function startOwn(model: ServedModel, settings: OwnSettings): Promise<Running> {
   const { store, keys } = prepareStore(model);
   const [port, metricsPort] = [await freePort(), await freePort()];
   const env = toEnv(INFERENCE_ENV, {
@@ -123,7 +123,8 @@ async function startOwn(model: ServedModel, settings: OwnSettings): Promise<Runn
     env: { PATH: process.env['PATH'], HOME: model.folder, ...env },
   });
   const running = await up(group, `http://127.0.0.1:${port}`, PATHS.ready);
-  return running && { ...running, metrics: `http://127.0.0.1:${metricsPort}${PATHS.metrics}` };
+  if (running === undefined) throw new Error(`our server did not start: ${group.output}`);
+  return { ...running, metrics: `http://127.0.0.1:${metricsPort}${PATHS.metrics}` };
 }
 
 /** Our server, as it is deployed: API keys, limits and metrics on. */

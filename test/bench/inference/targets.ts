@@ -77,7 +77,7 @@ export function targetsOf({ rows, limits, healthMs, delayMs, modelMegabytes, wor
     ),
     ...[['JSON', 0.93] as const, ['binary', 0.85] as const].map(([form, least]) =>
       target(
-        `MLP, 32: ${form} with keys and limits over without`,
+        `MLP, 32: ${form} with keys and a rate over without`,
         { least },
         over(mlp(`LNMT, ${form}`), mlp(`LNMT, ${form}, open`)),
       ),

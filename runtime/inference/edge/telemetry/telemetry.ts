@@ -58,15 +58,14 @@ export class Telemetry {
    * @param body what can be written as JSON
    */
   put(kind: string, body: Readonly<Record<string, unknown>>): void {
-    const { clock, outbox } = this.options;
-    this.count += 1;
-    const uptime = Math.round(clock.now() - this.started) / 1000;
-    outbox.put(JSON.stringify({ boot: this.boot, n: this.count, uptime, at: clock.wall(), kind, ...body }));
+    this.options.outbox.put(JSON.stringify({ ...this.head(kind), ...body }));
   }
 
-  /** Takes lines of JSON, each a record of this kind. */
+  /** Takes lines of JSON, each a record of this kind, as they are: reading them would round integers of 64 bits. */
   putLines(kind: string, lines: string): void {
-    for (const line of lines.split('\n')) if (line !== '') this.put(kind, { record: JSON.parse(line) as unknown });
+    for (const line of lines.split('\n')) {
+      if (line !== '') this.options.outbox.put(`${JSON.stringify(this.head(kind)).slice(0, -1)},"record":${line}}`);
+    }
   }
 
   /** Records the metrics as they are. Buckets of histograms stay here. */
@@ -89,6 +88,13 @@ export class Telemetry {
     await this.options.outbox.flush();
     const enough = AbortSignal.timeout(FAREWELL_MS);
     while (!enough.aborted && (await this.options.sender.step(enough)) === 0);
+  }
+
+  private head(kind: string): Readonly<Record<string, unknown>> {
+    const { clock } = this.options;
+    this.count += 1;
+    const uptime = Math.round(clock.now() - this.started) / 1000;
+    return { boot: this.boot, n: this.count, uptime, at: clock.wall(), kind };
   }
 
   private async record(): Promise<void> {

@@ -45,6 +45,7 @@ describe('the step for images', () => {
       .add('nhwc', bytes(2, 4, 3), { before: [{ ...image, layout: 'NHWC', colour: 'BGR' }] })
       .add('gray', bytes(1, 2, 4), { before: [{ ...image, colour: 'GRAY' }] })
       .add('crop', bytes(3, 2, 2), { before: [{ ...image, width: 2, height: 2, resize: 'crop' }] })
+      .add('shortest', bytes(3, 2, 4), { before: [{ ...image, resize: 'crop', shortest: 4 }] })
       .add('fit', bytes(3, 4, 4), { before: [{ ...image, width: 4, height: 4, resize: 'fit' }] })
       .add(
         'single',
@@ -98,7 +99,10 @@ describe('the step for images', () => {
     expect(shape).toEqual([1, 2, 4, 3]);
     expect(data.slice(0, 3)).toEqual([0, 0, 255]);
     expect(data.slice(-3)).toEqual([255, 0, 0]);
-    expect((await decoded('gray', png)).shape).toEqual([1, 1, 2, 4]);
+    const gray = await decoded('gray', png);
+    expect(gray.shape).toEqual([1, 1, 2, 4]);
+    // As Pillow has them.
+    expect([gray.data[0], gray.data[3]]).toEqual([76, 29]);
     expect((await decoded('single', png)).shape).toEqual([3, 2, 4]);
   });
 
@@ -109,6 +113,33 @@ describe('the step for images', () => {
     const fit = await decoded('fit', png);
     expect(fit.data.slice(0, 4)).toEqual([0, 0, 0, 0]);
     expect([fit.data[4], fit.data[7]]).toEqual([255, 0]);
+  });
+
+  it('crops the middle of what has a shortest side first, also where it is held upright by its camera', async () => {
+    const upright = await halves(RED, BLUE, 24, 12).png().toBuffer();
+    const lying = await halves(RED, BLUE, 12, 24).withMetadata({ orientation: 6 }).png().toBuffer();
+    for (const content of [upright, lying]) {
+      const { shape, data } = await decoded('shortest', content);
+      expect(shape).toEqual([1, 3, 2, 4]);
+      const [red, blue] = content === upright ? [0, 3] : [0, 7];
+      expect(Math.min(data[red] ?? 0, data[16 + blue] ?? 0)).toBeGreaterThan(200);
+      expect(Math.max(data[blue] ?? 255, data[16 + red] ?? 255)).toBeLessThan(60);
+    }
+  });
+
+  it('scales no more of a long thin image than it takes', async () => {
+    for (const [width, height] of [
+      [12_000, 1],
+      [1, 12_000],
+    ] as const) {
+      const thin = await sharp({ create: { width, height, channels: 3, background: RED } })
+        .png()
+        .toBuffer();
+      const began = performance.now();
+      const { data } = await decoded('shortest', thin);
+      expect(performance.now() - began).toBeLessThan(2_000);
+      expect([data[0], data[8]]).toEqual([255, 0]);
+    }
   });
 
   it('is followed by others: pixels are scaled by channel', async () => {
