@@ -68,7 +68,11 @@ function rangeCheck(
   };
 }
 
-function valuesCheck(values: NonNullable<InputBounds['values']>, { name, datatype }: TensorSpec): Check {
+function valuesCheck(
+  values: NonNullable<InputBounds['values']>,
+  { name, datatype }: TensorSpec,
+  nanAllowed: boolean,
+): Check {
   if (datatype === 'BYTES') {
     const known = new Set(values.map(String));
     return (tensor) => {
@@ -87,6 +91,8 @@ function valuesCheck(values: NonNullable<InputBounds['values']>, { name, datatyp
   }
   const round = rounding(datatype);
   if (isFloat(datatype)) for (const value of [...known]) known.add(round(Number(value)));
+  // A set finds NaN.
+  if (nanAllowed) known.add(Number.NaN);
   return (tensor) => {
     const elements = elementsOf(tensor);
     for (let index = 0; index < elements.length; index++) {
@@ -117,7 +123,7 @@ function checksOf(bounds: InputBounds, spec: TensorSpec, policy: NonFinitePolicy
     ...(isFloat(spec.datatype) && isFinite ? [refuseNonFinite] : []),
     ...(range === undefined ? [] : [rangeCheck(range, spec.datatype, nanAllowed)]),
     ...(maxBytes === undefined ? [] : [lengthCheck(maxBytes)]),
-    ...(values === undefined ? [] : [valuesCheck(values, spec)]),
+    ...(values === undefined ? [] : [valuesCheck(values, spec, nanAllowed)]),
   ];
 }
 

@@ -44,6 +44,8 @@ function isCard(text: string): boolean {
 
 function isPhone(text: string): boolean {
   const { length } = digitsOf(text);
+  // With the digit that North America puts before its ten: times in seconds have as many digits as those.
+  if (text.startsWith('1')) return length === 11;
   return length >= (text.startsWith('+') ? 8 : 10) && length <= 15;
 }
 
@@ -60,7 +62,7 @@ const OCTET = '(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
  */
 const RULES: { readonly [K in PiiKind]: Rule } = {
   email: {
-    pattern: /(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,6}/gu,
+    pattern: /[\p{L}\p{N}._%+-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,6}/gu,
     holds: () => true,
   },
   iban: {
@@ -71,7 +73,8 @@ const RULES: { readonly [K in PiiKind]: Rule } = {
   ssn: { pattern: /(?<![0-9-])[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}(?![0-9-])/g, holds: isSocialSecurity },
   ip: { pattern: new RegExp(`(?<![0-9.])${OCTET}(?:\\.${OCTET}){3}(?![0-9]|\\.[0-9])`, 'g'), holds: () => true },
   phone: {
-    pattern: /(?<![\p{L}0-9+])(?:\+[0-9]|\(?0[0-9]|\([0-9]|[2-9])(?:[ ./-]?[()]?[ ]?[0-9]){6,13}(?![\p{L}0-9])/gu,
+    pattern:
+      /(?<![\p{L}0-9+])(?:\+[0-9]|\(?0[0-9]|\([0-9]|1(?=[ .-]?\(?[2-9])|[2-9])(?:[ ./-]?[()]?[ ]?[0-9]){6,13}(?![\p{L}0-9])/gu,
     holds: isPhone,
   },
 };

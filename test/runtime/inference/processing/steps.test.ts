@@ -160,6 +160,7 @@ describe('bounds', () => {
     ['INT64', { values: ['9007199254740993', 1] }, [9007199254740993n, 1n]],
     ['FP32', { values: [0.1, 0.2] }, [0.1, 0.2]],
     ['FP16', { values: [0.1] }, [0.1]],
+    ['FP32', { values: [1], nonFinite: 'allow' }, raw(NaN, 1)],
     ['BOOL', { values: [true] }, [true]],
     ['UINT8', { values: [1, 2] }, [2, 1]],
     ['BYTES', { values: ['ä'], maxBytes: 2 }, ['ä']],
@@ -172,6 +173,7 @@ describe('bounds', () => {
     ['FP32', { range: { min: 0, max: 1 } }, raw(0, NaN), 'element 1 is not a finite number'],
     ['FP32', { range: { min: 0, max: 1 }, nonFinite: 'allow' }, raw(NaN, NaN, 2, NaN), 'element 2 is not from 0 to 1'],
     ['FP32', { range: { min: 0, max: 1 }, nonFinite: 'allow' }, raw(Infinity), 'element 0 is not from 0 to 1'],
+    ['FP32', { values: [1], nonFinite: 'allow' }, raw(NaN, Infinity), 'element 1 is none of the values'],
     ['FP32', { range: { min: 0, max: 0.1 } }, [0.1, 0.10000002], 'element 1 is not from 0 to 0.1'],
     [
       'FP16',
