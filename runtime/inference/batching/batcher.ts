@@ -59,7 +59,8 @@ export const DEFAULT_PRIORITY = 8;
 interface Entry extends QueuedRequest {
   bucket: string | undefined;
   left: boolean;
-  retried: boolean;
+  /** It was lost with a host once, and runs by itself: it may be what ended it. */
+  alone: boolean;
   caller: Caller;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly string[];
@@ -144,7 +145,7 @@ export class Batcher {
         caller: this.turns.came(caller),
         since: this.now(),
         left: false,
-        retried: false,
+        alone: false,
         bucket: rows === undefined ? undefined : bucketOf(inputs, outputs),
         leave: () => this.drop(entry),
       };
@@ -254,7 +255,8 @@ export class Batcher {
 
   private async perform(batch: readonly Entry[]): Promise<void> {
     const started = this.now();
-    this.busy++;
+    const lanes = batch.some(({ alone }) => alone) ? this.backend.capacity().lanes : 1;
+    this.busy += lanes;
     for (const { since } of batch) this.observer.waited((started - since) / 1000);
     const traced = traceBatch(batch.map(({ trace, since }) => ({ trace, waitedMs: started - since })));
     try {
@@ -273,7 +275,7 @@ export class Batcher {
       traced.end(true);
       this.recover(batch, error);
     } finally {
-      this.busy--;
+      this.busy -= lanes;
       this.schedule();
     }
   }
@@ -305,14 +307,14 @@ export class Batcher {
   private recover(batch: readonly Entry[], error: unknown): void {
     // One bad request must not fail those that happened to share its batch, and each alone needs less memory.
     if ((isRefusal(error) || isOutOfMemory(error)) && batch.length > 1) return this.again(batch);
-    const [again, lost] = [batch.filter((entry) => isHostLoss(error) && !entry.retried), [] as Entry[]];
+    const [again, lost] = [batch.filter((entry) => isHostLoss(error) && !entry.alone), [] as Entry[]];
     for (const entry of batch) if (!again.includes(entry)) lost.push(entry);
-    for (const entry of again) entry.retried = true;
+    for (const entry of again) entry.alone = true;
     for (const entry of lost) this.settle(entry, () => entry.reject(error));
     this.again(again);
   }
 
-  /** Puts requests back in front, each to be run alone. */
+  /** Puts requests back in front, each to be run in a batch of its own. */
   private again(batch: readonly Entry[]): void {
     const waiting = batch.filter((entry) => !entry.left);
     for (const entry of batch) if (entry.left) this.settle(entry, () => entry.reject(clientGone()));

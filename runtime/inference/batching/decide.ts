@@ -13,6 +13,8 @@ export interface QueuedRequest {
   readonly caller: { readonly start: number };
   /** True once its client has gone. */
   readonly left: boolean;
+  /** True for one that nothing may run beside, as it may have ended a host; it has no bucket. */
+  readonly alone: boolean;
 }
 
 /** The least urgent priority. */
@@ -111,6 +113,9 @@ function cut(queue: readonly QueuedRequest[], line: readonly number[], limit: nu
 const rowsOf = (queue: readonly QueuedRequest[], places: readonly number[]): number =>
   places.reduce((sum, place) => sum + (queue[place]?.rows ?? 1), 0);
 
+const isAlone = (queue: readonly QueuedRequest[], [head]: readonly number[]): boolean =>
+  head !== undefined && queue[head]?.alone === true;
+
 /** Milliseconds for which the batch may still wait to grow; 0 when it has to go. */
 function patience(
   now: number,
@@ -130,14 +135,17 @@ function patience(
  * Decides what becomes of a queue. Pure: the same arguments give the same answer.
  *
  * A batch never waits while every worker is free, and never when no delay is allowed. With several workers the line is
- * split evenly among them, because a worker that takes everything leaves the others idle.
+ * split evenly among them, because a worker that takes everything leaves the others idle. One that runs alone, once it is
+ * its turn, waits until every worker is free; who sends it counts every worker as taken by it.
  */
 export function decide(now: number, queue: readonly QueuedRequest[], policy: BatchPolicy, lanes: Lanes): Decision {
   const drop: number[] = [];
   const live: number[] = [];
   queue.forEach((request, place) => (request.left || request.deadline <= now ? drop : live).push(place));
-  if (live.length === 0 || lanes.free === 0) return { drop, send: NOTHING, wait: undefined };
+  if (live.length === 0 || lanes.free <= 0) return { drop, send: NOTHING, wait: undefined };
   const line = lineOf(queue, live);
+  // What goes on beside it ends first, and nothing that comes later passes it.
+  if (isAlone(queue, line) && lanes.free < lanes.all) return { drop, send: NOTHING, wait: undefined };
   const share = Math.ceil(rowsOf(queue, line) / Math.max(1, lanes.all));
   const batch = cut(queue, line, Math.min(policy.maxRows, share));
   if (policy.maxDelay <= 0 || lanes.free >= lanes.all) return { drop, send: batch, wait: undefined };

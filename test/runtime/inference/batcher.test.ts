@@ -54,6 +54,43 @@ function hold(backend: FakeBackend): () => void {
   return open;
 }
 
+const [SLOW, POISON] = [7, -1];
+
+interface Fragile {
+  losses: number;
+  /** Told of each loss. */
+  lost: () => void;
+  /** How many runs went on, with each one that began. */
+  readonly began: number[];
+}
+
+/** Makes a backend lose every run that goes on when it is given the poison. */
+function fragile(backend: FakeBackend): Fragile {
+  const host: Fragile = { losses: 0, lost: () => undefined, began: [] };
+  const going = new Set<() => void>();
+  backend.run = (inputs, outputs) =>
+    new Promise((resolve, reject) => {
+      const lose = (): void => reject(modelProcessLost());
+      going.add(lose);
+      host.began.push(going.size);
+      const value = valueOf(inputs);
+      setTimeout(
+        () => {
+          if (value === POISON && going.has(lose)) {
+            host.losses += 1;
+            for (const each of going) each();
+            going.clear();
+            host.lost();
+          }
+          going.delete(lose);
+          resolve(outputs.map((name) => ({ ...inputs[0], name }) as Tensor));
+        },
+        value === SLOW ? 60 : 20,
+      );
+    });
+  return host;
+}
+
 describe('the batcher', () => {
   it('runs what arrives together as one batch, and gives each request its own rows', async () => {
     const { batcher, batches, told } = await bench();
@@ -275,6 +312,40 @@ describe('the batcher', () => {
     );
     // Lost: the batch of three, then two of the three that ran again.
     expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
+  });
+
+  it('runs what a lost host was working on beside nothing else, so that only what ended it fails', async () => {
+    const { backend, batcher } = await bench({ maxRows: 1 }, { lanes: 3, maxRows: 1 });
+    const host = fragile(backend);
+    const submit = (value: number) => batcher.submit([row(value)], ['y'], { signal: forever });
+    const settled = Promise.allSettled([SLOW, POISON, SLOW].map(submit));
+    await new Promise<void>((resolve) => (host.lost = resolve));
+    const later = Promise.all([1, 2, 3].map(submit));
+    const [one, poison, other] = await settled;
+    expect([one, other].map((each) => each?.status)).toEqual(['fulfilled', 'fulfilled']);
+    expect(poison).toMatchObject({ status: 'rejected', reason: { code: 'LNMT8206' } });
+    expect((await later).map(valueOf)).toEqual([1, 2, 3]);
+    // Lost together, then each by itself; what came later ran beside one another again.
+    expect([host.losses, ...host.began]).toEqual([2, 1, 2, 3, 1, 1, 1, 1, 2, 3]);
+  });
+
+  it('gives up what waits to run alone when its client leaves or its deadline passes', async () => {
+    const { backend, batcher, told } = await bench({ maxRows: 1 }, { lanes: 3, maxRows: 1 });
+    const host = fragile(backend);
+    const client = new AbortController();
+    const submit = (value: number, signal: AbortSignal = forever, deadline?: number) =>
+      batcher.submit([row(value)], ['y'], { signal, deadline }).catch((error: unknown) => error);
+    const slow = submit(SLOW);
+    await expect.poll(() => host.began).toEqual([1]);
+    const [poison, left] = [submit(POISON), submit(SLOW, client.signal)];
+    await new Promise<void>((resolve) => (host.lost = resolve));
+    client.abort();
+    const late = submit(SLOW, forever, batcher.clock() + 10);
+    expect(await left).toMatchObject({ code: 'LNMT8207' });
+    expect(await late).toMatchObject({ code: 'LNMT8220' });
+    expect(told).toEqual(expect.arrayContaining(['left', 'expired']));
+    expect(await poison).toMatchObject({ code: 'LNMT8206' });
+    expect(valueOf((await slow) as readonly Tensor[])).toBe(SLOW);
   });
 
   it('answers 504 at its deadline to what waits for a host that is being replaced, and 503 to the rest', async () => {

@@ -7,9 +7,14 @@ const NOW = 100_000;
 
 const callers = fc.array(fc.record({ start: fc.integer({ min: 0, max: 20 }) }), { minLength: 1, maxLength: 4 });
 
-const request = (all: readonly QueuedRequest['caller'][]): fc.Arbitrary<QueuedRequest> =>
+/** Which requests a request may share a run with, or that it runs beside none. */
+const company = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ bucket: fc.constantFrom('a', 'b', undefined), alone: fc.constant(false) }) },
+  { weight: 1, arbitrary: fc.constant({ bucket: undefined, alone: true }) },
+);
+
+const anyone = (all: readonly QueuedRequest['caller'][]): fc.Arbitrary<Omit<QueuedRequest, 'bucket' | 'alone'>> =>
   fc.record({
-    bucket: fc.constantFrom('a', 'b', undefined),
     rows: fc.integer({ min: 1, max: 5 }),
     since: fc.integer({ min: NOW - 20_000, max: NOW }),
     deadline: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.integer({ min: NOW - 50, max: NOW + 100 })),
@@ -17,6 +22,8 @@ const request = (all: readonly QueuedRequest['caller'][]): fc.Arbitrary<QueuedRe
     caller: fc.constantFrom(...all),
     left: fc.boolean(),
   });
+const request = (all: readonly QueuedRequest['caller'][]): fc.Arbitrary<QueuedRequest> =>
+  fc.tuple(anyone(all), company).map(([rest, shares]) => ({ ...rest, ...shares }));
 const queue = callers.chain((all) => fc.array(request(all), { maxLength: 30 }));
 const policy: fc.Arbitrary<BatchPolicy> = fc.record({
   maxRows: fc.integer({ min: 1, max: 16 }),
@@ -104,8 +111,8 @@ describe('the decision on a queue', () => {
     always((items, rules, workers) => {
       const calm = items.map((item) => ({ ...item, priority: 8 }));
       const starts = [items, calm].map((each) => each[decide(NOW, each, rules, workers).send[0] ?? -1]?.caller.start);
-      // What waits for a batch to grow depends on the head; without a delay there is always one.
-      if (rules.maxDelay === 0) expect(starts[0]).toBe(starts[1]);
+      // What waits for a batch to grow, or to be alone, depends on the head; otherwise there is always one.
+      if (rules.maxDelay === 0 && items.every(({ alone }) => !alone)) expect(starts[0]).toBe(starts[1]);
     });
   });
 
@@ -130,7 +137,7 @@ describe('the decision on a queue', () => {
 
   it('never waits at all when no delay is allowed and a worker is free', () => {
     always((items, rules, workers) => {
-      fc.pre(workers.free > 0);
+      fc.pre(workers.free > 0 && items.every(({ alone }) => !alone));
       const { send, wait } = decide(NOW, items, { ...rules, maxDelay: 0 }, workers);
       expect([wait, send.length > 0]).toEqual([undefined, items.some(isLive)]);
     });
@@ -145,6 +152,15 @@ describe('the decision on a queue', () => {
       const head = items[order(items)[0] ?? -1];
       expect(NOW + wait).toBeLessThanOrEqual((head?.since ?? 0) + rules.maxDelay);
       expect(NOW + wait).toBeLessThanOrEqual((head?.deadline ?? 0) - rules.runMs);
+    });
+  });
+
+  it('sends one that runs alone by itself, once every worker is free, and lets nothing pass it', () => {
+    always((items, rules, workers) => {
+      const { send, wait } = decide(NOW, items, rules, workers);
+      const [first = -1] = order(items);
+      if (!items[first]?.alone) expect(send.some((place) => items[place]?.alone)).toBe(false);
+      else expect([send, wait]).toEqual([workers.free === workers.all ? [first] : [], undefined]);
     });
   });
 
@@ -166,6 +182,7 @@ const CALLER = { start: 0 };
 const waiting = (count: number, since = NOW): QueuedRequest[] =>
   Array.from({ length: count }, () => ({
     ...{ bucket: 'a', rows: 1, since, deadline: Number.POSITIVE_INFINITY, priority: 8, caller: CALLER, left: false },
+    alone: false,
   }));
 
 describe('the size of a batch', () => {

@@ -31,7 +31,8 @@ class Queue {
 
   ask(name: string, wish: Wish): Entry {
     const caller = this.turns.came(name);
-    const entry = { ...wish, caller, since: this.now, deadline: Number.POSITIVE_INFINITY, left: false };
+    const always = { deadline: Number.POSITIVE_INFINITY, left: false, alone: false };
+    const entry = { ...wish, ...always, caller, since: this.now };
     this.entries.push(entry);
     return entry;
   }
