@@ -1,6 +1,7 @@
 import type { Context } from '@opentelemetry/api';
 import { traceBatch } from '../../shared/batch-trace';
 import type { Cancellation } from '../../shared/cancellation';
+import { timerMs } from '../../shared/timers';
 import type { Backend, ModelSignature } from '../backends/backend';
 import { clientGone, deadlinePassed, modelProcessLost, queueFull } from '../errors';
 import { isHostLoss, isOutOfMemory, isRefusal } from '../errors';
@@ -173,7 +174,7 @@ export class Batcher {
 
   private later(ms: number): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.pump(), Math.max(1, ms));
+    this.timer = setTimeout(() => this.pump(), Math.max(1, timerMs(ms)));
   }
 
   private pump(): void {

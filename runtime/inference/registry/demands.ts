@@ -1,5 +1,6 @@
 import type { Cancellation } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
+import { timerMs } from '../../shared/timers';
 import type { ModelIdentity } from '../data-plane';
 import { clientGone, deadlinePassed, queueFull } from '../errors';
 import { notLoaded } from './errors';
@@ -32,8 +33,6 @@ export interface DemandDeps {
 
 /** Milliseconds between two tries to load a model on request. */
 const RETRY_LOAD_MS = 5_000;
-/** A timer of Node.js that is asked for more fires at once. */
-const MOST_TIMER_MS = 2 ** 31 - 1;
 
 /** Waits for work that others wait for, too, as long as there is patience; tells why when that ends first. */
 function patiently<T>(work: Promise<T>, { signal, until }: Patience, now: () => number): Promise<T | Impatience> {
@@ -49,7 +48,7 @@ function patiently<T>(work: Promise<T>, { signal, until }: Patience, now: () => 
       resolve(why);
     };
     if (until !== undefined) {
-      timer = setTimeout(() => end('expired'), Math.min(Math.max(0, until - now()), MOST_TIMER_MS));
+      timer = setTimeout(() => end('expired'), timerMs(until - now()));
     }
     signal.addEventListener('abort', leave, { once: true });
     work.then(resolve, reject).finally(over);

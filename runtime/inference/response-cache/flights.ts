@@ -1,5 +1,6 @@
 import type { Cancellation } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
+import { timerMs } from '../../shared/timers';
 import { clientGone, deadlinePassed } from '../errors';
 
 /** One who waits. */
@@ -29,7 +30,7 @@ function patiently<T>(result: Promise<T>, { signal, timeoutMs }: Passenger): Pro
   return new Promise<T>((resolve, reject) => {
     const leave = (): void => reject(clientGone());
     if (signal.aborted) return leave();
-    const timer = timeoutMs === undefined ? undefined : setTimeout(() => reject(deadlinePassed()), timeoutMs);
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => reject(deadlinePassed()), timerMs(timeoutMs));
     signal.addEventListener('abort', leave, { once: true });
     const done = (): void => {
       signal.removeEventListener('abort', leave);

@@ -232,6 +232,19 @@ describe('the batcher', () => {
     expect(batches).toEqual([1]);
   });
 
+  it('sleeps while the model is busy and a deadline is farther away than a timer can be set', async () => {
+    const { backend, batcher, batches } = await bench();
+    const open = hold(backend);
+    const first = batcher.submit([row(0)], ['y'], { signal: forever });
+    await expect.poll(() => batches).toEqual([1]);
+    const looks = vi.spyOn(backend, 'healthy');
+    const far = batcher.submit([row(1)], ['y'], { signal: forever, deadline: batcher.clock() + 2 ** 40 });
+    await delay(50);
+    expect(looks.mock.calls.length).toBeLessThan(5);
+    open();
+    expect((await Promise.all([first, far])).map(valueOf)).toEqual([0, 1]);
+  });
+
   it('serves the urgent first', async () => {
     const { backend, batcher } = await bench({ maxRows: 1 });
     const open = hold(backend);

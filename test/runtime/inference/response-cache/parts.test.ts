@@ -258,6 +258,16 @@ describe('one flight for all who ask for the same', () => {
     expect(ends).toMatchObject([late, late, { status: 'fulfilled', value: { value: 'well' } }]);
     expect(runs).toBe(2);
   });
+
+  it('boards one once whose deadline is farther away than a timer can be set', async () => {
+    const now = vi.fn(() => performance.now());
+    const flights = new Flights<string>(now);
+    const work = (): Promise<string> => delay(30, 'well');
+    const first = flights.board('k', { signal }, work);
+    const far = flights.board('k', { signal, timeoutMs: 2 ** 40 }, work);
+    expect([await first, await far].map(({ value }) => value)).toEqual(['well', 'well']);
+    expect(now.mock.calls.length).toBeLessThan(5);
+  });
 });
 
 describe('what a request wants of the cache', () => {
