@@ -50,6 +50,12 @@ export const INFERENCE_ERRORS = {
     explanation:
       'Each element of typed contents and each entry of a list becomes a value many times as large as on the wire. Send large tensors in raw_input_contents, which are taken as they come.',
   },
+  LNMT8210: {
+    status: 422,
+    title: 'the tensors of one run have too many bytes',
+    explanation:
+      'The inputs of a run, and its outputs, are passed to and from the process of the model in one piece of at most 2 GiB. Send fewer rows at once, or ask for fewer outputs.',
+  },
   LNMT8220: {
     status: 504,
     title: 'the deadline of the request passed before its model ran',
@@ -113,6 +119,10 @@ export const tooManyElements = (limit: number): RequestError =>
     `the elements and entries of the message would take more than ${limit} bytes; send large tensors in raw_input_contents`,
   );
 
+/** 422: inputs or outputs that cannot be passed to or from the process of the model. */
+export const tensorsTooLarge = (which: 'inputs' | 'outputs', bytes: number, most: number): RequestError =>
+  raise('LNMT8210', `the ${which} have ${bytes} bytes, and ${most} are possible; send less at once`);
+
 /** 504: the request waited longer than its answer is of use. */
 export const deadlinePassed = (): RequestError =>
   raise('LNMT8220', 'the deadline of the request passed before the model could run');
@@ -130,8 +140,8 @@ export const isHostLoss = (error: unknown): boolean => hasCode(error, 'LNMT8206'
 /** True when the version that a request means is not served. */
 export const isUnknownModel = (error: unknown): boolean => hasCode(error, 'LNMT8202');
 
-/** True when the graph failed on the values of a request. */
-export const isRefusal = (error: unknown): boolean => hasCode(error, 'LNMT8204');
+/** True when the graph failed on the values of a request, or made more of them than can be answered. */
+export const isRefusal = (error: unknown): boolean => hasCode(error, 'LNMT8204') || hasCode(error, 'LNMT8210');
 
 /** True when the run needed more memory than there is. */
 export const isOutOfMemory = (error: unknown): boolean => hasCode(error, 'LNMT8208');

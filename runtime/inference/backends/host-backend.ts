@@ -5,7 +5,8 @@ import { notReady } from '../../shared/errors';
 import type { GenerationListener } from '../generation/answer';
 import { isDecoder } from '../generation/decoder';
 import { Watchdog } from '../generation/watchdog';
-import { hostNotStarted, ModelError, modelOutOfMemory, modelProcessLost, modelRefused, runTimedOut } from '../errors';
+import { hostNotStarted, ModelError, modelProcessLost, runTimedOut, tensorsTooLarge } from '../errors';
+import { FRAME_LIMITS, payloadBytes } from '../host/frames';
 import type { Frame } from '../host/frames';
 import { confined } from '../host/confine';
 import { chooseWorkers, planWorkers } from '../host/plan';
@@ -19,6 +20,7 @@ import type { Backend, Capacity, GenerationWork, ModelSignature } from './backen
 import { Conversation } from './conversation';
 import { MemoryWatch } from './memory-watch';
 import type { OnnxOptions } from './onnx';
+import { repliedFailure } from './run-failure';
 
 /** How a model is run in a process of its own. */
 export interface HostBackendOptions {
@@ -113,15 +115,15 @@ export class HostBackend implements Backend {
   async run(inputs: readonly Tensor[], outputs: readonly string[]): Promise<readonly Tensor[]> {
     const host = this.host;
     if (host === undefined || !this.ready) throw notReady('replacing its model process');
-    const request = this.runs.of(inputs, outputs);
     const parts = inputs.map(({ data }) => data);
+    const bytes = payloadBytes(parts);
+    if (bytes > FRAME_LIMITS.payload) throw tensorsTooLarge('inputs', bytes, FRAME_LIMITS.payload);
+    const request = this.runs.of(inputs, outputs);
     const { reply, payload } = await this.within(host, () =>
       this.talk.ask(host, this.talk.quietest(this.takes.lanes), request, parts),
     );
     this.pause = BACKOFF_MS.first;
-    if (reply.type === 'failed') {
-      throw reply.outOfMemory ? modelOutOfMemory(reply.message) : modelRefused(new Error(reply.message));
-    }
+    if (reply.type === 'failed') throw repliedFailure(reply);
     if (reply.type !== 'result') throw new Error(`host answered a run with '${reply.type}'; this is a bug`);
     return joinTensors(reply.outputs, payload);
   }

@@ -1,5 +1,7 @@
 import type { RequestError } from '../../shared/errors';
-import { modelOutOfMemory, modelRefused } from '../errors';
+import { modelOutOfMemory, modelRefused, tensorsTooLarge } from '../errors';
+import { FRAME_LIMITS } from '../host/frames';
+import type { FailedReply } from '../host/protocol';
 
 /** What onnxruntime, its providers and Node.js say when memory is short. */
 const MEMORY = /failed to allocate|bad[ _]alloc|alloc(?:ation)?[ _]failed|out of memory|available memory of/i;
@@ -40,4 +42,10 @@ export function reasonOf(error: unknown, texts: boolean): string {
 export function runFailure(error: unknown, texts: boolean): RequestError {
   const reason = reasonOf(error, texts);
   return lacksMemory(error) ? modelOutOfMemory(reason) : modelRefused(new Error(reason));
+}
+
+/** The error that the answer of a worker stands for. */
+export function repliedFailure({ message, outOfMemory, bytes }: FailedReply): RequestError {
+  if (bytes !== undefined) return tensorsTooLarge('outputs', bytes, FRAME_LIMITS.payload);
+  return outOfMemory ? modelOutOfMemory(message) : modelRefused(new Error(message));
 }

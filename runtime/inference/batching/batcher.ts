@@ -10,7 +10,7 @@ import type { BatchingInForce } from '../model-configuration';
 import type { Tensor } from '../tensors/tensor';
 import { decide } from './decide';
 import type { BatchPolicy, QueuedRequest } from './decide';
-import { bucketOf, mayBatch, mergeInputs, rowsOf, splitOutputs } from './tensors';
+import { bucketOf, bytesOf, mayBatch, mergeInputs, rowsOf, splitOutputs } from './tensors';
 import { Turns } from './turns';
 import type { Caller } from './turns';
 
@@ -74,6 +74,9 @@ interface Entry extends QueuedRequest {
 
 /** Milliseconds for which requests wait for a host that is being replaced, and between looks at it. */
 const RECOVERY = { patience: 1_000, look: 20 } as const;
+
+/** Most bytes of inputs that are put together: they are copied, and sent to the host in one piece. */
+const MOST_BATCH_BYTES = 256 * 2 ** 20;
 
 const DEFAULT_SETTINGS: BatchSettings = { maxRows: 0, maxDelay: 0, preferred: [], maxQueue: 1_000 };
 
@@ -143,6 +146,7 @@ export class Batcher {
         resolve,
         reject,
         rows: rows ?? 1,
+        bytes: bytesOf(inputs),
         caller: this.turns.came(caller),
         since: this.now(),
         left: false,
@@ -159,7 +163,8 @@ export class Batcher {
   private policy(): BatchPolicy {
     const { maxRows, maxDelay, preferred } = this.settings;
     const measured = this.backend.capacity().maxRows;
-    return { maxRows: maxRows || measured, maxDelay: maxDelay * 1000, preferred, runMs: this.runMs };
+    const most = { maxRows: maxRows || measured, maxBytes: MOST_BATCH_BYTES };
+    return { ...most, maxDelay: maxDelay * 1000, preferred, runMs: this.runMs };
   }
 
   /** Everything that arrived in this turn of the event loop is decided on together. */

@@ -4,6 +4,8 @@ export interface QueuedRequest {
   readonly bucket: string | undefined;
   /** How many items of a batch it is. */
   readonly rows: number;
+  /** Bytes of its inputs. */
+  readonly bytes: number;
   readonly since: number;
   /** When its answer is of no use any more; `Infinity` when it never is. */
   readonly deadline: number;
@@ -30,6 +32,8 @@ export const PRIORITY_STEP_MS = 1_000;
 export interface BatchPolicy {
   /** Most rows of a batch. A larger single request still runs, alone. */
   readonly maxRows: number;
+  /** Most bytes of the inputs of a batch. A larger single request still runs, alone. */
+  readonly maxBytes: number;
   /** Milliseconds for which a batch may wait to grow while the model is busy anyway. */
   readonly maxDelay: number;
   /** Sizes worth waiting for, ascending. */
@@ -98,13 +102,17 @@ function lineOf(queue: readonly QueuedRequest[], live: readonly number[]): reado
   return live.filter((place) => queue[place]?.bucket === bucket).sort(order);
 }
 
-/** The longest beginning of the line that stays within the limit; never empty. */
-function cut(queue: readonly QueuedRequest[], line: readonly number[], limit: number): readonly number[] {
-  let rows = 0;
-  let count = 0;
+/** The longest beginning of the line that stays within so many rows and bytes; never empty. */
+function cut(
+  queue: readonly QueuedRequest[],
+  line: readonly number[],
+  { maxRows, maxBytes }: Pick<BatchPolicy, 'maxRows' | 'maxBytes'>,
+): readonly number[] {
+  let [rows, bytes, count] = [0, 0, 0];
   for (const place of line) {
     rows += queue[place]?.rows ?? 1;
-    if (count > 0 && rows > limit) break;
+    bytes += queue[place]?.bytes ?? 0;
+    if (count > 0 && (rows > maxRows || bytes > maxBytes)) break;
     count++;
   }
   return line.slice(0, count);
@@ -147,13 +155,19 @@ export function decide(now: number, queue: readonly QueuedRequest[], policy: Bat
   // What goes on beside it ends first, and nothing that comes later passes it.
   if (isAlone(queue, line) && lanes.free < lanes.all) return { drop, send: NOTHING, wait: undefined };
   const share = Math.ceil(rowsOf(queue, line) / Math.max(1, lanes.all));
-  const batch = cut(queue, line, Math.min(policy.maxRows, share));
+  const batch = cut(queue, line, { ...policy, maxRows: Math.min(policy.maxRows, share) });
   if (policy.maxDelay <= 0 || lanes.free >= lanes.all) return { drop, send: batch, wait: undefined };
-  const full = cut(queue, line, policy.maxRows);
+  const full = cut(queue, line, policy);
   const rows = rowsOf(queue, full);
   const target = policy.preferred.findLast((size) => size <= policy.maxRows) ?? policy.maxRows;
-  const wait = rows >= target ? 0 : patience(now, queue, full, policy);
+  // One that leaves somebody behind does not grow any more.
+  const isFull = rows >= target || full.length < line.length;
+  const wait = isFull ? 0 : patience(now, queue, full, policy);
   if (wait > 0) return { drop, send: NOTHING, wait };
   const preferred = policy.preferred.findLast((size) => size <= rows);
-  return { drop, send: preferred === undefined ? full : cut(queue, line, preferred), wait: undefined };
+  return {
+    drop,
+    send: preferred === undefined ? full : cut(queue, full, { ...policy, maxRows: preferred }),
+    wait: undefined,
+  };
 }

@@ -30,6 +30,13 @@ export const FRAME_LIMITS: FrameLimits = { header: 1 << 20, payload: 2 ** 31 };
 /** Bytes that a payload is padded to, so that every tensor in it starts where typed arrays can view it. */
 export const padded = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
+/** Bytes that these parts take in a frame. */
+export function payloadBytes(parts: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const part of parts) bytes += padded(part.byteLength);
+  return bytes;
+}
+
 /** A header that is written once for many frames. */
 export class WrittenHeader {
   readonly text: Buffer;
@@ -47,8 +54,7 @@ export class WrittenHeader {
  */
 export function encodeFrame(id: number, header: object | WrittenHeader, parts: readonly Uint8Array[]): Uint8Array[] {
   const { text } = header instanceof WrittenHeader ? header : new WrittenHeader(header);
-  let bytes = 0;
-  for (const part of parts) bytes += padded(part.byteLength);
+  const bytes = payloadBytes(parts);
   const whole = HEAD_BYTES + text.length + bytes <= COPIED_BYTES;
   const head = Buffer.alloc(HEAD_BYTES + text.length + (whole ? bytes : 0));
   head.writeUInt32LE(text.length, 0);

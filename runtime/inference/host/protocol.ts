@@ -40,12 +40,22 @@ export type HostRequest =
   | { readonly type: 'run'; readonly inputs: readonly TensorHead[]; readonly outputs: readonly string[] }
   | GenerationRequest;
 
+/** What went wrong in a worker. */
+export interface FailedReply {
+  readonly type: 'failed';
+  readonly message: string;
+  /** True where memory was short. */
+  readonly outOfMemory?: boolean;
+  /** Bytes of outputs that were too many for a frame. */
+  readonly bytes?: number;
+}
+
 /** What a worker answers, under the id of the question. */
 export type HostReply =
   | { readonly type: 'loaded'; readonly signature: ModelSignature }
   | { readonly type: 'measured'; readonly measured: Measured }
   | { readonly type: 'result'; readonly outputs: readonly TensorHead[] }
-  | { readonly type: 'failed'; readonly message: string; readonly outOfMemory?: boolean }
+  | FailedReply
   | GenerationReply;
 
 /** The heads of tensors, whose bytes travel beside them. */

@@ -1,15 +1,15 @@
 import net from 'node:net';
 import { workerData } from 'node:worker_threads';
 import { OnnxBackend } from '../backends/onnx';
-import { lacksMemory } from '../backends/run-failure';
-import { isOutOfMemory, runReasonOf } from '../errors';
 import { GenerationHost } from '../generation/host';
 import type { GenerationRequest } from '../generation/protocol';
 import { encodeFrame, FrameReader } from './frames';
 import type { Frame, WrittenHeader } from './frames';
 import { measure } from './measure';
-import { joinTensors, TensorHeaders } from './protocol';
+import { joinTensors } from './protocol';
 import type { HostReply, HostRequest } from './protocol';
+import { failedReply, resultReply } from './reply';
+import type { Reply } from './reply';
 
 /** What a worker is started with. */
 export interface WorkerData {
@@ -24,13 +24,6 @@ export interface WorkerData {
 let backend: OnnxBackend | undefined;
 let generation: GenerationHost | undefined;
 
-interface Reply {
-  readonly header: HostReply | WrittenHeader;
-  readonly parts: readonly Uint8Array[];
-}
-
-const results = new TensorHeaders((outputs) => ({ type: 'result', outputs }));
-
 async function answer(header: Exclude<HostRequest, GenerationRequest>, payload: Uint8Array): Promise<Reply> {
   if (header.type === 'load') {
     backend = new OnnxBackend(header.options);
@@ -42,23 +35,9 @@ async function answer(header: Exclude<HostRequest, GenerationRequest>, payload: 
   switch (header.type) {
     case 'measure':
       return { header: { type: 'measured', measured: await measure(backend, header.options) }, parts: [] };
-    case 'run': {
-      const outputs = await backend.run(joinTensors(header.inputs, payload), header.outputs);
-      return { header: results.of(outputs), parts: outputs.map(({ data }) => data) };
-    }
+    case 'run':
+      return resultReply(await backend.run(joinTensors(header.inputs, payload), header.outputs));
   }
-}
-
-function failureOf(error: unknown): HostReply {
-  const message = runReasonOf(error) ?? describe(error);
-  return isOutOfMemory(error) || lacksMemory(error)
-    ? { type: 'failed', message, outOfMemory: true }
-    : { type: 'failed', message };
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
 function send(id: number, header: HostReply | WrittenHeader, parts: readonly Uint8Array[]): void {
@@ -71,7 +50,7 @@ async function serve({ id, header, payload }: Frame): Promise<void> {
   const request = header as HostRequest;
   if (request.type === 'generate' || request.type === 'cancel') return generation?.receive(id, request, payload);
   const reply = await answer(request, payload).catch((error: unknown): Reply => {
-    return { header: failureOf(error), parts: [] };
+    return { header: failedReply(error), parts: [] };
   });
   send(id, reply.header, reply.parts);
 }

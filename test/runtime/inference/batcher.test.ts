@@ -4,7 +4,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { Batcher } from '../../../runtime/inference/batching/batcher';
 import type { BatchSettings } from '../../../runtime/inference/batching/batcher';
 import { bucketOf, mayBatch, mergeInputs, splitOutputs } from '../../../runtime/inference/batching/tensors';
-import { modelOutOfMemory, modelProcessLost, modelRefused, runTimedOut } from '../../../runtime/inference/errors';
+import { modelOutOfMemory, modelProcessLost, modelRefused } from '../../../runtime/inference/errors';
+import { runTimedOut, tensorsTooLarge } from '../../../runtime/inference/errors';
 import { packElements } from '../../../runtime/inference/tensors/elements';
 import { DATATYPE_BYTES } from '../../../runtime/inference/tensors/tensor';
 import type { Datatype, Tensor } from '../../../runtime/inference/tensors/tensor';
@@ -202,6 +203,17 @@ describe('the batcher', () => {
     expect(batches).toEqual([3, 2]);
   });
 
+  it('puts no more together than 256 MiB', async () => {
+    const { batcher, batches } = await bench();
+    const wide = (count: number): Tensor => {
+      return { name: 'x', datatype: 'UINT8', shape: [1, count], data: new Uint8Array(count) };
+    };
+    const ask = (count: number) => batcher.submit([wide(count)], ['y'], { signal: forever });
+    await Promise.all([ask(150 * 2 ** 20), ask(150 * 2 ** 20)]);
+    await Promise.all([ask(8), ask(8)]);
+    expect(batches).toEqual([1, 1, 2]);
+  });
+
   it('never runs what nobody waits for, and says so at once', async () => {
     const { backend, batcher, batches, told } = await bench();
     const open = hold(backend);
@@ -285,12 +297,15 @@ describe('the batcher', () => {
     expect(batches).toEqual([3, 1, 1, 1]);
   });
 
-  it('runs the members of a batch one by one that found no memory, as each alone needs less', async () => {
+  it.each([
+    ['found no memory', modelOutOfMemory('too much')],
+    ['gave more than fits in a frame', tensorsTooLarge('outputs', 2 ** 32, 2 ** 31)],
+  ])('runs the members of a batch one by one that %s, as each alone needs less', async (_title, error) => {
     const { backend, batcher, batches } = await bench();
     const run = backend.run.bind(backend);
     backend.run = async (inputs, outputs) => {
       const answer = await run(inputs, outputs);
-      if ((inputs[0]?.shape[0] ?? 0) > 1) throw modelOutOfMemory('too much');
+      if ((inputs[0]?.shape[0] ?? 0) > 1) throw error;
       return answer;
     };
     const answers = await Promise.all(

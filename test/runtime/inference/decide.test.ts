@@ -16,6 +16,7 @@ const company = fc.oneof(
 const anyone = (all: readonly QueuedRequest['caller'][]): fc.Arbitrary<Omit<QueuedRequest, 'bucket' | 'alone'>> =>
   fc.record({
     rows: fc.integer({ min: 1, max: 5 }),
+    bytes: fc.integer({ min: 0, max: 40 }),
     since: fc.integer({ min: NOW - 20_000, max: NOW }),
     deadline: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.integer({ min: NOW - 50, max: NOW + 100 })),
     priority: fc.constantFrom(1, 2, 8, 9, 16, 1_000_000),
@@ -27,6 +28,7 @@ const request = (all: readonly QueuedRequest['caller'][]): fc.Arbitrary<QueuedRe
 const queue = callers.chain((all) => fc.array(request(all), { maxLength: 30 }));
 const policy: fc.Arbitrary<BatchPolicy> = fc.record({
   maxRows: fc.integer({ min: 1, max: 16 }),
+  maxBytes: fc.constantFrom(1, 60, 1_000),
   maxDelay: fc.constantFrom(0, 5, 200),
   preferred: fc.constantFrom([], [4], [4, 8]),
   runMs: fc.integer({ min: 0, max: 20 }),
@@ -83,6 +85,8 @@ describe('the decision on a queue', () => {
       const { send } = decide(NOW, items, rules, workers);
       const rows = send.reduce((sum, place) => sum + (items[place]?.rows ?? 0), 0);
       expect(send.length < 2 || rows <= rules.maxRows).toBe(true);
+      const bytes = send.reduce((sum, place) => sum + (items[place]?.bytes ?? 0), 0);
+      expect(send.length < 2 || bytes <= rules.maxBytes).toBe(true);
     });
   });
 
@@ -181,17 +185,34 @@ const CALLER = { start: 0 };
 
 const waiting = (count: number, since = NOW): QueuedRequest[] =>
   Array.from({ length: count }, () => ({
-    ...{ bucket: 'a', rows: 1, since, deadline: Number.POSITIVE_INFINITY, priority: 8, caller: CALLER, left: false },
+    ...{
+      bucket: 'a',
+      rows: 1,
+      bytes: 10,
+      since,
+      deadline: Number.POSITIVE_INFINITY,
+      priority: 8,
+      caller: CALLER,
+      left: false,
+    },
     alone: false,
   }));
 
 describe('the size of a batch', () => {
-  const rules: BatchPolicy = { maxRows: 16, maxDelay: 0, preferred: [], runMs: 0 };
+  const rules: BatchPolicy = { maxRows: 16, maxBytes: 1_000, maxDelay: 0, preferred: [], runMs: 0 };
 
   it('is the fair share of a worker, so that one does not take everything while another idles', () => {
     expect(decide(NOW, waiting(8), rules, { free: 2, all: 2 }).send).toHaveLength(4);
     expect(decide(NOW, waiting(9), rules, { free: 1, all: 2 }).send).toHaveLength(5);
     expect(decide(NOW, waiting(40), rules, { free: 1, all: 2 }).send).toHaveLength(16);
+  });
+
+  it('stays within the bytes of a batch, and does not wait for what would not fit', () => {
+    const small = { ...rules, maxBytes: 45, maxDelay: 10 };
+    expect(decide(NOW, waiting(8), small, { free: 1, all: 1 }).send).toHaveLength(4);
+    expect(decide(NOW, waiting(4), small, { free: 1, all: 2 })).toMatchObject({ send: [], wait: 10 });
+    expect(decide(NOW, waiting(5), small, { free: 1, all: 2 }).send).toHaveLength(4);
+    expect(decide(NOW, waiting(5), { ...small, maxBytes: 1 }, { free: 1, all: 2 }).send).toHaveLength(1);
   });
 
   it('waits for a preferred size while the model is busy, and then takes the largest that can be filled', () => {

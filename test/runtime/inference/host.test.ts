@@ -237,6 +237,16 @@ describe('a host with several workers', () => {
     });
   });
 
+  it('is sent no inputs that fit in no frame: its end would be that of others, too', async () => {
+    const model = create({ maxRows: 1, workers: 1 });
+    await model.load(modelFile('identity'));
+    const { pid } = model;
+    const large = { ...row(1), data: { byteLength: 2 ** 31 + 1 } as Uint8Array };
+    await expect(model.run([large], ['y'])).rejects.toMatchObject({ status: 422, code: 'LNMT8210' });
+    expect(await model.run([row(1)], ['y'])).toHaveLength(1);
+    expect(model.pid).toBe(pid);
+  });
+
   it('reports what it takes at once, and the memory of its process', async () => {
     const model = create();
     expect(model.capacity()).toEqual({ lanes: 1, maxRows: 1 });

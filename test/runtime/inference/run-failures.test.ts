@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { inferPath, METRICS, MODEL_STORE, PATHS } from '../../../runtime/contract';
 import type { Backend } from '../../../runtime/inference/backends/backend';
 import { OnnxBackend } from '../../../runtime/inference/backends/onnx';
-import { lacksMemory, reasonOf, runFailure } from '../../../runtime/inference/backends/run-failure';
+import { lacksMemory, reasonOf, repliedFailure, runFailure } from '../../../runtime/inference/backends/run-failure';
 import { modelOutOfMemory, modelRefused, runReasonOf, runTimedOut } from '../../../runtime/inference/errors';
 import type { GenerationListener } from '../../../runtime/inference/generation/answer';
 import { errorOf, failedStep } from '../../../runtime/inference/generation/protocol';
@@ -16,6 +16,8 @@ import { packElements } from '../../../runtime/inference/tensors/elements';
 import { ERROR_CODE_HEADER } from '../../../runtime/shared/error-plugin';
 import { buildMetrics } from '../../../runtime/shared/metrics';
 import { find } from '../../../runtime/inference/host/memory';
+import type { FailedReply } from '../../../runtime/inference/host/protocol';
+import { failedReply, resultReply } from '../../../runtime/inference/host/reply';
 import { FakeBackend } from '../support/fake-backend';
 import { bombModel, pickyModel, pushModel } from '../support/models';
 import { KEY, ServerProcess } from '../support/process';
@@ -74,6 +76,25 @@ describe('the reason of a failed run', () => {
     expect(runFailure(new Error(GATHER), false)).toMatchObject({ status: 422, code: 'LNMT8204' });
     expect(runReasonOf(runFailure(new Error(GATHER), false))).toContain('Gather');
     expect(runReasonOf(runTimedOut(1))).toBeUndefined();
+  });
+
+  it('is that no frame holds its outputs, where they have too many bytes', () => {
+    const output = { name: 'y', datatype: 'UINT8', shape: [9], data: new Uint8Array(9) } as const;
+    const reply = resultReply([output, output], 31);
+    expect(reply).toMatchObject({ header: { type: 'failed', bytes: 32 }, parts: [] });
+    expect(repliedFailure(reply.header as FailedReply)).toMatchObject({
+      ...{ status: 422, code: 'LNMT8210', retryAfter: undefined },
+      message: 'the outputs have 32 bytes, and 2147483648 are possible; send less at once',
+    });
+    expect(resultReply([output, output], 32).parts).toHaveLength(2);
+  });
+
+  it('crosses from the host', () => {
+    for (const error of [modelOutOfMemory('6 GB'), modelRefused(new Error('Gather'))]) {
+      const crossed = repliedFailure(failedReply(error));
+      expect(crossed).toMatchObject({ code: error.code, status: error.status });
+      expect(runReasonOf(crossed)).toBe(runReasonOf(error));
+    }
   });
 
   it('is made of what onnxruntime really says', async () => {

@@ -31,7 +31,7 @@ class Queue {
 
   ask(name: string, wish: Wish): Entry {
     const caller = this.turns.came(name);
-    const always = { deadline: Number.POSITIVE_INFINITY, left: false, alone: false };
+    const always = { deadline: Number.POSITIVE_INFINITY, left: false, alone: false, bytes: 8 };
     const entry = { ...wish, ...always, caller, since: this.now };
     this.entries.push(entry);
     return entry;
@@ -77,7 +77,7 @@ describe('a queue with callers that always call everything urgent', () => {
   it('serves the request of another one after a few batches of each, and not more (seed 5)', () => {
     fc.assert(
       fc.property(world, ({ greedy, maxRows, wishes, calm, before, givesUp }) => {
-        const queue = new Queue({ maxRows, maxDelay: 0, preferred: [], runMs: 1 });
+        const queue = new Queue({ maxRows, maxBytes: 64, maxDelay: 0, preferred: [], runMs: 1 });
         let asked = 0;
         const fill = (): void => {
           for (let caller = 0; caller < greedy; caller++) {
@@ -110,7 +110,7 @@ describe('a queue with callers that always call everything urgent', () => {
   it('serves each request of one caller too: within 15 s and what it had waiting (seed 6)', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 16 }), fc.integer({ min: 1, max: 20 }), (priority, kept) => {
-        const queue = new Queue({ maxRows: 1, maxDelay: 0, preferred: [], runMs: 1 });
+        const queue = new Queue({ maxRows: 1, maxBytes: 64, maxDelay: 0, preferred: [], runMs: 1 });
         const urgent = { rows: 1, priority: 1, bucket: undefined };
         const waits = queue.ask('one', { ...urgent, priority });
         // A batch takes 10 ms.

@@ -53,6 +53,10 @@ describe('errors that clients see', () => {
       'the elements and entries of the message would take more than 9 bytes; send large tensors in raw_input_contents',
       undefined,
     ] as const,
+    [
+      ...[inferenceErrors.tensorsTooLarge('outputs', 9, 8), 422, 'LNMT8210'],
+      ...['the outputs have 9 bytes, and 8 are possible; send less at once', undefined],
+    ] as const,
   ])('have a status, a code, a message and a time to repeat: %s', (error, status, code, message, retryAfter) => {
     expect({ ...error, message: error.message }).toMatchObject({ status, code, message });
     expect(error.retryAfter).toBe(retryAfter);
