@@ -11,6 +11,10 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
+/** A value as text, to be compared. Integers beyond those of numbers, which JSON cannot write, equal no other value. */
+const written = (value: unknown): string | undefined =>
+  JSON.stringify(value, (_key, each: unknown) => (typeof each === 'bigint' ? `integer ${each}` : each));
+
 /** An object; `where` names it in the error. @throws RequestError */
 export function objectOf(value: unknown, where: string): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
@@ -89,7 +93,7 @@ export class Parameters {
   only(values: Readonly<Record<string, unknown>>): void {
     for (const [name, allowed] of Object.entries(values)) {
       const value = this.raw(name);
-      if (value === undefined || JSON.stringify(value) === JSON.stringify(allowed)) continue;
+      if (value === undefined || written(value) === written(allowed)) continue;
       throw unsupportedParameter(
         this.prefix + name,
         allowed === undefined ? 'is not supported' : `can only be ${JSON.stringify(allowed)}`,

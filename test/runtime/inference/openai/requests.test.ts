@@ -7,6 +7,7 @@ import {
   readCompletionRequest,
   readEmbeddingRequest,
 } from '../../../../runtime/inference/routes/openai-request';
+import { parseJson } from '../../../../runtime/inference/tensors/json';
 import { ParameterError } from '../../../../runtime/inference/text/errors';
 
 const POOLS: Readonly<Record<string, readonly unknown[]>> = {
@@ -88,5 +89,20 @@ describe.each([
 
   it('is refused unless it is an object', () => {
     for (const body of [null, [], 'a', 5, undefined]) expect(() => read(body)).toThrow(ParameterError);
+  });
+});
+
+describe('an integer beyond what a number holds', () => {
+  const completion = { read: readCompletionRequest, texts: '"prompt": "a"' } as const;
+  const chat = { read: readChatRequest, texts: '"messages": [{"role": "user", "content": "a"}]' } as const;
+
+  it.each([
+    ['n', completion, '99999999999999999999'],
+    ['best_of', completion, '9223372036854775807'],
+    ['tools', chat, '[{"type": "function", "function": {"parameters": {"maximum": 9223372036854775807}}}]'],
+    ['response_format', chat, '{"type": "json_schema", "json_schema": {"maximum": 9223372036854775807}}'],
+  ])('is refused in %s as any other value that is not supported', (param, { read, texts }, value) => {
+    const body = parseJson(Buffer.from(`{"model": "m", ${texts}, "${param}": ${value}}`));
+    expect(() => read(body)).toThrow(expect.objectContaining({ code: 'LNMT8242', status: 400, param }) as Error);
   });
 });
