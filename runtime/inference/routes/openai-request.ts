@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import type { AnswerOptions } from '../text/completer';
 import type { ChatMessage } from '../text/engine';
 import type { TextInput } from '../text/embedder';
@@ -99,12 +98,11 @@ function biasOf(value: unknown): readonly (readonly [number, number])[] {
 /** What all requests for answers have in common. */
 function answerOf(parameters: Parameters, maxTokens: number | undefined, logprobs: number | undefined): AnswerRequest {
   const penalty = { least: -2, most: 2 } as const;
-  const seed = parameters.number('seed', { least: -(2 ** 53 - 1), most: 2 ** 53 - 1, integer: true });
   const sampling = {
     temperature: parameters.number('temperature', { least: 0, most: 2 }) ?? 1,
     topP: parameters.number('top_p', { least: 0, most: 1 }) ?? 1,
     topK: parameters.number('top_k', { least: 0, most: 4096, integer: true }) ?? 0,
-    seed: seed ?? randomInt(2 ** 32),
+    seed: parameters.number('seed', { least: -(2 ** 53 - 1), most: 2 ** 53 - 1, integer: true }),
     frequencyPenalty: parameters.number('frequency_penalty', penalty) ?? 0,
     presencePenalty: parameters.number('presence_penalty', penalty) ?? 0,
     bias: biasOf(parameters.raw('logit_bias')),

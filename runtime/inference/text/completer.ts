@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { GenerationWork } from '../backends/backend';
 import { Answer } from '../generation/answer';
 import type { GenerationListener } from '../generation/answer';
@@ -13,9 +14,15 @@ import type { TextThread } from './thread';
 import { UnderWay } from './under-way';
 import type { AnswerObserver, Way } from './under-way';
 
+/** How the tokens of an answer are chosen. */
+export interface AnswerSampling extends Omit<SamplingOptions, 'seed'> {
+  /** Start of the random numbers; each answer has one of its own where none is stated. */
+  readonly seed: number | undefined;
+}
+
 /** What an answer shall be. */
 export interface AnswerOptions {
-  readonly sampling: SamplingOptions;
+  readonly sampling: AnswerSampling;
   /** Most tokens; as many as the model allows when absent. */
   readonly maxTokens: number | undefined;
   /** Texts that end the answer and are no part of it. */
@@ -46,6 +53,7 @@ export interface CompleterParts {
 }
 
 const CHARACTERS_PER_TOKEN = 128;
+const SEEDS = 2 ** 32;
 
 /** Turns prompts and conversations into answers with a decoder. */
 export class Completer {
@@ -91,7 +99,8 @@ export class Completer {
     const maxTokens = this.answerLength(ids.length, options.maxTokens);
     const endTokens = this.endTokens();
     const way = this.under.begin(ledger.reserve(ids.length + maxTokens));
-    const { sampling, logprobs } = options;
+    const { logprobs } = options;
+    const sampling = { ...options.sampling, seed: options.sampling.seed ?? randomInt(SEEDS) };
     const work = { prompt: Int32Array.from(ids), options: { sampling, maxTokens, endTokens, logprobs }, engine };
     try {
       const answer = new Answer((listener) => generate(work, listener), asker.signal, way.over);
