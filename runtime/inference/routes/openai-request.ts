@@ -95,8 +95,10 @@ function biasOf(value: unknown): readonly (readonly [number, number])[] {
   });
 }
 
-/** What all requests for answers have in common. */
-function answerOf(parameters: Parameters, maxTokens: number | undefined, logprobs: number | undefined): AnswerRequest {
+type OwnOptions = Pick<AnswerOptions, 'maxTokens' | 'logprobs' | 'continues'>;
+
+/** What all requests for answers have in common, with what each kind reads in its own way. */
+function answerOf(parameters: Parameters, own: OwnOptions): AnswerRequest {
   const penalty = { least: -2, most: 2 } as const;
   const sampling = {
     temperature: parameters.number('temperature', { least: 0, most: 2 }) ?? 1,
@@ -121,7 +123,7 @@ function answerOf(parameters: Parameters, maxTokens: number | undefined, logprob
   const model = parameters.requiredText('model');
   parameters.ignore(...CALLER_ONLY);
   parameters.only({ n: 1 });
-  return { model, options: { sampling, maxTokens, stops, logprobs }, stream, includeUsage };
+  return { model, options: { ...own, sampling, stops }, stream, includeUsage };
 }
 
 /** Reads a request for completions. @throws RequestError */
@@ -130,7 +132,7 @@ export function readCompletionRequest(body: unknown): CompletionRequest {
   const prompts = inputsOf(parameters.raw('prompt'), 'prompt', LIMITS.prompts);
   const maxTokens = parameters.number('max_tokens', MAX_TOKENS) ?? 16;
   const logprobs = parameters.number('logprobs', { least: 0, most: MAX_LOGPROBS, integer: true });
-  const request = answerOf(parameters, maxTokens, logprobs);
+  const request = answerOf(parameters, { maxTokens, logprobs, continues: true });
   parameters.only({ best_of: 1, echo: false, suffix: undefined });
   parameters.finish();
   return { ...request, prompts };
@@ -183,7 +185,8 @@ export function readChatRequest(body: unknown): ChatRequest {
   const messages = list.map(messageOf);
   const older = parameters.number('max_tokens', MAX_TOKENS);
   const maxTokens = parameters.number('max_completion_tokens', MAX_TOKENS) ?? older;
-  const request = answerOf(parameters, maxTokens, chatLogprobs(parameters));
+  // A message is a text of its own: its first word has no space before it, whatever ends the prompt.
+  const request = answerOf(parameters, { maxTokens, logprobs: chatLogprobs(parameters), continues: false });
   parameters.only({ response_format: { type: 'text' }, modalities: ['text'], tools: [], tool_choice: 'none' });
   parameters.finish();
   return { ...request, messages };

@@ -10,6 +10,8 @@ export interface TextPiece {
 
 /** Stands for bytes that are no character, perhaps because the rest of it has not come yet. */
 const INCOMPLETE = '\uFFFD';
+/** Tokens of a prompt that the first ones of its answer are decoded with. */
+const PROMPT_CONTEXT = 6;
 /** Tokens after which what is incomplete stays so: no character has more bytes. */
 const PATIENCE = 8;
 
@@ -24,6 +26,11 @@ function heldBack(text: string, stops: readonly string[]): number {
   return most;
 }
 
+/** What a text has after another that it goes on from; a half of a character there may have become a whole one. */
+function addedTo(before: string, now: string): string {
+  return now.slice(now.startsWith(before) ? before.length : before.replace(/\uFFFD+$/, '').length);
+}
+
 function firstStop(text: string, stops: readonly string[]): number {
   const places = stops.map((stop) => text.indexOf(stop)).filter((place) => place >= 0);
   return places.length === 0 ? -1 : Math.min(...places);
@@ -34,15 +41,20 @@ function firstStop(text: string, stops: readonly string[]): number {
  * Tokens are decoded with a few before them, because many tokenizers write a token by what precedes it.
  */
 export class AnswerText {
-  private readonly ids: number[] = [];
+  private readonly ids: number[];
   private context = 0;
-  private written = 0;
+  private written: number;
   private pending = '';
 
+  /** @param before tokens that the text goes on from, and that are no part of it */
   constructor(
     private readonly decode: Decode,
     private readonly stops: readonly string[],
-  ) {}
+    before: readonly number[] = [],
+  ) {
+    this.ids = before.slice(-PROMPT_CONTEXT);
+    this.written = this.ids.length;
+  }
 
   /** Takes tokens, the last ones when it is said so. */
   async push(tokens: readonly number[], isLast: boolean): Promise<TextPiece> {
@@ -51,7 +63,7 @@ export class AnswerText {
     const [before = '', now = ''] = this.ids.length > this.written ? await this.decode(windows) : [];
     const isWhole = !now.endsWith(INCOMPLETE) || this.ids.length - this.written > PATIENCE || isLast;
     if (isWhole && now.length >= before.length) {
-      this.pending += now.slice(before.length);
+      this.pending += addedTo(before, now);
       this.context = this.written;
       this.written = this.ids.length;
     }

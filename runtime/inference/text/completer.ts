@@ -6,6 +6,7 @@ import type { CacheLedger } from '../generation/ledger';
 import type { EngineOptions, GenerationStep, SamplingOptions } from '../generation/protocol';
 import type { Asker } from '../threads/turn-queue';
 import { AnswerText } from './answer-text';
+import type { Decode } from './answer-text';
 import type { ChatMessage, TextDescription } from './engine';
 import type { TextInput } from './embedder';
 import { controlToken, invalidParameter, otherTask, templateRefused, tooManyTokens } from './errors';
@@ -29,6 +30,8 @@ export interface AnswerOptions {
   readonly stops: readonly string[];
   /** Likeliest tokens to tell of each step; absent where no probabilities are wanted. */
   readonly logprobs: number | undefined;
+  /** Whether its text goes on from that of the prompt, as spaces between the two show; else it is a text of its own. */
+  readonly continues: boolean;
 }
 
 /** A part of an answer. */
@@ -105,20 +108,19 @@ export class Completer {
     try {
       const answer = new Answer((listener) => generate(work, listener), asker.signal, way.over);
       this.parts.observe.prompt(ids.length);
-      return this.pieces(answer, options.stops, { way, asker });
+      const text = new AnswerText(this.decoder(asker), options.stops, options.continues ? ids : []);
+      return this.pieces(answer, text, way);
     } catch (error) {
       way.over();
       throw error;
     }
   }
 
-  private async *pieces(
-    answer: Answer,
-    stops: readonly string[],
-    { way, asker }: { readonly way: Way; readonly asker: Asker },
-  ): AsyncGenerator<AnswerPiece, void> {
-    const { thread } = this.parts;
-    const text = new AnswerText((lists) => thread.ask({ do: 'decode', lists, skipSpecial: true }, asker), stops);
+  private decoder(asker: Asker): Decode {
+    return (lists) => this.parts.thread.ask({ do: 'decode', lists, skipSpecial: true }, asker);
+  }
+
+  private async *pieces(answer: Answer, text: AnswerText, way: Way): AsyncGenerator<AnswerPiece, void> {
     try {
       for await (const steps of answer) {
         way.spoke(steps.length);

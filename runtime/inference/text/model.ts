@@ -123,7 +123,7 @@ async function completerOf(parts: TextModelParts, common: Common): Promise<Compl
   const silent = { prompt: () => undefined, tokens: () => undefined, first: () => undefined };
   const base = { ...common, generate, ledger, now, engine: { maxRows: limits.maxRows } };
   const sampling = { temperature: 0, topP: 1, topK: 0, seed: 0, frequencyPenalty: 0, presencePenalty: 0, bias: [] };
-  const options = { sampling, maxTokens: 1, stops: [], logprobs: undefined };
+  const options = { sampling, maxTokens: 1, stops: [], logprobs: undefined, continues: true };
   const warmUp = new Completer({ ...base, observe: silent }).begin([0], options, {
     signal: new AbortController().signal,
   });

@@ -168,7 +168,7 @@ describe('a note of a request with text', () => {
       signal.abort();
     };
     const sampling = { temperature: 0, topP: 1, topK: 0, seed: 0, frequencyPenalty: 0, presencePenalty: 0, bias: [] };
-    const options = { sampling, maxTokens: 9, stops: [], logprobs: undefined };
+    const options = { sampling, maxTokens: 9, stops: [], logprobs: undefined, continues: true };
     const writer = new AnswerWriter({
       completer: { begin, tokenTexts: async () => [] } as unknown as Completer,
       ...{ prompts: [[1, 2]], asker: { signal }, created: 0, note },

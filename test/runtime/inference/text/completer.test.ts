@@ -13,7 +13,7 @@ import { decoderFiles, writeFiles } from '../../support/text-store';
 
 type Decoding = { readonly lists: readonly (readonly number[])[]; readonly skipSpecial: boolean };
 
-const OPTIONS: AnswerOptions = { sampling: GREEDY, maxTokens: 40, stops: [], logprobs: undefined };
+const OPTIONS: AnswerOptions = { sampling: GREEDY, maxTokens: 40, stops: [], logprobs: undefined, continues: true };
 
 /** A completer whose decoder says what it is told to, and whose tokenizer is in this thread. */
 class Scripted {
@@ -66,5 +66,57 @@ describe('answers that are drawn', () => {
     expect(new Set(seeds()).size).toBe(8);
     for (const seed of [7, 7]) scripted.begin([1, 2], { sampling: { ...sampling, seed } });
     expect(seeds()).toEqual([7, 7]);
+  });
+});
+
+describe('the text of an answer', () => {
+  const { 'tokenizer.json': bytes = new Uint8Array(), ...others } = decoderFiles();
+  const trained = JSON.parse(Buffer.from(bytes).toString()) as { model: object; added_tokens: readonly object[] };
+  const WORDS = ['\u2581The', '\u2581capital', '\u2581is', '\u2581Paris', '!'];
+  /** A tokenizer that writes the space before a word into its token, and takes the first one of a text away. */
+  const spaced = {
+    ...{ ...trained, pre_tokenizer: null, added_tokens: [] },
+    decoder: {
+      type: 'Sequence',
+      decoders: [
+        { type: 'Replace', pattern: { String: '\u2581' }, content: ' ' },
+        { type: 'Fuse' },
+        { type: 'Strip', content: ' ', start: 1, stop: 0 },
+      ],
+    },
+    model: { ...trained.model, merges: [], vocab: Object.fromEntries(WORDS.map((word, id) => [word, id])) },
+  };
+  const files = { ...others, 'tokenizer.json': Buffer.from(JSON.stringify(spaced)) };
+
+  async function answer(scripted: Scripted, prompt: readonly number[], tokens: readonly number[], continues: boolean) {
+    const pieces = scripted.begin(prompt, { continues });
+    scripted.say(scripted.work.length - 1, tokens, { finish: 'length' });
+    let text = '';
+    for await (const piece of pieces) text += piece.text;
+    return text;
+  }
+
+  it('goes on from its prompt where it is a completion, and is one of its own where it is a message', async () => {
+    const scripted = new Scripted(files);
+    const whole = scripted.engine.decode([[0, 1, 2, 3, 4]], true)[0];
+    expect(whole).toBe('The capital is Paris!');
+    for (let length = 1; length < 5; length++) {
+      const [prompt, rest] = [[0, 1, 2, 3, 4].slice(0, length), [0, 1, 2, 3, 4].slice(length)];
+      const [start = ''] = scripted.engine.decode([prompt], true);
+      expect(start + (await answer(scripted, prompt, rest, true))).toBe(whole);
+    }
+    expect(await answer(scripted, [0, 1, 2], [3, 4], false)).toBe('Paris!');
+  });
+
+  it('has the whole of a character that begins in the prompt, and no part of the prompt beside', async () => {
+    const scripted = new Scripted();
+    const [a, b] = [
+      scripted.engine.encode(['a'], false)[0]?.[0] ?? 0,
+      scripted.engine.encode(['b'], false)[0]?.[0] ?? 0,
+    ];
+    const [first = 0, second = 0] = scripted.engine.encode(['\u00e9'], false)[0] ?? [];
+    expect(await answer(scripted, [a, first], [second, b], true)).toBe('\u00e9b');
+    const [mark = []] = scripted.engine.encode(['a\uFFFD'], false);
+    expect(await answer(scripted, mark, [b], true)).toBe('b');
   });
 });

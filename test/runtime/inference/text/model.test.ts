@@ -50,6 +50,7 @@ const answerOptions = (maxTokens: number): AnswerOptions => ({
   maxTokens,
   stops: [],
   logprobs: undefined,
+  continues: true,
 });
 
 async function tokensOf(text: TextModel, ids: readonly number[], maxTokens: number): Promise<number[]> {
