@@ -149,10 +149,11 @@ export class Completer {
     return ids.length === 0 ? [] : this.parts.thread.ask({ do: 'decode', lists, skipSpecial: false });
   }
 
+  /** Those that the files of the model state, and that of its tokenizer: a model may end its turns with either. */
   private endTokens(): readonly number[] {
     const { settings, description } = this.parts;
-    if (settings.endTokens.length > 0) return settings.endTokens;
-    return description.endToken === undefined ? [] : [description.endToken];
+    const { endToken } = description;
+    return endToken === undefined ? settings.endTokens : [...new Set([...settings.endTokens, endToken])];
   }
 
   private answerLength(prompt: number, wanted: number | undefined): number {

@@ -24,7 +24,7 @@ export interface TextSettings {
   readonly truncate: boolean;
   /** Output that holds embeddings or the vectors of tokens; undefined for the usual ones. */
   readonly output: string | undefined;
-  /** Tokens that end an answer. */
+  /** Tokens that end an answer, besides the one that the tokenizer states. */
   readonly endTokens: readonly number[];
   /** Tokens of an answer to a request that does not say how many. */
   readonly answerTokens: number;

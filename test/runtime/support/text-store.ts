@@ -12,12 +12,16 @@ export const TRAINED = trainBpe(CORPUS, 40);
 
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
-/** Files of a decoder with its tokenizer, as an exporter writes them. */
+/**
+ * Files of a decoder with its tokenizer, as an exporter writes them. Its tokenizer states the end of an answer unless the
+ * config does: one that names no token of the vocabulary makes answers that have their full length.
+ */
 export function decoderFiles(options: Partial<DecoderOptions> = {}, config: object = {}): Record<string, Uint8Array> {
+  const end = 'eos_token_id' in config ? {} : { eos_token: CONTROL.end };
   return {
     'model.onnx': decoderModel({ vocabulary: TRAINED.vocabulary, ...options }),
     'tokenizer.json': json(TRAINED.document),
-    'tokenizer_config.json': json({ chat_template: CHAT_TEMPLATE, eos_token: CONTROL.end, model_max_length: 1e30 }),
+    'tokenizer_config.json': json({ chat_template: CHAT_TEMPLATE, ...end, model_max_length: 1e30 }),
     'config.json': json({ model_type: 'tiny', max_position_embeddings: TINY.positions, ...config }),
   };
 }

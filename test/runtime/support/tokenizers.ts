@@ -125,7 +125,7 @@ export function wordPiece(): object {
 export const CHAT_TEMPLATE = [
   '{% for message in messages %}',
   "{% if message.role == 'system' and not loop.first %}{{ raise_exception('a system message comes first') }}{% endif %}",
-  "{{ '<|start|>' + message.role + '\\n' + message.content + eos_token + '\\n' }}",
+  "{{ '<|start|>' + message.role + '\\n' + message.content + (eos_token or '<|end|>') + '\\n' }}",
   '{% endfor %}',
   "{% if add_generation_prompt %}{{ '<|start|>assistant\\n' }}{% endif %}",
 ].join('');

@@ -9,7 +9,7 @@ import { TextEngine } from '../../../../runtime/inference/text/engine';
 import type { TextThread } from '../../../../runtime/inference/text/thread';
 import { GREEDY } from '../../support/decoding';
 import { temporaryFolder } from '../../support/temporary';
-import { decoderFiles, writeFiles } from '../../support/text-store';
+import { decoderFiles, TRAINED, writeFiles } from '../../support/text-store';
 
 type Decoding = { readonly lists: readonly (readonly number[])[]; readonly skipSpecial: boolean };
 
@@ -118,5 +118,18 @@ describe('the text of an answer', () => {
     expect(await answer(scripted, [a, first], [second, b], true)).toBe('\u00e9b');
     const [mark = []] = scripted.engine.encode(['a\uFFFD'], false);
     expect(await answer(scripted, mark, [b], true)).toBe('b');
+  });
+});
+
+describe('the tokens that end an answer', () => {
+  it('are those that the files of the model state, and that of its tokenizer', () => {
+    const ends = (stated: readonly number[], tokenizer = true): unknown => {
+      const unnamed = { ...decoderFiles(), 'tokenizer_config.json': Buffer.from('{}') };
+      const scripted = new Scripted(tokenizer ? decoderFiles() : unnamed, stated);
+      scripted.begin([1]);
+      return scripted.work[0]?.options.endTokens;
+    };
+    expect([ends([5, 6]), ends([]), ends([TRAINED.end])]).toEqual([[5, 6, TRAINED.end], [TRAINED.end], [TRAINED.end]]);
+    expect([ends([5], false), ends([], false)]).toEqual([[5], []]);
   });
 });
