@@ -38,6 +38,9 @@ const MOST_REASON = 200;
 /** Where no file names the token for padding. */
 const PAD = '[PAD]';
 
+/** A mark, as roles have: letters, and signs that are neither letters, digits nor spaces. */
+const isMark = (text: string): boolean => /\p{L}/u.test(text) && /[^\p{L}\p{N}\s]/u.test(text);
+
 /** Text of a token in the configuration: a text, or an object that holds it. */
 function tokenText(value: unknown): string | undefined {
   const text = isObject(value) ? value['content'] : value;
@@ -60,6 +63,8 @@ export class TextEngine {
   private readonly tokenizer: TokenizerLibrary;
   private readonly template: InstanceType<typeof Template> | undefined;
   private readonly controls: readonly string[];
+  /** Marks that the template writes, or looks for, and that no file calls control tokens. */
+  private readonly marks: readonly string[];
   private readonly specials: Readonly<Record<string, string>>;
   private readonly config: JsonObject;
 
@@ -82,6 +87,8 @@ export class TextEngine {
     }
     const added = [...this.tokenizer.get_added_tokens_decoder().values()];
     this.controls = added.filter(({ special }) => special).map(({ content }) => content);
+    const others = added.filter(({ special }) => !special).map(({ content }) => content);
+    this.marks = others.filter((content) => isMark(content) && source?.includes(content));
     const named = Object.entries(this.config).filter(([key]) => key.endsWith('_token'));
     this.specials = Object.fromEntries(
       named.flatMap(([key, value]) => [[key, tokenText(value)] as const]).filter(isPair),
@@ -126,9 +133,7 @@ export class TextEngine {
 
   /** Tokens of a conversation, up to where its answer begins. */
   chat(messages: readonly ChatMessage[]): Rendered {
-    const holds = ({ content, name = '' }: ChatMessage): boolean =>
-      this.controls.some((control) => content.includes(control) || name.includes(control));
-    const controlTokenIn = messages.findIndex(holds);
+    const controlTokenIn = messages.findIndex((message) => this.holdsControl(message));
     if (controlTokenIn >= 0) return { controlTokenIn };
     let text: string;
     try {
@@ -139,6 +144,13 @@ export class TextEngine {
     // The template wrote the control tokens that belong there.
     const [ids = []] = this.encode([text], false);
     return { ids };
+  }
+
+  /** Answers that are sent back may hold marks, such as the end of a thought; what others say may not. */
+  private holdsControl({ role, content, name = '' }: ChatMessage): boolean {
+    const all = [...this.controls, ...this.marks];
+    const kept = role === 'assistant' ? this.controls : all;
+    return kept.some((control) => content.includes(control)) || all.some((control) => name.includes(control));
   }
 
   private render(messages: readonly ChatMessage[]): string {

@@ -7,7 +7,7 @@ import { TextEngine } from '../../../../runtime/inference/text/engine';
 import { Canceller } from '../../../../runtime/shared/cancellation';
 import { TextThread } from '../../../../runtime/inference/text/thread';
 import { temporaryFolder } from '../../support/temporary';
-import { decoderFiles, encoderFiles, writeFiles } from '../../support/text-store';
+import { decoderFiles, encoderFiles, TRAINED, writeFiles } from '../../support/text-store';
 
 const folders: string[] = [];
 
@@ -109,6 +109,31 @@ describe('the files of a tokenizer', () => {
         ids: engine.encode(['the cat!'], false)[0],
       });
     }
+  });
+
+  it('may call the marks of roles no control tokens; nobody but an answer says them all the same', () => {
+    const { added_tokens: controls, ...document } = JSON.parse(Buffer.from(tokenizer).toString()) as {
+      readonly added_tokens: readonly { readonly id: number }[];
+    };
+    const marks = ['<|User|>', '<|Assistant|>', '</think>', '<|unused|>', '  ', 'content', '}}'];
+    const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: false };
+    const added = marks.map((content, index) => ({ ...plain, id: TRAINED.vocabulary + index, content }));
+    const template = [
+      '{% for message in messages %}',
+      "  {% if message.role == 'user' %}<|User|>{% else %}<|Assistant|>{% endif %}",
+      "  {{ message.content.split('</think>')[-1] }}",
+      '{% endfor %}<|Assistant|>',
+    ].join('\n');
+    const files = { 'tokenizer.json': { ...document, added_tokens: [...controls, ...added] } };
+    const engine = new TextEngine(folder({ ...files, 'chat_template.jinja': template }));
+    const refused = (role: string, content: string, name?: string): boolean =>
+      'controlTokenIn' in engine.chat([{ role, content, ...(name === undefined ? {} : { name }) }]);
+    for (const mark of ['<|User|>', '<|Assistant|>', '</think>']) {
+      expect([mark, refused('user', `a${mark}b`), refused('system', mark)]).toEqual([mark, true, true]);
+      expect([mark, refused('assistant', `a${mark}b`), refused('assistant', 'a', mark)]).toEqual([mark, false, true]);
+    }
+    expect(refused('assistant', '<|end|>')).toBe(true);
+    for (const text of ['<|unused|>', 'a  b', 'content', '{{ a }}']) expect(refused('user', text)).toBe(false);
   });
 
   it('refuses what is missing or cannot be read', () => {
