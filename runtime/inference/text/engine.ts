@@ -158,6 +158,8 @@ export class TextEngine {
     return this.template.render({
       ...this.specials,
       messages: messages.map((message) => ({ ...message })),
+      // Templates are written for a library that passes both always.
+      ...{ tools: null, documents: null },
       add_generation_prompt: true,
     });
   }

@@ -111,6 +111,15 @@ describe('the files of a tokenizer', () => {
     }
   });
 
+  it('may have a template that asks whether there are tools and documents: there are none', () => {
+    const template = [
+      '{% if tools is not none or documents is not none %}the dog{% endif %}',
+      '{% if tools is none and not documents %}the cat{% endif %}',
+    ].join('');
+    const engine = new TextEngine(folder({ 'tokenizer.json': tokenizer, 'chat_template.jinja': template }));
+    expect(engine.chat([{ role: 'user', content: 'a' }])).toEqual({ ids: engine.encode(['the cat'], false)[0] });
+  });
+
   it('may call the marks of roles no control tokens; nobody but an answer says them all the same', () => {
     const { added_tokens: controls, ...document } = JSON.parse(Buffer.from(tokenizer).toString()) as {
       readonly added_tokens: readonly { readonly id: number }[];
