@@ -5,7 +5,7 @@ import { isOutOfMemory, modelOutOfMemory, modelRefused, runReasonOf } from '../e
 export interface SamplingOptions {
   /** 0 takes the likeliest token; higher is more varied. */
   readonly temperature: number;
-  /** Only the likeliest tokens that together have this probability are drawn from; 1 is all. */
+  /** Only the likeliest tokens that together have this share of what `topK` leaves are drawn from; 1 is all. */
   readonly topP: number;
   /** Only this many of the likeliest tokens are drawn from; 0 is all. */
   readonly topK: number;

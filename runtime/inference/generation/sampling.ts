@@ -64,19 +64,31 @@ export function likeliest(scores: Float32Array, count: number): Candidate[] {
   return kept;
 }
 
-/** The likeliest tokens that together have the probability `topP`, at most `topK` of them where that is not 0. */
-function nucleus(scores: Float32Array, sum: number, topP: number, topK: number): { kept: Candidate[]; mass: number } {
+interface Nucleus {
+  readonly kept: readonly Candidate[];
+  /** Their probabilities together. */
+  readonly mass: number;
+}
+
+/** The first candidates that together have a probability; undefined where all of them have less. */
+function firstOf(candidates: readonly Candidate[], sum: number, wanted: number): Nucleus | undefined {
+  let mass = 0;
+  const last = candidates.findIndex(({ score }) => (mass += Math.exp(score - sum)) >= wanted);
+  return last < 0 ? undefined : { kept: candidates.slice(0, last + 1), mass };
+}
+
+const massOf = (candidates: readonly Candidate[], sum: number): number =>
+  candidates.reduce((mass, { score }) => mass + Math.exp(score - sum), 0);
+
+/** The likeliest tokens that together have the share `topP` of all, or of the `topK` likeliest where that is not 0. */
+function nucleus(scores: Float32Array, sum: number, { topP, topK }: SamplingOptions): Nucleus {
   const most = Math.min(topK > 0 ? topK : MOST_CANDIDATES, scores.length);
   // Few tokens hold nearly all of the probability, as a rule: the order of the others is worked out only when needed.
-  for (let count = Math.min(FIRST_CANDIDATES, most); ; count = Math.min(count * 8, most)) {
-    const kept: Candidate[] = [];
-    let mass = 0;
-    for (const candidate of likeliest(scores, count)) {
-      kept.push(candidate);
-      mass += Math.exp(candidate.score - sum);
-      if (mass >= topP) return { kept, mass };
-    }
-    if (count >= most) return { kept, mass };
+  for (let count = topK > 0 ? most : Math.min(FIRST_CANDIDATES, most); ; count = Math.min(count * 8, most)) {
+    const kept = likeliest(scores, count);
+    const found = firstOf(kept, sum, topK > 0 ? topP * massOf(kept, sum) : topP);
+    if (found !== undefined) return found;
+    if (count >= most) return { kept, mass: massOf(kept, sum) };
   }
 }
 
@@ -124,7 +136,7 @@ export class Sampler {
     for (let token = 0; token < scores.length; token++) scores[token] = (scores[token] ?? 0) / temperature;
     const sum = logSum(scores);
     if (topP >= 1 && topK === 0) return this.drawFrom(scores, sum);
-    const { kept, mass } = nucleus(scores, sum, topP, topK);
+    const { kept, mass } = nucleus(scores, sum, this.options);
     let target = this.random() * mass;
     const found = kept.find(({ score }) => (target -= Math.exp(score - sum)) <= 0);
     return (found ?? kept[kept.length - 1])?.token ?? 0;

@@ -51,6 +51,20 @@ describe('a sampler', () => {
     expect(shares({ topP: 0 }, values)).toEqual([1, 0, 0, 0]);
   });
 
+  it('measures top_p by what top_k leaves', () => {
+    // The first two tokens have 0.43 and 0.34 of what three of them have together, and less of all.
+    const values = [0.3, 0.24, 0.16, 0.1, 0.1, 0.1].map(Math.log);
+    expect(shares({ topP: 0.65, topK: 3 }, values).map((share) => share > 0)).toEqual([
+      ...[true, true, false],
+      ...[false, false, false],
+    ]);
+    expect(shares({ topP: 0.65 }, values).map((share) => share > 0)).toEqual([
+      ...[true, true, true],
+      ...[false, false, false],
+    ]);
+    expect(shares({ topP: 1, topK: 2 }, values)[0]).toBeCloseTo(0.3 / 0.54, 1);
+  });
+
   it('widens its look when the likeliest tokens are not enough', () => {
     const flat = Array.from({ length: 1000 }, () => 0);
     expect(shares({ topP: 0.9 }, flat).filter((share) => share > 0).length).toBeGreaterThan(500);
