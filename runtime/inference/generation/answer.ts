@@ -11,6 +11,9 @@ export interface GenerationListener {
   readonly fail: (error: Error) => void;
 }
 
+/** Most steps that are told at once: what is asked about each of them stays bounded. */
+const MOST_STEPS = 64;
+
 /** An answer in the making, to be read as its tokens come. */
 export class Answer implements AsyncIterable<readonly GenerationStep[]> {
   private steps: GenerationStep[] = [];
@@ -44,11 +47,11 @@ export class Answer implements AsyncIterable<readonly GenerationStep[]> {
     this.wake?.();
   }
 
-  /** All steps that came since the last turn. @throws RequestError */
+  /** The steps that came since the last turn. @throws RequestError */
   async *[Symbol.asyncIterator](): AsyncIterator<readonly GenerationStep[]> {
     for (;;) {
       if (this.left) return;
-      if (this.steps.length > 0) yield this.steps.splice(0);
+      if (this.steps.length > 0) yield this.steps.splice(0, MOST_STEPS);
       else if (this.error !== undefined) throw this.error;
       else if (this.ended) return;
       else await new Promise<void>((resolve) => (this.wake = resolve));

@@ -4,6 +4,8 @@ export type Decode = (lists: readonly (readonly number[])[]) => Promise<readonly
 /** What became text. */
 export interface TextPiece {
   readonly text: string;
+  /** Tokens of those taken that the answer has: all, or those up to the one that completes a stop text. */
+  readonly tokens: number;
   /** True when a stop text was met: nothing follows. */
   readonly stopped: boolean;
 }
@@ -56,25 +58,43 @@ export class AnswerText {
     this.written = this.ids.length;
   }
 
-  /** Takes tokens, the last ones when it is said so. */
+  /** Takes tokens, the last ones when it is said so. With stops, what came at once ends as if each had come alone. */
   async push(tokens: readonly number[], isLast: boolean): Promise<TextPiece> {
     this.ids.push(...tokens);
     const windows = [this.ids.slice(this.context, this.written), this.ids.slice(this.context)];
     const [before = '', now = ''] = this.ids.length > this.written ? await this.decode(windows) : [];
+    const text = this.pending + addedTo(before, now);
+    if (tokens.length > 1 && firstStop(text, this.stops) >= 0) {
+      const early = await this.stopBefore(tokens.length - 1, before);
+      if (early !== undefined) return early;
+    }
     const isWhole = !now.endsWith(INCOMPLETE) || this.ids.length - this.written > PATIENCE || isLast;
     if (isWhole && now.length >= before.length) {
-      this.pending += addedTo(before, now);
+      this.pending = text;
       this.context = this.written;
       this.written = this.ids.length;
     }
-    return this.release(isLast);
+    return this.release(tokens.length, isLast);
   }
 
-  private release(isLast: boolean): TextPiece {
+  /** The answer up to the first of so many tokens before the last that completes a stop text; undefined if none does. */
+  private async stopBefore(count: number, before: string): Promise<TextPiece | undefined> {
+    const first = this.ids.length - count;
+    const ends = Array.from({ length: count }, (_, index) => this.ids.slice(this.context, first + index));
+    for (const [index, now] of (await this.decode(ends)).entries()) {
+      if (now.endsWith(INCOMPLETE)) continue;
+      const text = this.pending + addedTo(before, now);
+      const stop = firstStop(text, this.stops);
+      if (stop >= 0) return { text: text.slice(0, stop), tokens: index + 1, stopped: true };
+    }
+    return undefined;
+  }
+
+  private release(tokens: number, isLast: boolean): TextPiece {
     const stop = firstStop(this.pending, this.stops);
-    if (stop >= 0) return { text: this.take(stop), stopped: true };
+    if (stop >= 0) return { text: this.take(stop), tokens, stopped: true };
     const held = isLast ? 0 : heldBack(this.pending, this.stops);
-    return { text: this.take(this.pending.length - held), stopped: false };
+    return { text: this.take(this.pending.length - held), tokens, stopped: false };
   }
 
   private take(length: number): string {

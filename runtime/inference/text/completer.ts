@@ -37,7 +37,7 @@ export interface AnswerOptions {
 /** A part of an answer. */
 export interface AnswerPiece {
   readonly text: string;
-  /** Steps whose tokens the answer has now; not all of their text need be in `text` yet. */
+  /** Steps whose tokens the answer has now, up to a stop text; not all of their text need be in `text` yet. */
   readonly steps: readonly GenerationStep[];
   readonly finish: 'stop' | 'length' | undefined;
 }
@@ -129,7 +129,7 @@ export class Completer {
         const ids = spoken.flatMap(({ token }) => (token === undefined ? [] : [token]));
         const piece = await text.push(ids, finish !== undefined);
         if (piece.stopped) {
-          yield { text: piece.text, steps: spoken, finish: 'stop' };
+          yield { text: piece.text, steps: spoken.slice(0, piece.tokens), finish: 'stop' };
           return;
         }
         yield {

@@ -133,3 +133,49 @@ describe('the tokens that end an answer', () => {
     expect([ends([5], false), ends([], false)]).toEqual([[5], []]);
   });
 });
+
+describe('an answer that a stop text ends', () => {
+  const scripted = new Scripted();
+
+  /** What an answer is whose tokens come in groups of some size. */
+  async function answer(tokens: readonly number[], stops: readonly string[], size: number) {
+    const pieces = scripted.begin([1], { stops });
+    const number = scripted.work.length - 1;
+    const read: AnswerPiece[] = [];
+    for (let start = 0; start < tokens.length && read.at(-1)?.finish === undefined; start += size) {
+      const group = tokens.slice(start, start + size);
+      scripted.say(number, group, start + size >= tokens.length ? { finish: 'length' } : {});
+      const piece = await pieces.next();
+      if (!piece.done) read.push(piece.value);
+    }
+    const steps = read.flatMap((piece) => piece.steps.map(({ token }) => token));
+    return { text: read.map(({ text }) => text).join(''), steps, finish: read.at(-1)?.finish };
+  }
+
+  it('has the tokens up to the one that completes it, however many come at once', async () => {
+    const text = 'the cat \u{1f408} sat on the mat \u{1f408}\u{1f408} and ran on the dog';
+    const [ids = []] = scripted.engine.encode([text], false);
+    for (const stops of [
+      ['cat'],
+      [' sat on the mat', 'on'],
+      ['\u{1f408}'],
+      ['mat \u{1f408}'],
+      ['never', 'dog'],
+      ['never'],
+    ]) {
+      const alone = await answer(ids, stops, 1);
+      const places = stops.map((stop) => text.indexOf(stop)).filter((place) => place >= 0);
+      if (places.length > 0) {
+        expect(alone.steps.length).toBeLessThanOrEqual(ids.length);
+        expect(scripted.engine.decode([ids.slice(0, alone.steps.length - 1)], true)[0]).not.toContain(stops.at(-1));
+      }
+      for (const size of [2, 3, 7, ids.length]) expect([size, await answer(ids, stops, size)]).toEqual([size, alone]);
+    }
+  });
+
+  it('tells no tokens after it in one piece of many', async () => {
+    const [ids = []] = scripted.engine.encode(['the cat sat on the mat'], false);
+    const [short = []] = scripted.engine.encode(['the cat'], false);
+    expect(await answer(ids, ['cat'], ids.length)).toEqual({ text: 'the ', steps: short, finish: 'stop' });
+  });
+});
