@@ -14,7 +14,23 @@ interface TokenRow extends TokenText {
 const LEAST = -9999;
 
 const told = (logprob: number): number => (Number.isFinite(logprob) ? logprob : LEAST);
-const withBytes = ({ token, logprob }: TokenText): object => ({ token, logprob, bytes: [...Buffer.from(token)] });
+
+/** Stands for bytes that are no character: which ones they are, the text does not say. */
+const UNKNOWN = '\uFFFD';
+
+const withBytes = ({ token, logprob }: TokenText): object => ({
+  ...{ token, logprob },
+  bytes: token.includes(UNKNOWN) ? null : [...Buffer.from(token)],
+});
+
+/** The likeliest tokens and the chosen one, by their texts; of those that share one, the likeliest. */
+function byText({ top, ...chosen }: TokenRow): object {
+  const logprobs = new Map<string, number>();
+  for (const { token, logprob } of [...top, chosen]) {
+    if (logprob > (logprobs.get(token) ?? Number.NEGATIVE_INFINITY)) logprobs.set(token, logprob);
+  }
+  return Object.fromEntries(logprobs);
+}
 
 /** Writes the probabilities of the tokens of an answer, in the form of chats or of completions. */
 export class LogprobWriter {
@@ -65,7 +81,7 @@ export class LogprobWriter {
     return {
       tokens: rows.map(({ token }) => token),
       token_logprobs: rows.map(({ logprob }) => logprob),
-      top_logprobs: rows.map(({ top }) => Object.fromEntries(top.map(({ token, logprob }) => [token, logprob]))),
+      top_logprobs: rows.map(byText),
       text_offset: rows.map(({ token }) => {
         this.offset += token.length;
         return this.offset - token.length;
