@@ -89,7 +89,9 @@ export class Engine {
   private async prefill(): Promise<void> {
     const [sequence] = this.waiting;
     if (sequence === undefined) return;
-    const tokens = sequence.chunk(this.chunk);
+    // The branch with a cache of a merged export may have been traced for one token: more would see what follows them.
+    const most = this.graph.hasCacheBranch && sequence.held > 0 ? 1 : this.chunk;
+    const tokens = sequence.chunk(most);
     const fed = await feed(this.runner, this.graph, { cache: sequence.cache, tokens: [tokens], held: [sequence.held] });
     sequence.cache = fed.cache;
     sequence.held += tokens.length;

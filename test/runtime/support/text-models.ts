@@ -117,6 +117,8 @@ export interface DecoderOptions {
   readonly countsPositions?: boolean;
   /** Takes a mask and ignores it. */
   readonly ignoresMask?: boolean;
+  /** With `use_cache_branch`: as in merged exports, the branch with a cache is right for one token only. */
+  readonly mergesBranches?: boolean;
 }
 
 /** True for each new token and each token that it may look at. */
@@ -128,14 +130,15 @@ function causal(b: GraphBuilder, newTokens: string, all: string): string {
 
 /** A decoder of two layers with random weights and a cache, in the names that exporters use. */
 export function decoderModel(options: DecoderOptions): Uint8Array {
-  const { vocabulary, seed = 1, size = TINY, countsPositions, ignoresMask } = options;
+  const { vocabulary, seed = 1, size = TINY, countsPositions, ignoresMask, mergesBranches } = options;
   const b = new GraphBuilder(seed, size);
   const { hidden, heads, headSize, positions, layers } = size;
   const newTokens = b.sizeOf('input_ids', 1);
   const held = b.sizeOf('past_key_values.0.key', 2);
   const all = b.op('Add', [held, newTokens]);
   const isReal = b.op('Unsqueeze', [b.op('Cast', ['attention_mask'], { to: ElementType.BOOL }), b.ints([1, 2])]);
-  const isPast = causal(b, newTokens, all);
+  const causes = causal(b, newTokens, all);
+  const isPast = mergesBranches ? b.op('Or', [causes, 'use_cache_branch']) : causes;
   const bias = b.biasOf(ignoresMask ? isPast : b.op('And', [isPast, isReal]));
   const at = countsPositions ? b.range(held, all) : 'position_ids';
   const embedded = b.op('Gather', [b.weights([vocabulary, hidden]), 'input_ids']);
@@ -166,6 +169,7 @@ export function decoderModel(options: DecoderOptions): Uint8Array {
         int64('input_ids', 'batch', 'tokens'),
         int64('attention_mask', 'batch', 'all'),
         ...(countsPositions ? [] : [int64('position_ids', 'batch', 'tokens')]),
+        ...(mergesBranches ? [{ name: 'use_cache_branch', type: ElementType.BOOL, shape: [1] }] : []),
         ...slots('past_key_values', 'past'),
       ],
       outputs: [float('logits', 'batch', 'tokens', vocabulary), ...slots('present', 'all')],

@@ -115,6 +115,22 @@ describe('greedy generation with a cache', () => {
     expect(bench.tokens(0)).toHaveLength(40);
   });
 
+  it('gives a branch that is right for one token only no more, in prompts of any length', async () => {
+    const file = path.join(dir, 'merged.onnx');
+    fs.writeFileSync(file, decoderModel({ vocabulary: VOCABULARY, mergesBranches: true }));
+    const merged = await loaded(file);
+    others.push(merged);
+    const bench = await Bench.open(merged);
+    Reflect.set(bench.engine, 'chunk', 16);
+    const prompt = Array.from({ length: 60 }, (_, index) => (index * 31) % VOCABULARY);
+    const wanted = [
+      { prompt, options: greedy(10) },
+      ...prompts(3).map((each) => ({ prompt: each, options: greedy(10) })),
+    ];
+    const answers = await bench.generate(wanted);
+    for (const [index, each] of wanted.entries()) expect(answers[index]).toEqual(await naive(model, each.prompt, 10));
+  });
+
   it.each([
     ['counts positions itself', { countsPositions: true }],
     ['ignores its mask', { ignoresMask: true }],
