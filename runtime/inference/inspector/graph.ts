@@ -68,10 +68,11 @@ export class GraphWalker {
     return { inputs, outputs, scope, initializers };
   }
 
-  /** Inspects the nodes of a function. */
-  nodes(ranges: readonly Range[]): void {
+  /** Inspects the nodes of a function, and the values that its attributes have by default: they get into the nodes. */
+  body(message: Message<'function'>): void {
     const scope = this.scopeIn(undefined, 1n);
-    for (const range of ranges) this.node(range, scope);
+    this.attributes(message.ranges('defaults'), scope, 'a function');
+    for (const range of message.ranges('nodes')) this.node(range, scope);
   }
 
   private scopeIn(outer: Scope | undefined, turns: bigint): Scope {
@@ -117,10 +118,11 @@ export class GraphWalker {
     const key = functionKey(node);
     const isCall = this.functions.has(key);
     if (isCall) this.tally.calls.push(key);
-    else checkOperator(node);
+    checkOperator(node, isCall);
     const name = node.domain === '' ? node.operator : `${node.domain}.${node.operator}`;
     this.tally.operators.set(name, (this.tally.operators.get(name) ?? 0) + 1);
-    const parts = this.attributes(node, scope);
+    const turns = node.operator === 'Loop' ? scope.turns * statedTurns(node, scope) : scope.turns;
+    const parts = this.attributes(node.attributes, scope, nameOfNode(node), turns);
     checkConstantShape(node, scope, parts.shape, this.limits);
     const [body] = parts.graphs;
     if (node.operator === 'Loop' && node.domain === '') {
@@ -139,16 +141,15 @@ export class GraphWalker {
     else for (const name of node.outputs) scope.addComputed(name);
   }
 
-  private attributes(node: Node, scope: Scope): Parts {
+  private attributes(ranges: readonly Range[], scope: Scope, where: string, turns = scope.turns): Parts {
     const names = new Set<string>();
     const graphs: GraphNames[] = [];
     let integers: readonly bigint[] | undefined;
     let shape: readonly bigint[] | undefined;
-    const turns = node.operator === 'Loop' ? scope.turns * statedTurns(node, scope) : scope.turns;
-    for (const range of node.attributes) {
+    for (const range of ranges) {
       const attribute = Message.read(this.reader, 'attribute', range);
       const name = attribute.text('name', this.limits.nameBytes);
-      if (names.has(name)) throw malformed(`${nameOfNode(node)} has two attributes ${JSON.stringify(name)}`);
+      if (names.has(name)) throw malformed(`${where} has two attributes ${JSON.stringify(name)}`);
       names.add(name);
       for (const inner of [...attribute.ranges('graph'), ...attribute.ranges('graphs')]) {
         graphs.push(this.graph(inner, scope, turns));

@@ -98,7 +98,7 @@ function inspectModel(source: ByteSource, limits: InspectorLimits): ModelReport 
     checkOperatorSets(reader, body.ranges('operatorSets'), limits);
     const before = tally.nodes;
     tally.calls.length = 0;
-    new GraphWalker(reader, limits, keys, tally).nodes(body.ranges('nodes'));
+    new GraphWalker(reader, limits, keys, tally).body(body);
     bodies.set(key, { nodes: tally.nodes - before, calls: [...tally.calls] });
   }
   const before = tally.nodes;

@@ -47,12 +47,18 @@ export function readNode(reader: ProtoReader, range: Range, limits: InspectorLim
   };
 }
 
-/** Holds an operation to the operator sets that are served. @throws InspectionError */
-export function checkOperator(node: Node): void {
+/**
+ * Holds an operation to the operator sets that are served.
+ *
+ * @param isCall true for a call of a function that the model brings, whose set may be its own
+ * @throws InspectionError
+ */
+export function checkOperator(node: Node, isCall: boolean): void {
   const { domain, operator } = node;
-  if (OPERATOR_SETS[domain] === undefined || !Object.hasOwn(OPERATOR_SETS, domain)) {
+  if (!isCall && (OPERATOR_SETS[domain] === undefined || !Object.hasOwn(OPERATOR_SETS, domain))) {
     throw refusedOperator(`${nameOfNode(node)} is of the custom set ${JSON.stringify(domain)}`);
   }
+  // Also of calls: which of two things with one name onnxruntime runs is up to it.
   const key = `${domain}:${operator}`;
   const reason = Object.hasOwn(REFUSED_OPERATORS, key) ? REFUSED_OPERATORS[key] : undefined;
   if (reason !== undefined) throw refusedOperator(`${domain}.${nameOfNode(node)}: ${reason}`);

@@ -100,6 +100,8 @@ export const ONNX = {
     nodes: list(7),
     operatorSets: list(9),
     domain: bytes(10),
+    /** Attributes with the values that they have where a call gives none. */
+    defaults: list(11),
     overload: bytes(13),
   },
 } as const satisfies Readonly<Record<string, MessageSchema>>;

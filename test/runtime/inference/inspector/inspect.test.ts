@@ -95,6 +95,32 @@ const opset = (domain: string, version: number): Field => [
   ],
 ];
 
+/** A function with a constant that its attribute gives, which has a default. */
+const withDefault = (content: Field): Field => [
+  25,
+  [
+    [1, 'Weights'],
+    [6, 'value'],
+    [
+      7,
+      node(
+        'Constant',
+        [],
+        ['b'],
+        [
+          [
+            [1, 'value'],
+            [21, 'value'],
+            [20, 4],
+          ],
+        ],
+      ),
+    ],
+    [10, 'local'],
+    [11, [[1, 'value'], content]],
+  ],
+];
+
 const weights = (...entries: readonly (readonly [string, string])[]) =>
   model({ constants: [tensor('w', TYPE.float, [4], external(...entries))] });
 
@@ -161,6 +187,17 @@ describe('the inspector', () => {
       weightBytes: 24,
       externalFiles: [{ path: 'w.bin', bytes: 116 }],
     });
+  });
+
+  it('looks at what the attributes of a function are where a call gives none', () => {
+    const nodes = [node('Weights', ['x'], ['y'], [], [[7, 'local']])];
+    const constant = tensor('w', TYPE.float, [4], external(['location', 'w.bin']));
+    expect(inspect(model({ nodes }, [withDefault([5, constant])]))).toMatchObject({
+      weightBytes: 16,
+      externalFiles: [{ path: 'w.bin', bytes: 16 }],
+    });
+    const inner = graph({ nodes: [node('Relu', ['x'], ['y']), node('Relu', ['y'], ['z'])] });
+    expect(inspect(model({ nodes }, [withDefault([6, inner])])).nodes).toBe(4);
   });
 
   const functionCalls = (from: string, to: string): Field => [
@@ -281,6 +318,48 @@ describe('the inspector', () => {
       'LNMT8322',
       model({ nodes: [node('EPContext', ['x'], ['y'], [], [[7, 'com.microsoft']])] }),
       'compiled file',
+    ],
+    [
+      'a function that is named like a refused operator',
+      'LNMT8322',
+      model({ nodes: [node('EPContext', ['x'], ['y'], [], [[7, 'com.microsoft']])] }, [
+        [
+          25,
+          [
+            [1, 'EPContext'],
+            [7, node('Relu', ['a'], ['b'])],
+            [10, 'com.microsoft'],
+          ],
+        ],
+      ]),
+      'compiled file',
+    ],
+    [
+      'a custom operator in a graph that an attribute of a function is by default',
+      'LNMT8322',
+      model({}, [withDefault([6, graph({ nodes: [node('Run', ['x'], ['y'], [], [[7, 'evil']])] })])]),
+      'custom set',
+    ],
+    [
+      'weights in a folder above in an attribute that a function has by default',
+      'LNMT8323',
+      model({}, [withDefault([5, tensor('w', TYPE.float, [4], external(['location', '../../etc/passwd']))])]),
+      'no plain relative path',
+    ],
+    [
+      'a function that gives an attribute two defaults',
+      'LNMT8321',
+      model({}, [
+        [
+          25,
+          [
+            [1, 'F'],
+            [11, [[1, 'value']]],
+            [11, [[1, 'value']]],
+          ],
+        ],
+      ]),
+      'two attributes',
     ],
     ['a training graph', 'LNMT8322', model({}, [[20, []]]), 'training'],
     ['weights in a folder above', 'LNMT8323', weights(['location', '../../etc/passwd']), 'no plain relative path'],
