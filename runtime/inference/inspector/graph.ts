@@ -3,7 +3,7 @@ import { malformed, tooMuch, unbounded } from './errors';
 import { functionKey, checkOperator, nameOfNode, readNode } from './node';
 import type { Node } from './node';
 import type { InspectorLimits } from './limits';
-import { checkLoop, statedTurns } from './loops';
+import { checkLoop } from './loops';
 import { Message } from './message';
 import type { ProtoReader, Range } from './proto-reader';
 import { Scope } from './scope';
@@ -57,8 +57,8 @@ export class GraphWalker {
   ) {}
 
   /** Inspects a graph and the graphs inside it. */
-  graph(range: Range, outer: Scope | undefined, turns: bigint): GraphNames {
-    const scope = this.scopeIn(outer, turns);
+  graph(range: Range, outer: Scope | undefined): GraphNames {
+    const scope = this.scopeIn(outer);
     const message = Message.read(this.reader, 'graph', range);
     const initializers = this.initializers(message, scope);
     const inputs = message.ranges('inputs').map((each) => valueName(this.reader, each, this.limits));
@@ -70,15 +70,15 @@ export class GraphWalker {
 
   /** Inspects the nodes of a function, and the values that its attributes have by default: they get into the nodes. */
   body(message: Message<'function'>): void {
-    const scope = this.scopeIn(undefined, 1n);
+    const scope = this.scopeIn(undefined);
     this.attributes(message.ranges('defaults'), scope, 'a function');
     for (const range of message.ranges('nodes')) this.node(range, scope);
   }
 
-  private scopeIn(outer: Scope | undefined, turns: bigint): Scope {
+  private scopeIn(outer: Scope | undefined): Scope {
     const depth = outer === undefined ? 0 : outer.depth + 1;
     if (depth > this.limits.graphDepth) throw unbounded(`graphs are nested more than ${this.limits.graphDepth} deep`);
-    return new Scope(outer, depth, turns);
+    return new Scope(outer, depth);
   }
 
   private initializers(message: Message<'graph'>, scope: Scope): Set<string> {
@@ -121,14 +121,13 @@ export class GraphWalker {
     checkOperator(node, isCall);
     const name = node.domain === '' ? node.operator : `${node.domain}.${node.operator}`;
     this.tally.operators.set(name, (this.tally.operators.get(name) ?? 0) + 1);
-    const turns = node.operator === 'Loop' ? scope.turns * statedTurns(node, scope) : scope.turns;
-    const parts = this.attributes(node.attributes, scope, nameOfNode(node), turns);
+    const parts = this.attributes(node.attributes, scope, nameOfNode(node));
     checkConstantShape(node, scope, parts.shape, this.limits);
     const [body] = parts.graphs;
     if (node.operator === 'Loop' && node.domain === '') {
       if (body === undefined) throw malformed(`${nameOfNode(node)} has no body`);
-      checkLoop(node, scope, body, this.limits);
-    }
+      scope.addTurns(checkLoop(node, scope, body, this.limits));
+    } else for (const inner of parts.graphs) scope.addTurns(inner.scope.turns);
     this.note(node, scope, parts);
   }
 
@@ -141,7 +140,7 @@ export class GraphWalker {
     else for (const name of node.outputs) scope.addComputed(name);
   }
 
-  private attributes(ranges: readonly Range[], scope: Scope, where: string, turns = scope.turns): Parts {
+  private attributes(ranges: readonly Range[], scope: Scope, where: string): Parts {
     const names = new Set<string>();
     const graphs: GraphNames[] = [];
     let integers: readonly bigint[] | undefined;
@@ -152,7 +151,7 @@ export class GraphWalker {
       if (names.has(name)) throw malformed(`${where} has two attributes ${JSON.stringify(name)}`);
       names.add(name);
       for (const inner of [...attribute.ranges('graph'), ...attribute.ranges('graphs')]) {
-        graphs.push(this.graph(inner, scope, turns));
+        graphs.push(this.graph(inner, scope));
       }
       for (const inner of attribute.ranges('sparseTensor')) this.sparse(inner);
       for (const inner of attribute.ranges('sparseTensors')) this.sparse(inner);

@@ -103,7 +103,7 @@ function inspectModel(source: ByteSource, limits: InspectorLimits): ModelReport 
   }
   const before = tally.nodes;
   tally.calls.length = 0;
-  const names = new GraphWalker(reader, limits, keys, tally).graph(graphRange, undefined, 1n);
+  const names = new GraphWalker(reader, limits, keys, tally).graph(graphRange, undefined);
   const nodes = writtenOut({ nodes: tally.nodes - before, calls: tally.calls }, bodies, limits.nodes);
   const [inputs = [], outputs = []] = signature(reader, graphRange, names, limits);
   return {

@@ -12,7 +12,7 @@ export interface LoopBody {
 }
 
 /** How often a loop turns as the model states it; 1 where it is computed, so that it multiplies nothing. */
-export function statedTurns(node: Node, scope: Scope): bigint {
+function statedTurns(node: Node, scope: Scope): bigint {
   const stated = scope.integers(node.inputs[0])?.[0];
   return stated === undefined || stated < 1n ? 1n : stated;
 }
@@ -25,17 +25,20 @@ function neverEnds({ inputs, outputs, scope }: LoopBody): boolean {
 }
 
 /**
- * Refuses a loop without end. One whose number of turns is computed ends by the deadline of its run.
+ * Refuses a loop without end. One whose number of turns or condition is computed ends by the deadline of its run, and
+ * what it states is no more than a bound: exporters write the largest integer.
  *
+ * @returns turns of the innermost loops in it, as far as they state them
  * @throws InspectionError
  */
-export function checkLoop(node: Node, scope: Scope, body: LoopBody, limits: InspectorLimits): void {
-  if (!neverEnds(body)) return;
+export function checkLoop(node: Node, scope: Scope, body: LoopBody, limits: InspectorLimits): bigint {
+  const { turns: inner } = body.scope;
+  if (!neverEnds(body)) return inner;
   const count = node.inputs[0] ?? '';
   if (count === '') throw unbounded(`${nameOfNode(node)} states no number of turns and computes no condition`);
-  if (scope.integers(count) === undefined) return;
-  const turns = statedTurns(node, scope) * scope.turns;
+  const turns = statedTurns(node, scope) * inner;
   if (turns > BigInt(limits.loopTurns)) {
     throw unbounded(`${nameOfNode(node)} turns ${turns} times, at most ${limits.loopTurns}`);
   }
+  return turns;
 }

@@ -3,14 +3,23 @@ export class Scope {
   private readonly constants = new Map<string, readonly bigint[]>();
   private readonly same = new Map<string, string>();
   private readonly computed = new Set<string>();
+  private mostTurns = 1n;
 
   constructor(
     private readonly outer: Scope | undefined,
     /** Graphs around this one. */
     readonly depth: number,
-    /** How often this graph runs, as far as the loops around it state it. */
-    readonly turns: bigint,
   ) {}
+
+  /** How often the innermost of the loops in this graph turn while it runs once, as far as they state it. */
+  get turns(): bigint {
+    return this.mostTurns;
+  }
+
+  /** Turns of a loop in this graph, with those of the loops inside it. */
+  addTurns(turns: bigint): void {
+    if (turns > this.mostTurns) this.mostTurns = turns;
+  }
 
   /** A value that is written in the model. */
   addConstant(name: string, integers: readonly bigint[] | undefined): void {

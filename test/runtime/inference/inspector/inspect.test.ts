@@ -23,6 +23,7 @@ function loop(
   turns: bigint | undefined,
   decide: readonly (readonly Field[])[],
   outer: readonly (readonly Field[])[] = [],
+  count = 'turns',
 ) {
   const body = graph({
     nodes: [...decide, ...outer],
@@ -37,7 +38,7 @@ function loop(
     nodes: [
       node(
         'Loop',
-        [turns === undefined ? '' : 'turns', '', 'x'],
+        [turns === undefined ? '' : count, '', 'x'],
         ['y'],
         [
           [
@@ -48,12 +49,28 @@ function loop(
         ],
       ),
     ],
-    constants: turns === undefined ? [] : [int64s('turns', [turns], [])],
+    constants: turns === undefined ? [] : [int64s(count, [turns], [])],
   };
+}
+
+/** A loop of 10 million turns in another one. */
+function loopInLoop(turns: bigint, decide: readonly (readonly Field[])[]) {
+  const inner = loop(10_000_000n, PASS_ON, [], 'inner');
+  const outer = loop(turns, decide, inner.nodes);
+  return { nodes: outer.nodes, constants: [...outer.constants, ...inner.constants] };
 }
 
 const PASS_ON = [node('Identity', ['going'], ['goes_on'])];
 const COMPUTE = [node('Less', ['state', 'state'], ['goes_on'])];
+
+/** The same nodes as a branch of a condition, inside a loop that computes its end. */
+function between({ nodes, constants }: ReturnType<typeof loop>) {
+  const branch: readonly Field[] = [
+    [1, 'then_branch'],
+    [6, graph({ nodes })],
+  ];
+  return { nodes: loop(undefined, COMPUTE, [node('If', ['c'], ['z'], [branch])]).nodes, constants };
+}
 
 /** Graphs inside graphs, so deep. */
 function nested(depth: number): readonly Field[] {
@@ -161,6 +178,8 @@ describe('the inspector', () => {
     expect(inspect(model({}, [opset('ai.onnx.preview.training', 1)])).nodes).toBe(1);
     expect(inspect(model(loop(MAX_INT64, COMPUTE))).nodes).toBe(2);
     expect(inspect(model(loop(1000n, PASS_ON))).nodes).toBe(2);
+    expect(inspect(model(loopInLoop(MAX_INT64, COMPUTE))).nodes).toBe(4);
+    expect(inspect(model(loopInLoop(100n, PASS_ON))).nodes).toBe(4);
     expect(inspect(loopModel()).operators).toMatchObject({ Loop: 1 });
   });
 
@@ -502,6 +521,13 @@ describe('the inspector', () => {
       'calls itself',
     ],
     ['a loop that never ends', 'LNMT8325', model(loop(MAX_INT64, PASS_ON)), 'turns 9223372036854775807 times'],
+    ['loops that multiply', 'LNMT8325', model(loopInLoop(1000n, PASS_ON)), 'turns 10000000000 times'],
+    [
+      'loops that multiply, behind a condition and in a loop that ends',
+      'LNMT8325',
+      model(between(loopInLoop(1000n, PASS_ON))),
+      'turns 10000000000 times',
+    ],
     ['a loop without number and condition', 'LNMT8325', model(loop(undefined, PASS_ON)), 'states no number of turns'],
     [
       'graphs nested too deep',
