@@ -4,8 +4,17 @@ import { checkBinary, WIDENED, widenBfloat16 } from '../tensors/binary';
 import type { InferenceRequest, Parameter } from '../tensors/request';
 import { elementCount, isDatatype, TENSOR_LIMITS } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
+import { refuseUnsupported, refuseUnsupportedOfInput, refuseUnsupportedOfOutput } from '../tensors/unsupported';
+import type { ParameterOf } from '../tensors/unsupported';
 import { packContents, unpackContents } from './elements';
-import type { InferInputTensor, InferParameter, Int64, ModelInferRequest, ModelInferResponse } from './messages';
+import type {
+  InferInputTensor,
+  InferParameter,
+  InferParameters,
+  Int64,
+  ModelInferRequest,
+  ModelInferResponse,
+} from './messages';
 
 const MAX_NAME = 256;
 const MICROSECONDS = 1000;
@@ -23,12 +32,31 @@ function shapeOf(shape: readonly Int64[], where: string): readonly number[] {
   return sizes;
 }
 
+/** The value of a parameter, whichever member holds it. */
+function valueOf(parameter: InferParameter): Parameter | undefined {
+  const { bool_param, string_param, double_param, int64_param, uint64_param } = parameter;
+  const plain = bool_param ?? string_param ?? double_param;
+  if (plain !== undefined) return plain;
+  const integer = int64_param ?? uint64_param;
+  if (integer === undefined) return undefined;
+  const number = Number(integer.toString());
+  return Number.isSafeInteger(number) ? number : BigInt(integer.toString());
+}
+
+const lookupIn =
+  (parameters: InferParameters): ParameterOf =>
+  (name) => {
+    const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
+    return parameter === undefined ? undefined : valueOf(parameter);
+  };
+
 function tensorOf(input: InferInputTensor, raw: Uint8Array | undefined): Tensor {
   const { name, datatype, contents } = input;
   if (name === '' || name.length > MAX_NAME) {
     throw invalidRequest(`the name of an input is not a string of 1 to ${MAX_NAME} characters`);
   }
   const where = `input ${JSON.stringify(name)}`;
+  refuseUnsupportedOfInput(lookupIn(input.parameters), where);
   if (!isDatatype(datatype) && datatype !== 'BF16') {
     throw invalidRequest(`${where}: datatype is missing or not supported`);
   }
@@ -60,17 +88,6 @@ function integerOf(parameter: InferParameter | undefined): number | undefined {
   return Number.isSafeInteger(number) && number >= 0 ? number : undefined;
 }
 
-/** The value of a parameter, whichever member holds it. */
-function valueOf(parameter: InferParameter): Parameter | undefined {
-  const { bool_param, string_param, double_param, int64_param, uint64_param } = parameter;
-  const plain = bool_param ?? string_param ?? double_param;
-  if (plain !== undefined) return plain;
-  const integer = int64_param ?? uint64_param;
-  if (integer === undefined) return undefined;
-  const number = Number(integer.toString());
-  return Number.isSafeInteger(number) ? number : BigInt(integer.toString());
-}
-
 /** What a request says beside its tensors; undefined where it says nothing. */
 function parametersOf({ parameters }: ModelInferRequest): InferenceRequest['parameters'] {
   const entries = Object.entries(parameters).map(([name, parameter]) => [name, valueOf(parameter)] as const);
@@ -93,11 +110,15 @@ function timeoutOf(message: ModelInferRequest, remainingMs: number): number | un
  */
 export function readInferRequest(message: ModelInferRequest, remainingMs: number): InferenceRequest {
   const { inputs, outputs, raw_input_contents: raw } = message;
+  refuseUnsupported(lookupIn(message.parameters));
   refuseRepeats(
     inputs.map(({ name }) => name),
     'inputs',
   );
-  const wanted = outputs.map(({ name }) => name);
+  const wanted = outputs.map(({ name, parameters }, index) => {
+    refuseUnsupportedOfOutput(lookupIn(parameters), `outputs[${index}]`);
+    return name;
+  });
   refuseRepeats(wanted, 'outputs');
   if (raw.length > 0 && raw.length !== inputs.length) {
     throw invalidRequest(`raw_input_contents has ${raw.length} entries, inputs has ${inputs.length}`);

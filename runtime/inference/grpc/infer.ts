@@ -2,7 +2,6 @@ import { Metadata } from '@grpc/grpc-js';
 import type { ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
 import { HEADERS } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
-import { invalidRequest } from '../errors';
 import { readInferRequest, writeInferResponse } from './codec';
 import type { Call, CallSubject } from './gate';
 import type { HandlerDeps } from './handlers';
@@ -31,19 +30,6 @@ function remaining(call: InferCall): number {
   return (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now();
 }
 
-/** What a request asks for that the answer cannot have. */
-function refuseUnsupported({ parameters }: ModelInferRequest): void {
-  for (const name of ['sequence_id', 'sequence_start', 'sequence_end']) {
-    const value = parameters[name];
-    const given = value?.int64_param ?? value?.uint64_param ?? value?.string_param ?? value?.bool_param;
-    const says = typeof given === 'object' && given !== null ? given.toString() : given;
-    // Clients send these for every request, and mean something by them only where they are not empty.
-    if (says !== undefined && says !== null && says !== '0' && says !== '' && says !== false) {
-      throw invalidRequest(`the parameter ${name} is not supported: models here keep nothing between requests`);
-    }
-  }
-}
-
 function servedByMetadata(servedBy: string): Metadata {
   const metadata = new Metadata();
   metadata.set(HEADERS.servedBy, servedBy);
@@ -60,7 +46,6 @@ export async function infer(
   try {
     const [name, version] = [request.model_name, request.model_version || undefined];
     models.identify(name, version);
-    refuseUnsupported(request);
     const parsed = { ...readInferRequest(request, remaining(call)), trace: passed.trace };
     const attribute = (key: string): string | undefined => call.metadata.get(key)[0]?.toString();
     const caller = passed.principal ?? undefined;

@@ -15,6 +15,9 @@ export interface InferParameter {
   readonly uint64_param?: Int64;
 }
 
+/** Parameters by their names. */
+export type InferParameters = Readonly<Record<string, InferParameter>>;
+
 /** Elements of a tensor, in the member that fits its datatype. */
 export interface InferTensorContents {
   readonly bool_contents: readonly boolean[];
@@ -35,6 +38,7 @@ export interface InferInputTensor {
   readonly name: string;
   readonly datatype: string;
   readonly shape: readonly Int64[];
+  readonly parameters: InferParameters;
   readonly contents: InferTensorContents | null;
 }
 
@@ -43,9 +47,9 @@ export interface ModelInferRequest {
   readonly model_name: string;
   readonly model_version: string;
   readonly id: string;
-  readonly parameters: Readonly<Record<string, InferParameter>>;
+  readonly parameters: InferParameters;
   readonly inputs: readonly InferInputTensor[];
-  readonly outputs: readonly { readonly name: string }[];
+  readonly outputs: readonly { readonly name: string; readonly parameters: InferParameters }[];
   readonly raw_input_contents: readonly Uint8Array[];
 }
 

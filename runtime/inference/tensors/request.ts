@@ -8,6 +8,7 @@ import { KnownBodies, KnownHeads } from './known';
 import { scanNumbers } from './numbers';
 import { elementCount, isDatatype, TENSOR_LIMITS } from './tensor';
 import type { Tensor } from './tensor';
+import { refuseUnsupported, refuseUnsupportedOfInput, refuseUnsupportedOfOutput } from './unsupported';
 
 /** Value of a parameter of a request. */
 export type Parameter = string | number | bigint | boolean;
@@ -164,9 +165,7 @@ function inputOf(value: unknown, index: number): InputPlan {
   const where = `input ${JSON.stringify(name)}`;
   const head = { name, datatype: datatypeOf(object, where), shape: shapeOf(object, where) };
   const parameters = parametersOf(object, `inputs[${index}]`);
-  if (Object.hasOwn(parameters, 'shared_memory_region')) {
-    throw invalidRequest(`${where}: shared memory is not supported`);
-  }
+  refuseUnsupportedOfInput((key) => own(parameters, key), where);
   const [data, size] = [own(object, 'data'), own(parameters, 'binary_data_size')];
   if (data !== undefined && size !== undefined) {
     throw invalidRequest(`${where} has both data and binary_data_size`);
@@ -192,9 +191,7 @@ function outputOf(value: unknown, index: number): readonly [string, boolean | un
   const where = `outputs[${index}]`;
   const object = fields(value, where);
   const parameters = parametersOf(object, where);
-  for (const key of ['classification', 'shared_memory_region']) {
-    if (Object.hasOwn(parameters, key)) throw invalidRequest(`${where}.parameters.${key} is not supported`);
-  }
+  refuseUnsupportedOfOutput((key) => own(parameters, key), where);
   return [nameOf(object, where), flag(parameters, 'binary_data', where)];
 }
 
@@ -238,6 +235,7 @@ function planOf(document: unknown): RequestPlan {
   if (id !== undefined && (typeof id !== 'string' || !isText(id)))
     throw invalidRequest('id is not a string of Unicode text');
   const parameters = parametersOf(object, 'the body');
+  refuseUnsupported((key) => own(parameters, key));
   const inputs = list(own(object, 'inputs'), 'inputs').map(inputOf);
   refuseRepeats(
     inputs.map(({ head }) => head.name),
