@@ -56,6 +56,12 @@ export const INFERENCE_ERRORS = {
     explanation:
       'The inputs of a run, and its outputs, are passed to and from the process of the model in one piece of at most 2 GiB. Send fewer rows at once, or ask for fewer outputs.',
   },
+  LNMT8215: {
+    status: 413,
+    title: 'the answer is too long as JSON',
+    explanation:
+      'Tensors of 256 MiB of text and more are given as bytes only: set the parameter `binary_data_output` of the request, or `binary_data` of the output, ask over gRPC, or for `raw` over GraphQL. Or send fewer rows at once.',
+  },
   LNMT8220: {
     status: 504,
     title: 'the deadline of the request passed before its model ran',
@@ -122,6 +128,13 @@ export const tooManyElements = (limit: number): RequestError =>
 /** 422: inputs or outputs that cannot be passed to or from the process of the model. */
 export const tensorsTooLarge = (which: 'inputs' | 'outputs', bytes: number, most: number): RequestError =>
   raise('LNMT8210', `the ${which} have ${bytes} bytes, and ${most} are possible; send less at once`);
+
+/** 413: outputs that are as long in bytes as they may be, and longer as text. */
+export const answerTooLong = (limit: number): RequestError =>
+  raise(
+    'LNMT8215',
+    `the answer has more than ${limit} bytes as JSON; set the parameter binary_data_output (over GraphQL ask for raw), or send fewer rows`,
+  );
 
 /** 504: the request waited longer than its answer is of use. */
 export const deadlinePassed = (): RequestError =>

@@ -9,7 +9,7 @@ import { deadlinePassed } from '../errors';
 import { DecodingThread, INLINE_BYTES } from '../tensors/decoding-thread';
 import { decodeRequest } from '../tensors/request';
 import type { HttpInferenceRequest } from '../tensors/request';
-import { writeAnswer } from '../tensors/response';
+import { isLongAnswer, writeAnswer, writeLongAnswer } from '../tensors/response';
 import type { ModelIdentity } from '../data-plane';
 import type { InferenceService } from '../serving/service';
 import { attributeOf } from './attribute';
@@ -85,7 +85,9 @@ async function infer(
   const { model, outputs, servedBy } = await models.infer(call);
   if (servedBy !== undefined) void reply.header(HEADERS.servedBy, servedBy);
   const head = { modelName: model.name, modelVersion: model.version, id: parsed.id };
-  const answer = writeAnswer(head, outputs, parsed.form);
+  const answer = isLongAnswer(outputs, parsed.form)
+    ? await writeLongAnswer(head, outputs, parsed.form, signal)
+    : writeAnswer(head, outputs, parsed.form);
   if (answer.headerBytes !== undefined) void reply.header(HEADERS.inferenceHeaderLength, answer.headerBytes);
   void reply.type(answer.headerBytes === undefined ? JSON_TYPE : BINARY);
   return answer.body;

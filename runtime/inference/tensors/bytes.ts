@@ -27,6 +27,16 @@ export function unpackStrings(data: Uint8Array): string[] {
   return values;
 }
 
+/** Where the element ends that is the last of so many, or the first beyond so many bytes, of those from an offset on. */
+export function endOfElements(data: Uint8Array, from: number, most: { count: number; bytes: number }): number {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let offset = from;
+  for (let left = most.count; left > 0 && offset < data.byteLength && offset - from < most.bytes; left -= 1) {
+    offset += LENGTH_BYTES + view.getUint32(offset, true);
+  }
+  return offset;
+}
+
 /** The elements of a BYTES tensor as bytes, not copied. Its lengths were checked when it was read. */
 export function bytesOf(data: Uint8Array): Uint8Array[] {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);

@@ -1,5 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Cancellation } from '../../shared/cancellation';
+import { answerTooLong, clientGone } from '../errors';
 import type { OutputForm } from './request';
-import { elementsText } from './text';
+import { elementsParts, elementsText, leastTextBytes, MAX_TEXT_BYTES } from './text';
 import type { Tensor } from './tensor';
 
 /** What an answer says beside its tensors. */
@@ -25,9 +28,15 @@ const withData = (tensor: Tensor): string => `${headOf(tensor)},"data":${element
 const withSize = (tensor: Tensor): string =>
   `${headOf(tensor)},"parameters":{"binary_data_size":${tensor.data.byteLength}}}`;
 
-function document({ modelName, modelVersion, id }: ResponseHead, tensors: readonly string[]): string {
+/** What stands before and after the tensors. */
+function frameOf({ modelName, modelVersion, id }: ResponseHead): readonly [string, string] {
   const fields = JSON.stringify({ model_name: modelName, model_version: modelVersion, id });
-  return `${fields.slice(0, -1)},"outputs":[${tensors.join(',')}]}`;
+  return [`${fields.slice(0, -1)},"outputs":[`, ']}'];
+}
+
+function document(head: ResponseHead, tensors: readonly string[]): string {
+  const [before, after] = frameOf(head);
+  return `${before}${tensors.join(',')}${after}`;
 }
 
 /**
@@ -38,9 +47,14 @@ export function writeResponse(head: ResponseHead, outputs: readonly Tensor[]): s
   return document(head, outputs.map(withData));
 }
 
-/** Writes the answer to a request in the form that it asks for. */
+const isBinaryIn =
+  ({ byName, binary }: OutputForm) =>
+  ({ name }: Tensor): boolean =>
+    byName.get(name) ?? binary;
+
+/** Writes the answer to a request in the form that it asks for. @throws RequestError (413) where it is too long as text */
 export function writeAnswer(head: ResponseHead, outputs: readonly Tensor[], form: OutputForm): HttpAnswer {
-  const isBinary = ({ name }: Tensor): boolean => form.byName.get(name) ?? form.binary;
+  const isBinary = isBinaryIn(form);
   const binary = outputs.filter(isBinary);
   if (binary.length === 0) return { body: writeResponse(head, outputs), headerBytes: undefined };
   const text = document(
@@ -56,4 +70,59 @@ export function writeAnswer(head: ResponseHead, outputs: readonly Tensor[], form
     offset += data.byteLength;
   }
   return { body, headerBytes };
+}
+
+/** Bytes of text from which on an answer is written in parts: shorter ones take no longer than a turn may. */
+const LONG_TEXT = 200_000;
+
+const textBytes = (outputs: readonly Tensor[], form: OutputForm): number => {
+  const isBinary = isBinaryIn(form);
+  return outputs.reduce((sum, tensor) => sum + (isBinary(tensor) ? 0 : leastTextBytes(tensor)), 0);
+};
+
+/** True for an answer that {@link writeLongAnswer} should write: others would wait for it. */
+export const isLongAnswer = (outputs: readonly Tensor[], form: OutputForm): boolean =>
+  textBytes(outputs, form) > LONG_TEXT;
+
+function* partsOf(head: ResponseHead, outputs: readonly Tensor[], form: OutputForm): Generator<string> {
+  const isBinary = isBinaryIn(form);
+  const [before, after] = frameOf(head);
+  yield before;
+  for (const [index, tensor] of outputs.entries()) {
+    if (index > 0) yield ',';
+    if (isBinary(tensor)) yield withSize(tensor);
+    else {
+      yield `${headOf(tensor)},"data":`;
+      yield* elementsParts(tensor);
+      yield '}';
+    }
+  }
+  yield after;
+}
+
+/**
+ * Writes the same answer in parts, between which the event loop turns.
+ *
+ * @throws RequestError (413) where it is too long as text, and 499 when the client left meanwhile
+ */
+export async function writeLongAnswer(
+  head: ResponseHead,
+  outputs: readonly Tensor[],
+  form: OutputForm,
+  signal: Pick<Cancellation, 'aborted'>,
+): Promise<HttpAnswer> {
+  if (textBytes(outputs, form) > MAX_TEXT_BYTES) throw answerTooLong(MAX_TEXT_BYTES);
+  const chunks: Uint8Array[] = [];
+  let headerBytes = 0;
+  for (const part of partsOf(head, outputs, form)) {
+    const chunk = Buffer.from(part);
+    headerBytes += chunk.length;
+    if (headerBytes > MAX_TEXT_BYTES) throw answerTooLong(MAX_TEXT_BYTES);
+    chunks.push(chunk);
+    await setImmediate();
+    if (signal.aborted) throw clientGone();
+  }
+  const binary = outputs.filter(isBinaryIn(form));
+  const body = Buffer.concat([...chunks, ...binary.map(({ data }) => data)]);
+  return { body, headerBytes: binary.length === 0 ? undefined : headerBytes };
 }

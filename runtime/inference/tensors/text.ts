@@ -1,6 +1,7 @@
 import { getFloat16 } from '@petamoriken/float16';
-import { unpackStrings } from './bytes';
-import { aligned } from './tensor';
+import { answerTooLong } from '../errors';
+import { endOfElements, unpackStrings } from './bytes';
+import { aligned, DATATYPE_BYTES } from './tensor';
 import type { Datatype, Tensor } from './tensor';
 
 /** JSON has no NaN or infinity; they are written as strings, as in the JSON form of Protocol Buffers. */
@@ -53,7 +54,49 @@ const WRITERS: { readonly [D in Datatype]: (data: Uint8Array) => string } = {
       .join(','),
 };
 
-/** The elements of a tensor as a flat JSON array. 64-bit integers are written exactly. */
-export function elementsText(tensor: Pick<Tensor, 'datatype' | 'data'>): string {
-  return `[${WRITERS[tensor.datatype](aligned(tensor.data))}]`;
+type Elements = Pick<Tensor, 'datatype' | 'data'>;
+
+/** Most bytes of JSON that an answer has. The longest string of the engine is about twice as long. */
+export const MAX_TEXT_BYTES = 256 * 2 ** 20;
+
+/** Elements that are written at once, where others wait, and bytes of texts: some milliseconds of work. */
+const SLICE = { count: 8192, bytes: 2 ** 18 } as const;
+
+/** Bytes of text that elements have at least, each with its comma. */
+export function leastTextBytes({ datatype, data }: Elements): number {
+  if (datatype === 'BYTES') return data.byteLength;
+  return (data.byteLength / DATATYPE_BYTES[datatype]) * (datatype === 'BOOL' ? 'true,'.length : '0,'.length);
+}
+
+function textOf({ datatype, data }: Elements): string {
+  try {
+    return WRITERS[datatype](aligned(data));
+  } catch (error) {
+    // A string that the engine cannot hold.
+    if (error instanceof RangeError && error.message === 'Invalid string length') throw answerTooLong(MAX_TEXT_BYTES);
+    throw error;
+  }
+}
+
+/**
+ * The elements of a tensor as a flat JSON array. 64-bit integers are written exactly.
+ *
+ * @throws RequestError (413) where they are too long for text
+ */
+export function elementsText(tensor: Elements): string {
+  if (leastTextBytes(tensor) > MAX_TEXT_BYTES) throw answerTooLong(MAX_TEXT_BYTES);
+  return `[${textOf(tensor)}]`;
+}
+
+/** The same text in parts, each of which is written when it is asked for. */
+export function* elementsParts({ datatype, data }: Elements): Generator<string> {
+  const size = DATATYPE_BYTES[datatype];
+  let separator = '[';
+  for (let from = 0; from < data.byteLength;) {
+    const to = size === undefined ? endOfElements(data, from, SLICE) : from + SLICE.count * size;
+    yield separator + textOf({ datatype, data: data.subarray(from, to) });
+    separator = ',';
+    from = to;
+  }
+  yield separator === '[' ? '[]' : ']';
 }

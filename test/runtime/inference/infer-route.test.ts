@@ -80,6 +80,28 @@ describe('the infer route', () => {
     expect(Number(answer.headers['content-length'])).toBe(length + 8);
   });
 
+  it('gives long answers whole, and lets others be answered meanwhile', async () => {
+    const count = 200_000;
+    const floatsOf = Float32Array.from({ length: count }, (_, index) => index / 3);
+    const inputs = [
+      { name: 'x', datatype: 'FP32', shape: [count / 2, 2], parameters: { binary_data_size: count * 4 } },
+    ];
+    const json = Buffer.from(JSON.stringify({ inputs }));
+    const headers = { ...key, [HEADERS.inferenceHeaderLength]: String(json.length) };
+    // It is sent only once somebody waits for it.
+    const asked = post({ payload: Buffer.concat([json, Buffer.from(floatsOf.buffer)]), headers }).then((told) => told);
+    await expect.poll(() => server.backend.runs).toBe(1);
+    const first = await Promise.race([
+      asked.then(() => 'long'),
+      post({ payload: DEMO_REQUEST, headers: key }).then(() => 'short'),
+    ]);
+    expect(first).toBe('short');
+    const answer = await asked;
+    expect(answer.headers['content-type']).toMatch(/^application\/json/);
+    const { data } = answer.json<{ outputs: { data: number[] }[] }>().outputs[0] ?? { data: [] };
+    expect(Buffer.compare(Buffer.from(Float32Array.from(data).buffer), Buffer.from(floatsOf.buffer))).toBe(0);
+  });
+
   it('refuses a binary body that is not as long as it says with 400, naming the input', async () => {
     const answer = await post(binary({}, 16));
     expect([answer.statusCode, answer.json()]).toEqual([

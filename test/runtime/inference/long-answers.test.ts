@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { packStrings } from '../../../runtime/inference/tensors/bytes';
+import { isLongAnswer, writeAnswer, writeLongAnswer } from '../../../runtime/inference/tensors/response';
+import type { OutputForm } from '../../../runtime/inference/tensors/request';
+import { DATATYPE_BYTES } from '../../../runtime/inference/tensors/tensor';
+import type { Datatype, Tensor } from '../../../runtime/inference/tensors/tensor';
+import { elementsText } from '../../../runtime/inference/tensors/text';
+
+const HEAD = { modelName: 'm', modelVersion: '1', id: 'q' };
+const TEXT: OutputForm = { binary: false, byName: new Map() };
+const STAYS = { aborted: false };
+
+/** So many elements of bytes that look random and are the same each time. */
+function numbers(datatype: Exclude<Datatype, 'BYTES'>, count: number): Tensor {
+  const data = new Uint8Array(count * DATATYPE_BYTES[datatype]);
+  for (let index = 0, seed = 1; index < data.length; index += 1) {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    data[index] = seed >>> 16;
+  }
+  return { name: 'y', datatype, shape: [count], data };
+}
+
+const texts = (values: readonly string[]): Tensor => ({
+  ...{ name: 't', datatype: 'BYTES', shape: [values.length] },
+  data: packStrings(values),
+});
+
+const sizes = Object.keys(DATATYPE_BYTES).filter((name): name is Exclude<Datatype, 'BYTES'> => name !== 'BYTES');
+
+async function expectSame(outputs: readonly Tensor[], form = TEXT): Promise<void> {
+  const [whole, parts] = [writeAnswer(HEAD, outputs, form), await writeLongAnswer(HEAD, outputs, form, STAYS)];
+  expect(parts.headerBytes).toBe(whole.headerBytes);
+  expect(Buffer.compare(Buffer.from(parts.body), Buffer.from(whole.body))).toBe(0);
+}
+
+describe('a long answer', () => {
+  it.each(sizes)('has the same bytes as one that is written at once, for %s', async (datatype) => {
+    for (const count of [0, 1, 8191, 8192, 8193, 20_000]) await expectSame([numbers(datatype, count)]);
+    const { data, ...rest } = numbers(datatype, 9001);
+    const shifted = new Uint8Array(data.length + 1);
+    shifted.set(data, 1);
+    await expectSame([{ ...rest, data: shifted.subarray(1) }]);
+  });
+
+  it('has the same bytes for texts, several tensors and both forms', async () => {
+    const many = texts(Array.from({ length: 20_000 }, (_, index) => `größe "${index}"\n`));
+    const large = texts(['a'.repeat(300_000), '', 'ü'.repeat(300_000)]);
+    await expectSame([texts([]), many, large, numbers('FP32', 10_000)]);
+    await expectSame([many, { ...numbers('FP32', 10_000), name: 'b' }], {
+      binary: false,
+      byName: new Map([['b', true]]),
+    });
+    await expectSame([]);
+  });
+
+  it('lets the event loop turn while it is written', async () => {
+    const output = numbers('FP32', 300_000);
+    expect(isLongAnswer([output], TEXT)).toBe(true);
+    let turns = 0;
+    const turn = setInterval(() => (turns += 1), 0);
+    await writeLongAnswer(HEAD, [output], TEXT, STAYS);
+    clearInterval(turn);
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it('is what has more than 100 000 elements as text', () => {
+    expect(isLongAnswer([numbers('UINT8', 100_000)], TEXT)).toBe(false);
+    expect(isLongAnswer([numbers('UINT8', 60_000), numbers('INT64', 60_000)], TEXT)).toBe(true);
+    expect(isLongAnswer([numbers('UINT8', 200_000)], { binary: true, byName: new Map() })).toBe(false);
+  });
+
+  it('is given up when its client leaves', async () => {
+    const signal = { aborted: false };
+    const writing = writeLongAnswer(HEAD, [numbers('FP32', 300_000)], TEXT, signal);
+    signal.aborted = true;
+    await expect(writing).rejects.toMatchObject({ code: 'LNMT8207' });
+  });
+
+  it('is refused beyond the most that text may have, with the remedy', async () => {
+    const output: Tensor = { name: 'y', datatype: 'UINT8', shape: [140_000_000], data: new Uint8Array(140_000_000) };
+    const refusal = {
+      code: 'LNMT8210',
+      status: 413,
+      message: expect.stringContaining('binary_data_output') as unknown,
+    };
+    await expect(writeLongAnswer(HEAD, [output], TEXT, STAYS)).rejects.toMatchObject(refusal);
+    expect(() => elementsText(output)).toThrow('binary_data_output');
+    expect(isLongAnswer([output], { binary: true, byName: new Map() })).toBe(false);
+  });
+
+  it('is refused where one text of it is longer than any string', async () => {
+    const data = new Uint8Array(4 + 100_000_000).fill(1);
+    new DataView(data.buffer).setUint32(0, 100_000_000, true);
+    const output: Tensor = { name: 't', datatype: 'BYTES', shape: [1], data };
+    await expect(writeLongAnswer(HEAD, [output], TEXT, STAYS)).rejects.toMatchObject({ code: 'LNMT8210' });
+  });
+});
