@@ -87,6 +87,8 @@ describe('access from files', () => {
     const policy = file(
       'policy.cedar',
       'forbid (principal == LNMT::Caller::"mallory", action, resource);\n' +
+        'forbid (principal == LNMT::Caller::"guest", action, resource)\n' +
+        '  when { resource has version && resource.version == "1" };\n' +
         'permit (principal == LNMT::Caller::"operator", action in LNMT::Action::"manage", resource);',
     );
     const settings = config({
@@ -129,6 +131,22 @@ describe('access from files', () => {
     const headers = await bearer({ sub: 'operator' });
     const index = await server.app.inject({ method: 'POST', url: `${PATHS.repository}/index`, headers });
     expect([index.statusCode, await infer(headers)]).toEqual([200, 403]);
+    await access.close();
+  });
+
+  it('shows statistics of the versions that a policy allows, and of no other', async () => {
+    const shown = async (sub: string): Promise<readonly number[]> => {
+      const headers = await bearer({ sub, realm_access: { roles: ['read'] } });
+      const paths = [`${PATHS.models}/stats`, `${modelPath('demo')}/stats`];
+      const answers = await Promise.all(paths.map((url) => server.app.inject({ url, headers })));
+      return answers.map((answer) => answer.json<{ model_stats: object[] }>().model_stats.length);
+    };
+    expect([await shown('friend'), await shown('guest')]).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+    const headers = await bearer({ sub: 'guest', realm_access: { roles: ['read'] } });
+    expect((await server.app.inject({ url: `${modelPath('demo', '1')}/stats`, headers })).statusCode).toBe(403);
     await access.close();
   });
 

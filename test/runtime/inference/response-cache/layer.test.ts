@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { modelRefused } from '../../../../runtime/inference/errors';
+import { policyDenied } from '../../../../runtime/shared/errors';
 import { encodeEntry } from '../../../../runtime/inference/response-cache/entry';
 import { cacheLayer } from '../../../../runtime/inference/response-cache/layer';
 import type { CacheLayerParts, CacheOutcome } from '../../../../runtime/inference/response-cache/layer';
@@ -84,6 +85,24 @@ describe('the response cache', () => {
     const shared = new Bench({ shared: true });
     for (const tenant of ['a', 'b']) await shared.ask({ value: 1, tenant });
     expect(shared.runs).toBe(1);
+  });
+
+  it('judges each caller for itself, though the answer is kept or on its way', async () => {
+    const bench = new Bench({ shared: true });
+    const judge = (model: { readonly version: string }): void => {
+      expect(model).toEqual({ name: 'm', version: '1' });
+      throw policyDenied();
+    };
+    bench.gate = () => delay(20);
+    const denied = expect.objectContaining({ code: 'LNMT8016' }) as unknown;
+    const asked = [{ judge }, {}, { judge }].map((more) => bench.ask({ value: 1 }, more));
+    expect(await Promise.allSettled(asked)).toEqual([
+      { status: 'rejected', reason: denied },
+      { status: 'fulfilled', value: bench.expected({ value: 1 }) },
+      { status: 'rejected', reason: denied },
+    ]);
+    await expect(bench.ask({ value: 1 }, { judge })).rejects.toEqual(denied);
+    expect([bench.runs, bench.outcomes]).toEqual([1, ['miss']]);
   });
 
   it('has one run for all who ask at once', async () => {
