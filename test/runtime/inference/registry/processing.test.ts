@@ -107,6 +107,21 @@ describe('the steps around versions', () => {
     expect(held()).toEqual({ 'a/1/7': 1 });
   });
 
+  it('say of an answer what the model said of it', async () => {
+    bench.source.models['a'] = ['1'];
+    await bench.build([lazy('a')]).start();
+    await expect.poll(() => bench.registry.index(true)).toHaveLength(1);
+    const core = processingLayer(
+      bench.registry,
+      steps,
+    )(async (call) => ({
+      ...(await bench.registry.infer(call.name, call.version, call.request, call.signal)),
+      cached: true,
+    }));
+    const answer = await core(callOf());
+    expect([values(answer), answer.cached]).toEqual([[1, 1], true]);
+  });
+
   it('are taken by a request that began before they were known', async () => {
     bench.source.models['a'] = ['1'];
     await bench.build([lazy('a')]).start();

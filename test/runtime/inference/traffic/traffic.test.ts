@@ -1,12 +1,14 @@
 import { describe, expect, it, vi } from 'vitest';
 import { clientGone, modelRefused, unknownModel } from '../../../../runtime/inference/errors';
-import type { ServingRules } from '../../../../runtime/inference/registry';
+import type { Answer, ServingRules } from '../../../../runtime/inference/registry';
 import { compareOutputs } from '../../../../runtime/inference/traffic/difference';
+import { trafficLayer } from '../../../../runtime/inference/traffic/layer';
 import { trafficOf } from '../../../../runtime/inference/traffic/rule-config';
 import { Traffic } from '../../../../runtime/inference/traffic/traffic';
-import type { TrafficCall } from '../../../../runtime/inference/traffic/traffic';
+import type { TrafficCall, TrafficModels } from '../../../../runtime/inference/traffic/traffic';
+import { CanaryTrial } from '../../../../runtime/inference/traffic/trial';
 import type { Tensor } from '../../../../runtime/inference/tensors/tensor';
-import { overLimit } from '../../../../runtime/shared/errors';
+import { overLimit, policyDenied } from '../../../../runtime/shared/errors';
 
 const CALL: TrafficCall = {
   ...{ name: 'm', version: undefined, caller: undefined, attribute: () => undefined },
@@ -19,6 +21,7 @@ interface TestBench {
   /** What was said of a stable version that nobody has named. */
   readonly assumed: unknown[];
   readonly rules: { now: ServingRules };
+  readonly models: TrafficModels;
 }
 
 /** What a model has: versions, the one for everybody, and the alias that may say so. */
@@ -36,19 +39,20 @@ function bench(traffic: object | undefined, { versions, usual, production }: Ser
   const assumed: unknown[] = [];
   const rules = { now: traffic === undefined ? {} : { traffic: trafficOf(traffic, 'traffic') } };
   const nothing = vi.fn();
+  const models: TrafficModels = {
+    rulesOf: () => rules.now,
+    standing: (name, asked = usual) => {
+      const version = asked === 'production' ? production : asked;
+      if (version === undefined || !versions.includes(version)) return undefined;
+      return { identity: { name, version }, ready: true, digest: version };
+    },
+    names: () => ['m'],
+    identities: () => versions.map((version) => ({ name: 'm', version })),
+  };
   return {
-    ...{ outcomes, assumed, rules },
+    ...{ outcomes, assumed, rules, models },
     traffic: new Traffic({
-      models: {
-        rulesOf: () => rules.now,
-        standing: (name, asked = usual) => {
-          const version = asked === 'production' ? production : asked;
-          if (version === undefined || !versions.includes(version)) return undefined;
-          return { identity: { name, version }, ready: true, digest: version };
-        },
-        names: () => ['m'],
-        identities: () => versions.map((version) => ({ name: 'm', version })),
-      },
+      models,
       observe: {
         ...{ chosen: nothing, decided: nothing, reset: nothing, share: nothing, canary: nothing },
         assumed: (...said) => void assumed.push(said),
@@ -79,13 +83,56 @@ describe('traffic', () => {
     expect(send.mock.calls).toEqual([['2'], [undefined]]);
   });
 
-  it('blames a canary for what it refuses, and not for clients that leave nor for limits', async () => {
+  it('blames a canary for what it refuses, and not for clients that leave or may not have it, nor for limits', async () => {
     const { traffic, outcomes } = bench({ canary: { version: '2' } });
-    for (const error of [modelRefused(new Error('x')), clientGone(), overLimit('too many', 1), new Error('a defect')]) {
+    const blameless = [clientGone(), overLimit('too many', 1), policyDenied()];
+    for (const error of [modelRefused(new Error('x')), ...blameless, new Error('a defect')]) {
       await expect(traffic.route(CALL, () => Promise.reject(error))).rejects.toBe(error);
     }
     await traffic.route(CALL, async () => 'answer');
     expect(outcomes).toEqual(['canary failed', 'canary failed', 'canary answered']);
+  });
+
+  it('counts of an answer what it says of the version', async () => {
+    const { traffic, models } = bench({ canary: { version: '2' } });
+    const recorded = vi.spyOn(CanaryTrial.prototype, 'record');
+    const observe = { ended: vi.fn(), took: vi.fn(), deviated: vi.fn(), failed: vi.fn() };
+    const { layer, close } = trafficLayer({ traffic, models, observe, clock: () => 0, random: () => 0 });
+    const answers: Partial<Answer>[] = [
+      { servedBy: 'upstream' },
+      { cached: true },
+      { servedBy: 'local' },
+      { servedBy: 'upstream', failedHere: true },
+    ];
+    const infer = layer(async ({ version = '1' }) => ({ model: { name: 'm', version }, outputs: [], ...answers[0] }));
+    for (; answers.length > 0; answers.shift()) {
+      await infer({ ...CALL, request: { id: undefined, inputs: [], outputs: undefined } });
+    }
+    await close();
+    expect(recorded.mock.calls.map(([{ ofCanary, failed, seconds }]) => [ofCanary, failed, seconds])).toEqual([
+      [true, false, undefined],
+      [true, false, 0],
+      [true, true, undefined],
+    ]);
+    recorded.mockRestore();
+  });
+
+  it('says of a copy that it is one', async () => {
+    const { traffic, models } = bench({ shadow: { version: '2' } });
+    const observe = { ended: vi.fn(), took: vi.fn(), deviated: vi.fn(), failed: vi.fn() };
+    const { layer, close } = trafficLayer({ traffic, models, observe, clock: () => 0, random: () => 0 });
+    const asked: unknown[] = [];
+    const infer = layer(async ({ version = '1', isCopy }) => {
+      asked.push([version, isCopy]);
+      return { model: { name: 'm', version }, outputs: [] };
+    });
+    await infer({ ...CALL, request: { id: undefined, inputs: [], outputs: undefined } });
+    await expect.poll(() => observe.ended.mock.calls).toEqual([['m', '2', 'same']]);
+    expect(asked).toEqual([
+      ['1', undefined],
+      ['2', true],
+    ]);
+    await close();
   });
 
   it('holds a canary that everybody would get against the newest version beside it, once for each rule', async () => {
