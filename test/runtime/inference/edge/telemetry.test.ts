@@ -347,6 +347,24 @@ describe('a server that is offline for seven days (R-36)', () => {
     120_000,
   );
 
+  it('brings lines of others as they are, with integers that no number holds', async () => {
+    const { registry } = await testServer();
+    const outbox = await box();
+    const telemetry = new Telemetry({
+      ...{ outbox, registry, clock: new TestClock(), intervalMs: 1_000 },
+      sender: sender(outbox, 'http://127.0.0.1:9'),
+      ...{ recorded: () => false, observed: () => undefined, failed: (error: unknown) => failures.push(error) },
+    });
+    telemetry.putLines('other', '{"id":9007199254740993,"at":18446744073709551615}\n\n{"id":-1}\n');
+    await outbox.flush();
+    const lines = (await outbox.oldest())?.lines.toString().trimEnd().split('\n') ?? [];
+    expect(lines[0]).toContain('"record":{"id":9007199254740993,"at":18446744073709551615}}');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { n: 1, kind: 'other' },
+      { n: 2, kind: 'other', record: { id: -1 } },
+    ]);
+  });
+
   it('records, flushes and sends by its clock, and brings the last records out when it ends', async () => {
     const server = await testServer();
     const clock = new TestClock();

@@ -50,6 +50,13 @@ describe('a pipeline', () => {
       ]);
     });
 
+    it('asks its models past the cache where the request does', async () => {
+      serve({ main: { kind: 'sequence', steps: [{ model: 'a' }] } });
+      const { request } = callOf('p', [floats('x', 1)]);
+      await answer({ request: { ...request, cache: false } });
+      expect(bench.models.get('a')?.calls.map((call) => call.request.cache)).toEqual([false]);
+    });
+
     it('answers with its own name and version, and with what the request asks for', async () => {
       bench.serve(
         pipelinesOf({

@@ -3,7 +3,16 @@ import path from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ElementType, writeOnnx } from '../../../../examples/quickstart/onnx';
-import { inferPath, METRICS, MODEL_STORE, modelPath, modelStorePath, PATHS } from '../../../../runtime/contract';
+import {
+  DRIFT_BASELINE,
+  driftFeature,
+  inferPath,
+  METRICS,
+  MODEL_STORE,
+  modelPath,
+  modelStorePath,
+  PATHS,
+} from '../../../../runtime/contract';
 import { packStrings } from '../../../../runtime/inference/tensors/bytes';
 import { GrpcClient } from '../../support/grpc-client';
 import { pushModel } from '../../support/models';
@@ -157,6 +166,23 @@ describe('a server whose models have steps', () => {
       expect(await server.metrics()).toMatch(
         new RegExp(`${METRICS.processingDuration.name}_count\\{model="loud",version="1",step="shout/run"\\} 1`),
       );
+    });
+
+    it('has no form for text where that would pass a step of a plugin by', async () => {
+      const dir = path.join(server.dir, 'plugins', 'refuse');
+      const plugin = textPlugin(dir, 'refuse', `exports.steps = { run: ({ text }) => [text] };`);
+      const files = encoderFiles({ task: undefined });
+      const before = [{ plugin: 'refuse', step: 'run', inputs: { text: 'words' } }, ...TOKENIZE.before];
+      server.add('plain', files, TOKENIZE).add('guarded', files, { before });
+      await server.start({
+        LNMT_PLUGINS_DIR: path.join(server.dir, 'plugins'),
+        LNMT_PLUGINS_ALLOW: await digestOf(plugin),
+      });
+      const listed = (await server.send({ url: `${PATHS.openai}/models` })).json<{ data: { id: string }[] }>();
+      expect(listed.data.map(({ id }) => id)).toEqual(['plain']);
+      expect((await server.infer('guarded', [{ ...texts('the cat'), name: 'words' }])).statusCode).toBe(200);
+      const payload = { model: 'guarded', input: 'the cat' };
+      expect((await server.send({ method: 'POST', url: `${PATHS.openai}/embeddings`, payload })).statusCode).toBe(400);
     });
   });
 
@@ -354,6 +380,22 @@ describe('a server whose models have steps', () => {
       expect((await load()).statusCode).toBe(200);
       expect(outputsOf(await ask())[0]?.data).toEqual(['y']);
     });
+  });
+
+  it('holds a drift baseline to what clients send and get', async () => {
+    const after = [{ step: 'softmax', tensor: 'y', as: 'shares' }];
+    const shares = Array.from({ length: 200 }, (_, index) => index / 200);
+    const baselineOf = (tensor: string): Uint8Array => {
+      const feature = driftFeature({ side: 'outputs', tensor, element: 0 }, shares);
+      return json({ format: DRIFT_BASELINE.format, features: [feature] });
+    };
+    server.add('animals', { ...ROWS, [DRIFT_BASELINE.file]: baselineOf('shares') }, { after });
+    await server.start();
+    expect((await server.infer('animals', [floats('x', [1, 2, 3])])).statusCode).toBe(200);
+    await server.end();
+    server = new ProcessedServer();
+    server.add('animals', { ...ROWS, [DRIFT_BASELINE.file]: baselineOf('y') }, { after });
+    await expect(server.start()).rejects.toThrow('LNMT8371');
   });
 
   it('holds golden answers to the graph itself, in its own tensors', async () => {
