@@ -28,9 +28,11 @@ function heldBack(text: string, stops: readonly string[]): number {
   return most;
 }
 
+const withoutHalf = (text: string): string => text.replace(/\uFFFD+$/, '');
+
 /** What a text has after another that it goes on from; a half of a character there may have become a whole one. */
 function addedTo(before: string, now: string): string {
-  return now.slice(now.startsWith(before) ? before.length : before.replace(/\uFFFD+$/, '').length);
+  return now.slice(now.startsWith(before) ? before.length : withoutHalf(before).length);
 }
 
 function firstStop(text: string, stops: readonly string[]): number {
@@ -47,6 +49,8 @@ export class AnswerText {
   private context = 0;
   private written: number;
   private pending = '';
+  /** Characters that are whole of what is not written yet, and the tokens that there were when they came. */
+  private whole: { readonly length: number; readonly at: number };
 
   /** @param before tokens that the text goes on from, and that are no part of it */
   constructor(
@@ -56,6 +60,7 @@ export class AnswerText {
   ) {
     this.ids = before.slice(-PROMPT_CONTEXT);
     this.written = this.ids.length;
+    this.whole = { length: 0, at: this.written };
   }
 
   /** Takes tokens, the last ones when it is said so. With stops, what came at once ends as if each had come alone. */
@@ -63,18 +68,26 @@ export class AnswerText {
     this.ids.push(...tokens);
     const windows = [this.ids.slice(this.context, this.written), this.ids.slice(this.context)];
     const [before = '', now = ''] = this.ids.length > this.written ? await this.decode(windows) : [];
-    const text = this.pending + addedTo(before, now);
+    const added = addedTo(before, now);
+    const text = this.pending + added;
     if (tokens.length > 1 && firstStop(text, this.stops) >= 0) {
       const early = await this.stopBefore(tokens.length - 1, before);
       if (early !== undefined) return early;
     }
-    const isWhole = !now.endsWith(INCOMPLETE) || this.ids.length - this.written > PATIENCE || isLast;
-    if (isWhole && now.length >= before.length) {
+    if ((isLast || this.isWhole(now, added)) && now.length >= before.length) {
       this.pending = text;
       this.context = this.written;
       this.written = this.ids.length;
+      this.whole = { length: 0, at: this.written };
     }
     return this.release(tokens.length, isLast);
+  }
+
+  /** False while the rest of a last character may come. */
+  private isWhole(now: string, added: string): boolean {
+    const { length } = withoutHalf(added);
+    if (length > this.whole.length) this.whole = { length, at: this.ids.length };
+    return !now.endsWith(INCOMPLETE) || this.ids.length - this.whole.at > PATIENCE;
   }
 
   /** The answer up to the first of so many tokens before the last that completes a stop text; undefined if none does. */

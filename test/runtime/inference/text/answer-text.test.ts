@@ -19,6 +19,23 @@ async function spoken(tokens: readonly number[], stops: readonly string[] = []):
   return pieces;
 }
 
+/** Text and number of the tokens of an answer that takes them in groups of some sizes. */
+async function grouped(
+  ids: readonly number[],
+  stops: readonly string[],
+  sizes: readonly number[],
+  prompt: readonly number[] = [],
+) {
+  const answer = new AnswerText(decode, stops, prompt);
+  let [text, tokens, stopped] = ['', 0, false];
+  for (let turn = 0; tokens < ids.length && !stopped; turn++) {
+    const end = tokens + (sizes[turn % sizes.length] ?? 1);
+    const piece = await answer.push(ids.slice(tokens, end), end >= ids.length);
+    [text, tokens, stopped] = [text + piece.text, tokens + piece.tokens, piece.stopped];
+  }
+  return { text, tokens, stopped };
+}
+
 describe('the text of an answer', () => {
   it('is that of all tokens at once, and its pieces hold whole characters only', async () => {
     await fc.assert(
@@ -44,6 +61,35 @@ describe('the text of an answer', () => {
         expect((await spoken(ids, [stop, 'never'])).join('')).toBe(`${text.slice(0, text.indexOf(stop))}STOP`);
       }),
     );
+  });
+
+  it('ends at the same token before a stop text, however many tokens come at once', async () => {
+    const part = fc.oneof(fc.constantFrom('cat', ' sat', 'on', ' the', '\u{1f408}'), fc.string({ unit: 'grapheme' }));
+    const text = fc.array(part, { minLength: 1, maxLength: 12 }).map((parts) => parts.join(''));
+    const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 });
+    const place = fc.tuple(fc.nat(100), fc.integer({ min: 1, max: 6 }));
+    await fc.assert(
+      fc.asyncProperty(text, place, sizes, async (whole, [start, length], groups) => {
+        fc.pre(!whole.includes('\uFFFD'));
+        const [ids = []] = engine.encode([whole], false);
+        const own = [...whole].slice(start, start + length).join('');
+        const stops = [own, 'cat', 'on the'].filter((stop) => stop !== '');
+        expect(await grouped(ids, stops, groups)).toEqual(await grouped(ids, stops, [1]));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('waits for the rest of a character however many tokens come before it at once', async () => {
+    const [ids = []] = engine.encode(['zqxjkvwzqxjkvw\u{1f408}!'], false);
+    expect((await grouped(ids, [], [ids.length - 3, 1])).text).toBe('zqxjkvwzqxjkvw\u{1f408}!');
+  });
+
+  it('has the whole of a character that begins in its prompt', async () => {
+    const [ids = []] = engine.encode(['z\u2713!'], false);
+    for (const length of [1, 2, 3]) {
+      expect((await grouped(ids.slice(length), [], [1], ids.slice(0, length))).text).toBe('\u2713!');
+    }
   });
 
   it('shows bytes that are no character in the end, and does not wait for ever', async () => {
