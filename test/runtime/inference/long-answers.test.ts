@@ -79,7 +79,7 @@ describe('a long answer', () => {
   it('is refused beyond the most that text may have, with the remedy', async () => {
     const output: Tensor = { name: 'y', datatype: 'UINT8', shape: [140_000_000], data: new Uint8Array(140_000_000) };
     const refusal = {
-      code: 'LNMT8210',
+      code: 'LNMT8215',
       status: 413,
       message: expect.stringContaining('binary_data_output') as unknown,
     };
@@ -92,6 +92,6 @@ describe('a long answer', () => {
     const data = new Uint8Array(4 + 100_000_000).fill(1);
     new DataView(data.buffer).setUint32(0, 100_000_000, true);
     const output: Tensor = { name: 't', datatype: 'BYTES', shape: [1], data };
-    await expect(writeLongAnswer(HEAD, [output], TEXT, STAYS)).rejects.toMatchObject({ code: 'LNMT8210' });
+    await expect(writeLongAnswer(HEAD, [output], TEXT, STAYS)).rejects.toMatchObject({ code: 'LNMT8215' });
   });
 });
