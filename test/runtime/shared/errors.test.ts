@@ -56,8 +56,8 @@ describe('errors that clients see', () => {
     [
       ...[inferenceErrors.tensorsTooLarge('outputs', 9, 8), 422, 'LNMT8210'],
       ...['the outputs have 9 bytes, and 8 are possible; send less at once', undefined],
-      ] as const,
-      [
+    ] as const,
+    [
       ...[inferenceErrors.answerTooLong(9), 413, 'LNMT8215'],
       'the answer has more than 9 bytes as JSON; set the parameter binary_data_output (over GraphQL ask for raw), or send fewer rows',
       undefined,
