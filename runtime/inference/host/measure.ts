@@ -2,8 +2,9 @@ import { performance } from 'node:perf_hooks';
 import { mayBatch, mergeInputs, splitOutputs } from '../batching/tensors';
 import type { ModelSignature } from '../backends/backend';
 import { packElements } from '../tensors/elements';
-import { aligned, elementCount } from '../tensors/tensor';
+import { elementCount } from '../tensors/tensor';
 import type { Tensor, TensorSpec } from '../tensors/tensor';
+import { alike } from './alike';
 import type { Measured, MeasureOptions } from './protocol';
 
 /** What is measured: a loaded model that runs in this thread. */
@@ -20,10 +21,12 @@ const WORTH = 0.95;
 const REPEATS = { least: 3, most: 100, forMs: 5 } as const;
 /** Sizes without a gain after which no larger one is tried. */
 const MOST_MISSES = 2;
-/** Runs of one row that it takes to see whether rows are independent. */
-const PROOF_RUNS = 4;
-/** Differences that quantized graphs show between a row alone and the same row in a batch. */
-const TOLERANCE = { relative: 0.05, absolute: 1e-3 } as const;
+/** Rows that are run alone, and again in one batch, to see whether they are independent. */
+const PROVEN = 2;
+/** Rows of that batch: those that come on top tell how large outputs are. A slow model has only those of the proof. */
+const COMPANY = 8;
+/** Runs of one row that the proof takes. */
+const PROOF_RUNS = 2 * PROVEN;
 
 /** A small generator with a fixed start: the same model is always measured on the same values. */
 function values(count: number, seed: number): number[] {
@@ -46,31 +49,12 @@ function row({ name, datatype, shape }: TensorSpec, open: number, seed: number):
   return { name, datatype, shape: sizes, data: packElements(datatype, drawn.map(element)) };
 }
 
-function floats({ datatype, data }: Tensor): Float32Array | Float64Array | undefined {
-  const { buffer, byteOffset, byteLength } = aligned(data);
-  if (datatype === 'FP32') return new Float32Array(buffer, byteOffset, byteLength / 4);
-  return datatype === 'FP64' ? new Float64Array(buffer, byteOffset, byteLength / 8) : undefined;
-}
-
-function alike(alone: Tensor | undefined, shared: Tensor | undefined): boolean {
-  if (alone === undefined || shared === undefined || alone.data.byteLength !== shared.data.byteLength) return false;
-  const [a, b] = [floats(alone), floats(shared)];
-  if (a === undefined || b === undefined) return Buffer.compare(alone.data, shared.data) === 0;
-  let scale = 0;
-  for (const value of a) if (Number.isFinite(value)) scale = Math.max(scale, Math.abs(value));
-  const allowed = TOLERANCE.absolute + TOLERANCE.relative * scale;
-  return a.every((value, index) => {
-    const other = b[index] ?? Number.NaN;
-    return Object.is(value, other) || Math.abs(value - other) <= allowed;
-  });
-}
-
-/** Measures one model; the two rows are inputs that it was seen to take. */
+/** Measures one model; the first of the rows is one that it was seen to take. */
 class Measurement {
   constructor(
     private readonly model: Measurable,
     private readonly signature: ModelSignature,
-    private readonly rows: readonly [readonly Tensor[], readonly Tensor[]],
+    private readonly rows: readonly (readonly Tensor[])[],
     private readonly until: number,
     private readonly now: () => number,
   ) {}
@@ -81,8 +65,9 @@ class Measurement {
     if (signature === undefined) return undefined;
     for (const open of OPEN_SIZES) {
       const make = (seed: number): Tensor[] => signature.inputs.map((spec, place) => row(spec, open, seed + place));
-      const candidate = new Measurement(model, signature, [make(1), make(1001)], now() + budgetMs, now);
-      if (await candidate.run(candidate.rows[0]).then(Boolean, () => false)) return candidate;
+      const rows = Array.from({ length: COMPANY }, (_, index) => make(1 + 1000 * index));
+      const candidate = new Measurement(model, signature, rows, now() + budgetMs, now);
+      if (await candidate.run(rows[0] ?? []).then(Boolean, () => false)) return candidate;
     }
     return undefined;
   }
@@ -93,7 +78,7 @@ class Measurement {
    * @param kept runs for which the budget has to be enough afterwards
    */
   async time(count: number, kept = 0): Promise<number> {
-    const inputs = mergeInputs(Array.from({ length: count }, (_, index) => this.rows[index % 2 === 0 ? 0 : 1]));
+    const inputs = mergeInputs(Array.from({ length: count }, (_, index) => this.rows[index % PROVEN] ?? []));
     let best = Number.POSITIVE_INFINITY;
     let spent = 0;
     for (let turn = 0; turn < REPEATS.most && (turn < REPEATS.least || spent < REPEATS.forMs); turn++) {
@@ -112,15 +97,24 @@ class Measurement {
     return this.now() + ms < this.until;
   }
 
-  /** True when two rows give in one batch what each gives alone: an open first dimension does not promise that. */
-  async isIndependent(): Promise<boolean> {
-    const [first, second] = this.rows;
-    const alone = [await this.run(first), await this.run(second)];
-    const shared = splitOutputs(await this.run(mergeInputs([first, second])), [1, 1]);
-    return (
-      shared !== undefined &&
-      alone.every((outputs, index) => outputs.every((output, place) => alike(output, shared[index]?.[place])))
+  /**
+   * True when rows give in one batch what each gives alone: an open first dimension does not promise that.
+   *
+   * @param single milliseconds of a run of one row
+   */
+  async isIndependent(single: number): Promise<boolean> {
+    const rows = this.rows.slice(0, this.has((PROVEN + COMPANY) * single) ? COMPANY : PROVEN);
+    const alone: (readonly Tensor[])[] = [];
+    for (const row of rows.slice(0, PROVEN)) alone.push(await this.run(row));
+    const batch = await this.run(mergeInputs(rows));
+    const shared = splitOutputs(
+      batch,
+      rows.map(() => 1),
     );
+    if (shared === undefined) return false;
+    const of = (all: readonly (readonly Tensor[])[], place: number): Tensor[] =>
+      all.slice(0, PROVEN).flatMap((outputs) => outputs[place] ?? []);
+    return batch.every((output, place) => alike({ alone: of(alone, place), shared: of(shared, place), batch: output }));
   }
 
   /** The largest size that still lowers the time per row. */
@@ -159,7 +153,7 @@ export async function measure(
   // What is not known to be independent is not batched, and batches of runs that long would be worth little.
   if (!measurement.has(PROOF_RUNS * runMs)) return { runMs, maxRows: 1 };
   try {
-    if (!(await measurement.isIndependent())) return { runMs, maxRows: 1 };
+    if (!(await measurement.isIndependent(runMs))) return { runMs, maxRows: 1 };
     return { runMs, maxRows: await measurement.bestRows(runMs, maxRows) };
   } catch {
     return { runMs, maxRows: 1 };

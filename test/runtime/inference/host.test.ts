@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ElementType, writeOnnx } from '../../../examples/quickstart/onnx';
+import { ElementType, floats, writeOnnx } from '../../../examples/quickstart/onnx';
+import type { OnnxConstant, OnnxNode } from '../../../examples/quickstart/onnx';
 import { HostBackend } from '../../../runtime/inference/backends/host-backend';
 import type { HostBackendOptions } from '../../../runtime/inference/backends/host-backend';
 import { OnnxBackend } from '../../../runtime/inference/backends/onnx';
@@ -27,17 +28,65 @@ const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
 let dir: string;
 const modelFile = (name: string): string => path.join(dir, `${name}.onnx`);
 
-/** Its output has a row for every row, and yet each depends on all: the difference from the mean over the batch. */
-function entangledModel(): Uint8Array {
-  const value = { type: ElementType.FLOAT, shape: ['n', 2] };
-  return writeOnnx(
-    {
-      name: 'entangled',
-      nodes: [{ op: 'Softmax', inputs: ['x'], outputs: ['y'], attributes: { axis: 0 } }],
-      inputs: [{ name: 'x', ...value }],
-      outputs: [{ name: 'y', ...value }],
-    },
-    'test',
+const SOFTMAX = { op: 'Softmax', inputs: ['x'], outputs: ['p'], attributes: { axis: 0 } };
+
+/** A model from `x` to `y`, rows of two values unless other widths are given. */
+function rowsModel(nodes: readonly OnnxNode[], constants: readonly OnnxConstant[] = [], widths = [2, 2]): Uint8Array {
+  const value = (name: string, width = 2) => ({ name, type: ElementType.FLOAT, shape: ['n', width] });
+  const ends = { inputs: [value('x', widths[0])], outputs: [value('y', widths[1])] };
+  return writeOnnx({ name: 'rows', nodes, constants, ...ends }, 'test');
+}
+
+/** Its output has a row for every row, and yet each depends on all: shares of the sum over the batch. */
+const entangledModel = (): Uint8Array => rowsModel([{ ...SOFTMAX, outputs: ['y'] }]);
+
+/** The same, but all of it small. */
+const faintModel = (): Uint8Array =>
+  rowsModel([SOFTMAX, { op: 'Mul', inputs: ['p', 'k'], outputs: ['y'] }], [floats('k', [1], [1e-4])]);
+
+/** The same beside values that are a hundred times as large, and depend on nothing else. */
+const mixedModel = (): Uint8Array =>
+  rowsModel(
+    [
+      { op: 'Mul', inputs: ['x', 'k'], outputs: ['l'] },
+      SOFTMAX,
+      { op: 'Concat', inputs: ['l', 'p'], outputs: ['y'], attributes: { axis: 1 } },
+    ],
+    [floats('k', [1], [100])],
+    [2, 4],
+  );
+
+/** Its rows are independent, and their values small, or 0. */
+const smallModel = (): Uint8Array =>
+  rowsModel([{ op: 'Mul', inputs: ['x', 'k'], outputs: ['y'] }], [floats('k', [2], [1e-30, 0])]);
+
+/** Numbers around 0, the same for the same seed. */
+function drawn(count: number, seed: number): number[] {
+  let state = seed;
+  const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+  return Array.from({ length: count }, () => next() + next() + next() - 1.5);
+}
+
+const WIDE = 256;
+const QUANTIZED = [1, 2, 14];
+
+/** Two layers whose weights and activations are quantized at each run, as exporters do it: by the whole batch. */
+function quantizedModel(seed: number): Uint8Array {
+  const weights = (name: string, at: number) => ({
+    ...{ name, type: ElementType.INT8, shape: [WIDE, WIDE] },
+    data: new Uint8Array(Int8Array.from(drawn(WIDE * WIDE, at), (value) => Math.round(value * 84)).buffer),
+  });
+  const layer = (from: string, to: string, weight: string): OnnxNode[] => [
+    { op: 'DynamicQuantizeLinear', inputs: [from], outputs: [`${to}q`, `${to}s`, `${to}z`] },
+    { op: 'MatMulInteger', inputs: [`${to}q`, weight, `${to}z`], outputs: [`${to}i`] },
+    { op: 'Cast', inputs: [`${to}i`], outputs: [`${to}f`], attributes: { to: ElementType.FLOAT } },
+    { op: 'Mul', inputs: [`${to}f`, `${to}s`], outputs: [`${to}m`] },
+    { op: 'Mul', inputs: [`${to}m`, 'k'], outputs: [to] },
+  ];
+  return rowsModel(
+    [...layer('x', 'h', 'w'), { op: 'Relu', inputs: ['h'], outputs: ['r'] }, ...layer('r', 'y', 'v')],
+    [weights('w', seed), weights('v', seed + 1), floats('k', [1], [1 / 1024])],
+    [WIDE, WIDE],
   );
 }
 
@@ -47,6 +96,10 @@ beforeAll(() => {
   fs.writeFileSync(modelFile('texts'), identityModel('BYTES'));
   fs.writeFileSync(modelFile('loop'), loopModel());
   fs.writeFileSync(modelFile('entangled'), entangledModel());
+  fs.writeFileSync(modelFile('faint'), faintModel());
+  fs.writeFileSync(modelFile('mixed'), mixedModel());
+  fs.writeFileSync(modelFile('small'), smallModel());
+  for (const seed of QUANTIZED) fs.writeFileSync(modelFile(`quantized ${seed}`), quantizedModel(seed));
 });
 
 afterAll(() => fs.rmSync(dir, { recursive: true }));
@@ -106,15 +159,21 @@ describe('a measured model', () => {
     return result;
   };
 
-  it.each(['identity', 'texts'])('is batched when rows are seen not to influence one another: %s', async (name) => {
-    const { runMs, maxRows } = await measured(name);
-    expect(runMs).toBeGreaterThan(0);
-    expect(maxRows).toBeGreaterThan(1);
-  });
+  it.each(['identity', 'texts', 'small', ...QUANTIZED.map((seed) => `quantized ${seed}`)])(
+    'is batched when rows are seen not to influence one another: %s',
+    async (name) => {
+      const { runMs, maxRows } = await measured(name);
+      expect(runMs).toBeGreaterThan(0);
+      expect(maxRows).toBeGreaterThan(1);
+    },
+  );
 
-  it('is not batched when its rows influence one another, whatever its signature says', async () => {
-    expect((await measured('entangled')).maxRows).toBe(1);
-  });
+  it.each(['entangled', 'faint', 'mixed'])(
+    'is not batched when its rows influence one another, whatever its signature says: %s',
+    async (name) => {
+      expect((await measured(name)).maxRows).toBe(1);
+    },
+  );
 
   it('is not batched when its first dimension is fixed', async () => {
     expect((await measured('loop')).maxRows).toBe(1);
