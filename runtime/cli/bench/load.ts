@@ -37,13 +37,17 @@ class OpenLoop {
   /** When as many as allowed were last under way. */
   private fullAt = -1;
   private waiting = false;
+  private arrived = 0;
+  /** When arrivals ended, which may be long before the time was over. */
+  private stoppedAt: number | undefined;
   private finish: (run: Run) => void = () => undefined;
 
   constructor(
     private readonly options: LoopOptions,
     private readonly arrivals: Arrivals,
+    private readonly gapMs: number,
   ) {
-    this.next = arrivals();
+    this.advance();
   }
 
   run(): Promise<Run> {
@@ -57,16 +61,29 @@ class OpenLoop {
   private readonly pump = (): void => {
     this.waiting = false;
     let now = performance.now() - this.start;
-    if (this.options.signal.aborted) this.next = undefined;
+    if (this.options.signal.aborted) this.stop(now);
     while (this.next !== undefined && this.next <= now && this.mayLeave(now)) {
       this.leave(this.next, now);
-      this.next = this.arrivals();
+      this.advance();
       now = performance.now() - this.start;
     }
     if (now > this.options.durationMs + BACKLOG_MS) this.giveUp(now);
     if (this.next !== undefined) this.wait(Math.max(this.next, this.heldUntil) - now);
-    else if (this.inFlight === 0) this.finish(this.recorder.finish(Math.max(this.options.durationMs, 0)));
+    else if (this.inFlight === 0) this.finish(this.recorder.finish(this.stoppedAt ?? this.options.durationMs));
   };
+
+  private advance(): void {
+    const last = this.next;
+    this.next = this.arrivals();
+    if (this.next !== undefined) this.arrived += 1;
+    // The last of a bounded number stands for one gap, as each before it did.
+    else this.stop(this.arrived < this.options.maxRequests ? Infinity : (last ?? 0) + this.gapMs);
+  }
+
+  private stop(at: number): void {
+    this.next = undefined;
+    this.stoppedAt ??= Math.min(at, this.options.durationMs);
+  }
 
   private mayLeave(now: number): boolean {
     if (now < this.heldUntil) return false;
@@ -100,17 +117,19 @@ class OpenLoop {
   private giveUp(now: number): void {
     while (this.next !== undefined) {
       this.recorder.add(this.next, now, now, NO_ANSWER.unsent);
-      this.next = this.arrivals();
+      this.advance();
     }
   }
 }
 
 /**
  * Sends requests at the times of `arrivals`. Latency counts from when a request was due, so that a server that stalls
- * is charged for everyone who came meanwhile (no coordinated omission).
+ * is charged for everyone who came meanwhile (no coordinated omission). The run is as long as there were arrivals.
+ *
+ * @param gapMs milliseconds between two arrivals in the mean
  */
-export function openLoop(options: LoopOptions, arrivals: Arrivals): Promise<Run> {
-  return new OpenLoop(options, arrivals).run();
+export function openLoop(options: LoopOptions, arrivals: Arrivals, gapMs: number): Promise<Run> {
+  return new OpenLoop(options, arrivals, gapMs).run();
 }
 
 /** Sends the next request when one has been answered, `maxInFlight` at a time. */

@@ -68,7 +68,7 @@ export class LoadBench {
         if (this.plan.signal.aborted) break;
         const phase = await this.phase(rate);
         const { goodput, latency, failedShare, offeredPerSecond = rate } = phase.summary;
-        // Random arrivals do not come to the rate exactly, and a bound on requests ends a run early.
+        // Random arrivals do not come to the rate exactly.
         const offered = Math.min(rate, offeredPerSecond);
         steps.push({ rate, goodput: (goodput / (offered || rate)) * rate, p99: latency?.p99, failedShare });
         phases.push(phase);
@@ -104,6 +104,6 @@ export class LoadBench {
       ...{ send: this.client.send, durationMs, maxRequests, maxInFlight: concurrency, honourRetryAfter, signal },
     };
     if (rate === undefined) return closedLoop(loop);
-    return openLoop(loop, arrivalsOf({ kind, rate, durationMs, maxRequests, seed }));
+    return openLoop(loop, arrivalsOf({ kind, rate, durationMs, maxRequests, seed }), 1000 / rate);
   }
 }

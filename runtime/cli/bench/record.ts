@@ -25,7 +25,7 @@ export interface Run {
   readonly status: readonly number[];
   /** Requests that waited because as many as allowed were under way. */
   readonly capped: number;
-  /** Length of the run. */
+  /** Length of the run: for how long requests came. */
   readonly durationMs: number;
 }
 

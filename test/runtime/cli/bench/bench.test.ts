@@ -213,6 +213,48 @@ describe('lnmt bench', () => {
   );
 
   test(
+    'takes rates over the time in which requests came, however long that might have been',
+    async () => {
+      const bounded = only(
+        await reportOf([await toyServer(() => ({})), '--rate', '100', '--requests', '50', '--warm-up', '0']),
+      );
+      expect(bounded.requests).toBe(50);
+      expect(bounded.offeredPerSecond).toBeCloseTo(100);
+      expect(bounded.throughput).toBeGreaterThan(50);
+
+      let interrupt = (): void => undefined;
+      const onInterrupt = (listener: () => void) => {
+        interrupt = listener;
+        return () => undefined;
+      };
+      const url = await toyServer((index) => {
+        if (index === 40) interrupt();
+        return {};
+      });
+      const argv = ['bench', url, '--rate', '50', '--duration', '60', '--warm-up', '0', '--json'];
+      const { out, code } = await cli(argv, { onInterrupt });
+      expect(code).toBe(0);
+      const ended = only(JSON.parse(out) as BenchReport);
+      expect(ended.offeredPerSecond).toBeGreaterThan(35);
+      expect(ended.throughput).toBeGreaterThan(25);
+      expect(ended.seconds).toBeLessThan(10);
+    },
+    LONG,
+  );
+
+  test(
+    'does not contradict itself where a bound on requests ends each rate of a search',
+    async () => {
+      const url = await toyServer(() => ({}));
+      const argv = ['--rate', '50', '--max-rate', '50', '--sweep', '--requests', '20', '--warm-up', '0'];
+      const { saturation } = await reportOf([url, ...argv]);
+      expect(saturation?.sustained).toBe(50);
+      expect(saturation?.peakGoodput).toBeGreaterThan(40);
+    },
+    LONG,
+  );
+
+  test(
     'says when as many as allowed were under way, and counts the waiting',
     async () => {
       const url = await toyServer(async () => {
