@@ -6,6 +6,7 @@ import { OnnxModel } from '../../inference/rewriter/model';
 import type { ValueRange } from '../../inference/rewriter/static';
 import { tensorValue } from '../../inference/rewriter/value';
 import { writeModel } from '../../inference/rewriter/write';
+import type { Tensor } from '../../inference/tensors/tensor';
 import type { Sample } from './samples';
 import type { Toolkit } from './toolkit';
 import { LoadedModel } from './trial';
@@ -23,43 +24,54 @@ export interface CalibrationRequest {
 
 const COPY = 'observed.onnx';
 
+type Answer = (sample: Sample) => Promise<readonly Tensor[]>;
+
 /** Ranges of activations that are inputs of the model, or values between. */
 export async function calibrate(
   toolkit: Toolkit,
   names: readonly string[],
   request: CalibrationRequest,
 ): Promise<ReadonlyMap<string, ValueRange>> {
-  const model = OnnxModel.open(request.file);
-  try {
-    const known = new Set([...model.graph.outputs, ...model.graph.inputs].map(({ name }) => name));
-    const hidden = names.filter((name) => !known.has(name));
-    model.graph.outputs.push(...hidden.map((name) => tensorValue(name, TYPE.float, undefined)));
-    model.graph.touched = true;
-    writeModel(model, request.scratch, COPY);
-  } finally {
-    model.close();
-  }
+  const computed = showActivations(names, request);
+  // Inputs are known from the samples alone, and onnxruntime runs nothing for the sake of no output.
+  if (computed.length === 0) return observe(toolkit, () => Promise.resolve([]), names, request);
   const copy = path.join(request.scratch, COPY);
   const loaded = await LoadedModel.load(toolkit, copy, request.threads, 'the model with its activations as outputs');
   try {
-    return await observe(toolkit, loaded, names, request);
+    return await observe(toolkit, (sample) => loaded.run(sample, computed), names, request);
   } finally {
     await loaded.close();
   }
 }
 
+/** Writes a copy whose outputs are those activations too, where there are any but inputs, and returns these. */
+function showActivations(names: readonly string[], { file, scratch }: CalibrationRequest): string[] {
+  const model = OnnxModel.open(file);
+  try {
+    const { graph } = model;
+    const inputs = new Set(graph.inputs.map(({ name }) => name));
+    const computed = names.filter((name) => !inputs.has(name));
+    if (computed.length === 0) return computed;
+    const outputs = new Set(graph.outputs.map(({ name }) => name));
+    const hidden = computed.filter((name) => !outputs.has(name));
+    graph.outputs.push(...hidden.map((name) => tensorValue(name, TYPE.float, undefined)));
+    graph.touched = true;
+    writeModel(model, scratch, COPY);
+    return computed;
+  } finally {
+    model.close();
+  }
+}
+
 async function observe(
   toolkit: Toolkit,
-  model: LoadedModel,
+  answer: Answer,
   names: readonly string[],
   { samples, method }: CalibrationRequest,
 ): Promise<ReadonlyMap<string, ValueRange>> {
-  const outputs = new Set(model.signature.outputs.map(({ name }) => name));
-  const computed = names.filter((name) => outputs.has(name));
   const look = async (see: (name: string, values: ArrayLike<number>) => void): Promise<void> => {
     for (const sample of samples) {
-      const answers = await model.run(sample, computed);
-      for (const tensor of [...sample.inputs, ...answers]) {
+      for (const tensor of [...sample.inputs, ...(await answer(sample))]) {
         const values = names.includes(tensor.name) ? toolkit.floatsOf(tensor) : undefined;
         if (values) see(tensor.name, values);
       }

@@ -227,6 +227,15 @@ describe('lnmt model quantize', () => {
     const quantize = (file: string, ...more: string[]) =>
       cli(['model', 'quantize', file, '--out', fresh(), '--samples', prices(), ...more]);
 
+    test.each(['minmax', 'entropy'])(
+      'becomes static where nothing but inputs has to be measured, by %s',
+      async (method) => {
+        const { code, out, err } = await quantize(priceModel(0.5), '--mode', 'static', '--method', method);
+        expect([code, err]).toEqual([0, '']);
+        expect(out).toContain('rewrote 1 MatMul');
+      },
+    );
+
     test('refuses a large relative error, which no choice shows', async () => {
       const { code, err } = await quantize(priceModel(1_000));
       expect(code).toBe(1);
