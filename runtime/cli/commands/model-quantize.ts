@@ -46,6 +46,8 @@ input (with one more column: its label), .npz with an array for each input (and 
 The gate: the new model is written only when its answers to the samples are like those of the original; otherwise the
 exit code is 1 and nothing is written. Without samples nobody knows, and --no-gate has to say that this is meant; with
 samples and --no-gate the comparison is printed and decides nothing. NaN and infinity that are new never pass the gate.
+The accuracy is measured where samples have a label for each row and an output names classes; who states
+--max-accuracy-loss fails without.
 An output with one number a row, as a price, names no choice that could be the same. It is held to its relative error,
 the root of the mean square of the differences as a share of that of the numbers, which may be
 ${GATE_DEFAULTS.maxRelativeError} at most unless --max-relative-error or --max-difference says otherwise.

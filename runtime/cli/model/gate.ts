@@ -12,7 +12,7 @@ export interface GateLimits {
   readonly maxRelativeError?: number;
   /** Least share of rows with the same choice. @default 0.99 */
   readonly minAgreement?: number;
-  /** Largest loss of accuracy on the labels, as a share. @default 0.01 */
+  /** Largest loss of accuracy on the labels, as a share. @default 0.01, where the samples give an accuracy */
   readonly maxAccuracyLoss?: number;
   /** The output that is judged. @default - all */
   readonly output?: string;
@@ -53,7 +53,7 @@ export function gateText(report: TrialReport, limits: GateLimits): readonly stri
 export function gateFailures(report: TrialReport, limits: GateLimits): readonly string[] {
   const { maxDifference = Infinity } = limits;
   const relative = relativeLimits(report, limits);
-  const { minAgreement = GATE_DEFAULTS.minAgreement, maxAccuracyLoss = GATE_DEFAULTS.maxAccuracyLoss } = limits;
+  const { minAgreement = GATE_DEFAULTS.minAgreement } = limits;
   const failures: string[] = [];
   for (const each of report.outputs) {
     if (each.notFinite > 0)
@@ -73,9 +73,18 @@ export function gateFailures(report: TrialReport, limits: GateLimits): readonly 
       );
     }
   }
-  const { accuracy } = report;
-  const loss = accuracy === undefined ? 0 : accuracy.original - accuracy.changed;
-  if (loss > maxAccuracyLoss)
-    failures.push(`the accuracy falls by ${percent(loss)}, allowed are ${percent(maxAccuracyLoss)}`);
-  return failures;
+  return [...failures, ...accuracyFailures(report, limits)];
+}
+
+function accuracyFailures({ accuracy }: TrialReport, { maxAccuracyLoss }: GateLimits): readonly string[] {
+  if (accuracy === undefined) {
+    if (maxAccuracyLoss === undefined) return [];
+    return [
+      'the samples give no accuracy, which --max-accuracy-loss asks for: a label a row, of an output with classes',
+    ];
+  }
+  const allowed = maxAccuracyLoss ?? GATE_DEFAULTS.maxAccuracyLoss;
+  const loss = accuracy.original - accuracy.changed;
+  if (loss <= allowed) return [];
+  return [`the accuracy falls by ${percent(loss)}, allowed are ${percent(allowed)}`];
 }

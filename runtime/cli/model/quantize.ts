@@ -5,6 +5,7 @@ import type { OnnxModel } from '../../inference/rewriter/model';
 import type { WeightScheme } from '../../inference/rewriter/quantizer';
 import type { RewriteReport } from '../../inference/rewriter/rewriting';
 import { activationsToMeasure, quantizeStatic } from '../../inference/rewriter/static';
+import { badInvocation } from '../errors';
 import { calibrate } from './calibrate';
 import { runTrial, samplesFor, writeChecked } from './checked';
 import { notAccurate, samplesMissing } from './errors';
@@ -71,10 +72,19 @@ function checkSamples({ mode, samples, calibration, gate }: QuantizeRequest): vo
   }
 }
 
+/** A name that no output has would leave nothing to be judged. */
+function checkOutput({ gate }: QuantizeRequest, { graph }: OnnxModel): void {
+  const names = graph.outputs.map(({ name }) => name);
+  if (gate?.output === undefined || names.includes(gate.output)) return;
+  throw badInvocation('--output names no output of the model', gate.output, `name one of ${names.join(', ')}`);
+}
+
+/** A loss of accuracy that nobody could measure was not held. */
 function held(trial: TrialReport, limits: GateLimits): Pick<QuantizeReport, 'gate'> {
   const { minAgreement, maxAccuracyLoss } = GATE_DEFAULTS;
   const relativeErrors = relativeLimits(trial, limits);
-  return { gate: { minAgreement, maxAccuracyLoss, ...limits, relativeErrors } };
+  const loss = trial.accuracy === undefined ? {} : { maxAccuracyLoss };
+  return { gate: { minAgreement, ...loss, ...limits, relativeErrors } };
 }
 
 const OTHER_MODES: Readonly<Record<QuantizeMode, string>> = {
@@ -106,7 +116,7 @@ async function rewrite(
 /**
  * Makes a model smaller, and writes it when it passes the gate. Whatever fails, nothing is left behind.
  *
- * @throws LNMT6005, LNMT6031 to LNMT6036
+ * @throws LNMT6001, LNMT6005, LNMT6031 to LNMT6036
  */
 export async function quantizeModel(request: QuantizeRequest, context: QuantizeContext): Promise<QuantizeReport> {
   checkSamples(request);
@@ -115,6 +125,7 @@ export async function quantizeModel(request: QuantizeRequest, context: QuantizeC
   try {
     const model = await openSource(file);
     try {
+      checkOutput(request, model);
       const read = async (place: string | undefined): Promise<readonly Sample[]> =>
         place === undefined ? [] : samplesFor(await context.toolkit(), file, place, threads);
       const samples = await read(request.samples);

@@ -247,9 +247,14 @@ describe('lnmt model quantize', () => {
       expect(code).toBe(0);
       expect(out).toContain('gate: the relative error of price is at most 5.00 %');
       const json = await quantize(priceModel(0.5), '--json');
-      expect(JSON.parse(json.out)).toMatchObject({
-        gate: { minAgreement: 0.99, maxAccuracyLoss: 0.01, relativeErrors: { price: 0.05 } },
-      });
+      const { gate } = JSON.parse(json.out) as { gate: object };
+      expect(gate).toEqual({ minAgreement: 0.99, relativeErrors: { price: 0.05 } });
+    });
+
+    test('refuses to hold an accuracy that cannot be measured', async () => {
+      const { code, err } = await quantize(priceModel(0.5), '--max-accuracy-loss', '0.5');
+      expect(code).toBe(1);
+      expect(err).toMatch(/LNMT6035[\s\S]*the samples give no accuracy/);
     });
 
     test('is held to another limit where one is stated', async () => {
@@ -257,6 +262,28 @@ describe('lnmt model quantize', () => {
       expect((await quantize(priceModel(1_000), '--max-difference', '1000')).code).toBe(0);
       expect((await quantize(priceModel(0.5), '--max-relative-error', '0')).code).toBe(1);
     });
+  });
+
+  test('refuses to judge an output that the model lacks, and names those it has', async () => {
+    const out = fresh();
+    const argv = ['model', 'quantize', DIGITS, '--out', out, '--samples', heldOut, '--output', 'labels'];
+    const { code, err } = await cli(argv);
+    expect(code).toBe(2);
+    expect(err).toMatch(/LNMT6001: --output names no output of the model[\s\S]*labels[\s\S]*label, probabilities/);
+    expect(fs.readdirSync(path.dirname(out))).toEqual([]);
+  });
+
+  test('refuses to hold the accuracy of samples without labels', async () => {
+    const pixels = { name: 'pixels', datatype: 'FP32', shape: [1, 64], data: Array.from({ length: 64 }, () => 0.5) };
+    const labelled = (more: object): string => write(JSON.stringify({ inputs: [pixels], ...more }), 's.jsonl');
+    for (const [more, code] of [
+      [{}, 1],
+      [{ label: [1, 2] }, 1],
+      [{ label: 1 }, 0],
+    ] as const) {
+      const gate = ['--samples', labelled(more), '--max-accuracy-loss', '1', '--min-agreement', '0'];
+      expect((await cli(['model', 'quantize', DIGITS, '--out', fresh(), ...gate])).code).toBe(code);
+    }
   });
 
   test('refuses to work without samples, unless that is meant', async () => {
