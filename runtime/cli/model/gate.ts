@@ -12,6 +12,8 @@ export interface GateLimits {
   readonly maxRelativeError?: number;
   /** Least share of rows with the same choice. @default 0.99 */
   readonly minAgreement?: number;
+  /** The same for outputs that are no floats, which rounding does not touch. @default `minAgreement` */
+  readonly minExactAgreement?: number;
   /** Largest loss of accuracy on the labels, as a share. @default 0.01, where the samples give an accuracy */
   readonly maxAccuracyLoss?: number;
   /** The output that is judged. @default - all */
@@ -53,7 +55,7 @@ export function gateText(report: TrialReport, limits: GateLimits): readonly stri
 export function gateFailures(report: TrialReport, limits: GateLimits): readonly string[] {
   const { maxDifference = Infinity } = limits;
   const relative = relativeLimits(report, limits);
-  const { minAgreement = GATE_DEFAULTS.minAgreement } = limits;
+  const { minAgreement = GATE_DEFAULTS.minAgreement, minExactAgreement = minAgreement } = limits;
   const failures: string[] = [];
   for (const each of report.outputs) {
     if (each.notFinite > 0)
@@ -67,10 +69,9 @@ export function gateFailures(report: TrialReport, limits: GateLimits): readonly 
     if (each.maxDifference > maxDifference) {
       failures.push(`${each.output} differs by ${each.maxDifference.toPrecision(3)}, allowed are ${maxDifference}`);
     }
-    if (each.agreement < minAgreement) {
-      failures.push(
-        `${each.output} agrees in ${percent(each.agreement)} of the rows, wanted are ${percent(minAgreement)}`,
-      );
+    const least = each.exact ? minExactAgreement : minAgreement;
+    if (each.agreement < least) {
+      failures.push(`${each.output} agrees in ${percent(each.agreement)} of the rows, wanted are ${percent(least)}`);
     }
   }
   return [...failures, ...accuracyFailures(report, limits)];

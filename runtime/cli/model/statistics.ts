@@ -1,5 +1,9 @@
+import { elementCount } from '../../inference/tensors/tensor';
 import type { Tensor } from '../../inference/tensors/tensor';
 import type { Toolkit } from './toolkit';
+
+/** Before each text of a tensor stands its length. */
+const TEXT_LENGTH_BYTES = 4;
 
 /** How an output of a new model compares with that of the original. */
 export interface OutputStatistics {
@@ -15,7 +19,9 @@ export interface OutputStatistics {
    * there are no choices.
    */
   readonly agreement: number;
-  /** Numbers that are NaN or infinite in the new model alone. */
+  /** True for an output of integers, booleans or texts: whole rows are compared. */
+  readonly exact: boolean;
+  /** Numbers that are NaN or infinite in the new model alone, and all of an answer that has another shape there. */
   readonly notFinite: number;
 }
 
@@ -32,6 +38,26 @@ export function choices(values: ArrayLike<number>, shape: readonly number[]): nu
   });
 }
 
+const sameShape = (a: Tensor, b: Tensor): boolean =>
+  a.shape.length === b.shape.length && a.shape.every((size, at) => size === b.shape[at]);
+
+/** The elements of each row, by the first dimension: texts have no common width. */
+function exactRows({ datatype, data, shape }: Tensor): readonly Uint8Array[] {
+  const rows = Math.max(1, shape[0] ?? 1);
+  if (datatype !== 'BYTES') {
+    const width = data.byteLength / rows;
+    return Array.from({ length: rows }, (_, row) => data.subarray(row * width, (row + 1) * width));
+  }
+  const texts = elementCount(shape) / rows;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let at = 0;
+  return Array.from({ length: rows }, () => {
+    const from = at;
+    for (let text = 0; text < texts; text += 1) at += TEXT_LENGTH_BYTES + view.getUint32(at, true);
+    return data.subarray(from, at);
+  });
+}
+
 /** Collects how an output differs. */
 export class Comparison {
   private largest = 0;
@@ -40,6 +66,7 @@ export class Comparison {
   private rows = 0;
   private agreeing = 0;
   private notFinite = 0;
+  private exact = false;
 
   constructor(
     private readonly output: string,
@@ -50,7 +77,7 @@ export class Comparison {
   add(original: Tensor, changed: Tensor): void {
     const [before, after] = [this.toolkit.floatsOf(original), this.toolkit.floatsOf(changed)];
     if (before === undefined || after === undefined) this.addExact(original, changed);
-    else if (before.length !== after.length) this.notFinite += before.length;
+    else if (!sameShape(original, changed)) this.notFinite += Math.max(1, before.length, after.length);
     else this.addFloats(before, after, original.shape);
   }
 
@@ -61,6 +88,7 @@ export class Comparison {
       relativeError: this.squares === 0 ? Math.sqrt(this.differences) : Math.sqrt(this.differences / this.squares),
       rows: this.rows,
       agreement: this.rows === 0 ? 1 : this.agreeing / this.rows,
+      exact: this.exact,
       notFinite: this.notFinite,
     };
   }
@@ -85,14 +113,14 @@ export class Comparison {
   }
 
   private addExact(original: Tensor, changed: Tensor): void {
-    const rows = Math.max(1, original.shape[0] ?? 1);
-    const width = original.data.byteLength / rows;
-    this.rows += rows;
-    if (original.datatype !== changed.datatype || original.data.byteLength !== changed.data.byteLength) return;
-    for (let row = 0; row < rows; row += 1) {
-      const [from, to] = [row * width, (row + 1) * width];
-      if (Buffer.compare(original.data.subarray(from, to), changed.data.subarray(from, to)) === 0) this.agreeing += 1;
+    this.exact = true;
+    if (original.datatype !== changed.datatype || !sameShape(original, changed)) {
+      this.rows += Math.max(1, original.shape[0] ?? 1, changed.shape[0] ?? 1);
+      return;
     }
+    const [before, after] = [exactRows(original), exactRows(changed)];
+    this.rows += before.length;
+    this.agreeing += before.filter((row, at) => Buffer.compare(row, after[at] ?? new Uint8Array()) === 0).length;
   }
 }
 

@@ -556,7 +556,9 @@ describe('the messages', () => {
   });
 
   test('tell numbers that are not finite from small differences', () => {
-    const output = { output: 'y', maxDifference: 0.1, relativeError: 0, rows: 10, agreement: 0.98, notFinite: 0 };
+    const output = {
+      ...{ output: 'y', maxDifference: 0.1, relativeError: 0, rows: 10, agreement: 0.98, exact: false, notFinite: 0 },
+    };
     const speed = { original: 1, changed: 1, ratio: 1, rounds: 1 };
     const of = (change: object) => gateFailures({ samples: 1, outputs: [{ ...output, ...change }], speed }, {});
     expect(of({})).toEqual(['y agrees in 98.00 % of the rows, wanted are 99.00 %']);
