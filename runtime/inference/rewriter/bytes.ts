@@ -11,6 +11,31 @@ export interface Bytes {
 
 const CHUNK_BYTES = 4 * 2 ** 20;
 
+/** Most bytes that one call reads or writes: Node.js refuses 2 GiB and more. */
+export const CALL_BYTES = 2 ** 30;
+
+/**
+ * Fills a buffer from a place of an open file, in as many calls as it takes.
+ *
+ * @param most bytes of a call
+ */
+export function readFully(handle: number, bytes: Uint8Array, position: number, most = CALL_BYTES): void {
+  for (let filled = 0; filled < bytes.length;) {
+    const read = fs.readSync(handle, bytes, filled, Math.min(most, bytes.length - filled), position + filled);
+    if (read === 0) throw new Error('a file of the model became shorter while it was read');
+    filled += read;
+  }
+}
+
+/**
+ * Writes a buffer to an open file, in as many calls as it takes.
+ *
+ * @param most bytes of a call
+ */
+export function writeFully(handle: number, bytes: Uint8Array, most = CALL_BYTES): void {
+  for (let at = 0; at < bytes.length;) at += fs.writeSync(handle, bytes, at, Math.min(most, bytes.length - at));
+}
+
 /** Bytes in memory. */
 export class MemoryBytes implements Bytes {
   constructor(private readonly content: Uint8Array) {}
@@ -57,11 +82,7 @@ export class FileBytes implements Bytes {
   private readFrom(handle: number, from: number, to: number): Uint8Array {
     // A buffer of its own: elements of any width can be viewed in it.
     const bytes = new Uint8Array(to - from);
-    for (let filled = 0; filled < bytes.length;) {
-      const read = fs.readSync(handle, bytes, filled, bytes.length - filled, this.start + from + filled);
-      if (read === 0) throw new Error('a file of the model became shorter while it was read');
-      filled += read;
-    }
+    readFully(handle, bytes, this.start + from);
     return bytes;
   }
 }

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { writeFully } from './bytes';
 import type { OnnxModel } from './model';
 import type { ExternalEntry, Weight } from './tensor';
 
@@ -44,7 +45,7 @@ class Sink {
     this.bytes += chunk.byteLength;
     if (chunk.byteLength >= BATCH_BYTES) {
       this.flush();
-      this.write(chunk);
+      writeFully(this.handle, chunk);
       return;
     }
     this.pending.push(chunk);
@@ -64,13 +65,9 @@ class Sink {
   }
 
   private flush(): void {
-    if (this.held > 0) this.write(Buffer.concat(this.pending));
+    if (this.held > 0) writeFully(this.handle, Buffer.concat(this.pending));
     this.pending = [];
     this.held = 0;
-  }
-
-  private write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.byteLength;) at += fs.writeSync(this.handle, bytes, at);
   }
 }
 
