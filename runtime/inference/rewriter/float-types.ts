@@ -16,18 +16,22 @@ const question: FloatRule = { inputs: 'all', outputs: [] };
 
 const named = (rule: FloatRule, names: string): [string, FloatRule][] => names.split(' ').map((name) => [name, rule]);
 
+const NORMALIZATION = 'LayerNormalization';
+
 /**
  * Operators that FP16 serves well, and where their floats are. Not among them: what easily exceeds the range (Exp, Pow,
  * sums), what counts in floats (Range, CumSum), what selects (TopK, NonMaxSuppression), and what samples (Resize).
  */
 export const HALF_RULES: ReadonlyMap<string, FloatRule> = new Map<string, FloatRule>([
   ...named(all, 'MatMul Gemm Conv ConvTranspose Add Sub Mul Div Neg Abs Sqrt Erf Tanh Sigmoid Relu LeakyRelu Elu Selu'),
-  ...named(all, 'Gelu HardSigmoid HardSwish Mish PRelu Softmax LogSoftmax LayerNormalization InstanceNormalization'),
+  ...named(all, 'Gelu HardSigmoid HardSwish Mish PRelu Softmax LogSoftmax InstanceNormalization'),
   ...named(all, 'GroupNormalization BatchNormalization GlobalAveragePool GlobalMaxPool AveragePool Clip Concat'),
   ...named(all, 'Transpose Flatten Identity DepthToSpace SpaceToDepth'),
   ...named(first, 'Reshape Squeeze Unsqueeze Slice Gather GatherElements GatherND Expand Tile Split'),
   ...named(first, 'ReduceMean ReduceMax ReduceMin'),
   ...named(question, 'Equal Greater GreaterOrEqual Less LessOrEqual'),
+  // Its mean and deviation have a type of their own, whatever it computes in.
+  [NORMALIZATION, { inputs: 'all', outputs: [0] }],
   ['MaxPool', { inputs: [0], outputs: [0] }],
   ['Dropout', { inputs: [0], outputs: [0] }],
   ['Pad', { inputs: [0, 2], outputs: 'all' }],
@@ -73,6 +77,10 @@ export class ElementTypes {
 
   /** Learns the types of the outputs of a node from those of its inputs. */
   learn(node: GraphNode): void {
+    if (node.is(NORMALIZATION)) {
+      const stashed = integerOf(node.attribute('stash_type'), TYPE.float);
+      for (const name of pick(node.outputs, [1, 2])) this.types.set(name, stashed);
+    }
     const type = this.result(node);
     if (type === undefined) return;
     const rule = HALF_RULES.get(node.operator);

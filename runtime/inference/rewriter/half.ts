@@ -98,7 +98,7 @@ class HalfRewriter {
     node.inputs = node.inputs.map((name) => (floats.has(name) ? this.halfOf(name) : name));
     const results = new Set(floatOutputs(node, rule));
     node.outputs = node.outputs.map((name) => {
-      if (!results.has(name)) return name;
+      if (!results.has(name)) return this.fullOutput(name);
       const made = this.swapped.has(name) ? name : this.to.names.fresh(`${name}_fp16`);
       this.half.set(name, made);
       this.onlyHalf.add(name);
@@ -120,16 +120,18 @@ class HalfRewriter {
     if (node.inputs.some((name) => renamed.has(name)))
       node.inputs = node.inputs.map((name) => renamed.get(name) ?? name);
     if (renamed.size > 0) for (const graph of node.graphs()) renameUses(graph, renamed);
-    if (node.outputs.some((name) => this.swapped.has(name))) {
-      node.outputs = node.outputs.map((name) => {
-        if (!this.swapped.has(name)) return name;
-        const full = this.to.names.fresh(`${name}_fp32`);
-        this.full.set(name, full);
-        return full;
-      });
-    }
+    if (node.outputs.some((name) => this.swapped.has(name)))
+      node.outputs = node.outputs.map((name) => this.fullOutput(name));
     if (reason === 'it computes with no floats') this.to.emit(node);
     else this.to.leave(node, reason);
+  }
+
+  /** The name under which a node gives what is no FP16: another one, where its own is that of an FP16 output. */
+  private fullOutput(name: string): string {
+    if (!this.swapped.has(name)) return name;
+    const full = this.to.names.fresh(`${name}_fp32`);
+    this.full.set(name, full);
+    return full;
   }
 
   private halfOf(name: string): string {

@@ -26,7 +26,7 @@ export function message(fields: readonly Field[]): Buffer {
 }
 
 /** Element types of ONNX. */
-export const TYPE = { float: 1, int64: 7, string: 8, bool: 9, bfloat16: 16 } as const;
+export const TYPE = { float: 1, int64: 7, string: 8, bool: 9, float16: 10, bfloat16: 16 } as const;
 
 /** A tensor type; a text is a symbol, undefined a dimension that says nothing. */
 export function tensorType(

@@ -388,6 +388,54 @@ describe('FP16', () => {
     await backend.close();
   });
 
+  it.each([
+    [[], 'mean and deviation of a normalization'],
+    [[int('stash_type', 1)], 'the same where their type is stated'],
+  ])('leaves FP32 what stays FP32 in any model: %#', async (attributes) => {
+    const nodes = [
+      node('LayerNormalization', ['x', 's'], ['l', 'mean', 'inverse'], attributes),
+      node('Mul', ['l', 'mean'], ['m']),
+      node('Add', ['m', 'inverse'], ['d']),
+      node('Cast', ['mean'], ['c'], [int('to', TYPE.float)]),
+      node('MatMul', ['d', 'w'], ['p']),
+      node('Add', ['p', 'c'], ['y']),
+    ];
+    const parts = { nodes, constants: [matrix('s', [4]), matrix('w', [4, 3])], inputs: [X] };
+    await same(write(model({ ...parts, outputs: [Y] }, [], head(17))), half, 0.01);
+    const outputs = [Y, value('mean', tensorType(TYPE.float, ['n', 1]))];
+    const file = write(model({ ...parts, outputs }, [], head(17)));
+    await same(file, half, 0.01);
+    const x = numbers(12);
+    const out = await rewritten(file, (m) => toFloat16(m, { keepIo: false, keep: [] }));
+    const backend = new OnnxBackend({ executionProvider: 'cpu', threads: 1 });
+    const spec = await backend.load(out);
+    expect(spec.outputs.map(({ datatype }) => datatype)).toEqual(['FP16', 'FP16']);
+    const input = { name: 'x', datatype: 'FP16', shape: [3, 4], data: new Uint8Array(24) } as const;
+    x.forEach((number, at) => setFloat16(new DataView(input.data.buffer), 2 * at, number, true));
+    const is = (await backend.run([input], ['y', 'mean'])).map((result) => Array.from(floatsOf(result) ?? []));
+    await backend.close();
+    const was = await answers(file, x, [3, 4]);
+    was.forEach((list, index) => expect(apart(list, is[index] ?? [])).toBeLessThan(0.01));
+  });
+
+  it('does not take a Cast of them to FP16 for one without effect', async () => {
+    const nodes = [
+      node('Cast', ['x'], ['h'], [int('to', TYPE.float16)]),
+      node('LayerNormalization', ['h', 's'], ['l', 'mean']),
+      node('Cast', ['mean'], ['m'], [int('to', TYPE.float16)]),
+      node('Mul', ['l', 'm'], ['p']),
+      node('Cast', ['p'], ['y'], [int('to', TYPE.float)]),
+    ];
+    const ones = tensor(
+      's',
+      TYPE.float16,
+      [4],
+      [[9, new Uint8Array(Uint16Array.of(0x3c00, 0x3c00, 0x3c00, 0x3c00).buffer)]],
+    );
+    const file = write(model({ nodes, constants: [ones], inputs: [X], outputs: [Y] }, [], head(17)));
+    await same(file, (m) => optimizeModel(m, {}, () => Promise.resolve([])), 1e-6);
+  });
+
   it('rounds to the nearest, ties to even, as the library does that is not ours', () => {
     const cases = [
       0,
