@@ -7,6 +7,9 @@ import { storeFailed, versionTaken } from '../errors';
 import { syncFolder, writeDurably } from '../write-file';
 import type { PushOutcome, PushRequest, PushTarget } from './push';
 
+/** That of the manifest. */
+const FILE_MODE = 0o644;
+
 /** A store in a folder. A version appears as a whole, by one rename. */
 export class FileTarget implements PushTarget {
   constructor(private readonly dir: string) {}
@@ -35,10 +38,12 @@ export class FileTarget implements PushTarget {
       const copy = path.join(staging, file.path);
       await fsp.mkdir(path.dirname(copy), { recursive: true });
       await fsp.copyFile(file.source, copy);
-      const handle = await fsp.open(copy, 'r+');
+      // A copy has the mode of its source, and whoever reads the manifest reads the rest.
+      await fsp.chmod(copy, FILE_MODE);
+      const handle = await fsp.open(copy, 'r');
       await handle.sync().finally(() => handle.close());
     }
-    writeDurably(path.join(staging, MODEL_STORE.manifest), manifest);
+    writeDurably(path.join(staging, MODEL_STORE.manifest), manifest, FILE_MODE);
   }
 
   private compare({ name, version, manifest }: PushRequest, target: string): PushOutcome {

@@ -68,6 +68,17 @@ describe('lnmt model push', () => {
     }
   });
 
+  test.each([
+    ['read-only', 0o444],
+    ['private', 0o600],
+  ])('publishes a %s source so that others read it, as the manifest', async (_name, mode) => {
+    const file = writeModel(identityModel('FP32'));
+    fs.chmodSync(file, mode);
+    const store = scratch();
+    expect((await push(file, store)).code).toBe(0);
+    expect(fs.statSync(path.join(store, 'digits/3/model.onnx')).mode & 0o777).toBe(0o644);
+  });
+
   test('takes the tokenizer along, and nothing of that name where there is none', async () => {
     const file = writeModel(identityModel('FP32'));
     fs.writeFileSync(path.join(path.dirname(file), 'config.json'), '{}');
