@@ -35,8 +35,17 @@ export class ForeignError extends Error {
   }
 }
 
+/** Somebody ended a verb before it was done. */
+export class Interrupted extends Error {
+  constructor() {
+    super('interrupted');
+    this.name = 'Interrupted';
+  }
+}
+
 /** The exit code for whatever was thrown. */
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof Interrupted) return EXIT_CODES.interrupted;
   if (error instanceof CliError || error instanceof ForeignError) return error.exitCode;
   if (LnmtError.isLnmtError(error)) return EXIT_CODES.invalidDescription;
   return EXIT_CODES.failure;
@@ -48,7 +57,9 @@ export function report(io: Io, error: unknown, json: boolean): void {
     note(io, JSON.stringify({ error: toJson(error) }));
     return;
   }
-  if (LnmtError.isLnmtError(error)) {
+  if (error instanceof Interrupted) {
+    note(io, error.message);
+  } else if (LnmtError.isLnmtError(error)) {
     const { what, got, allowed, remedy } = error.details;
     const place = error.constructPath === undefined ? '' : ` [${error.constructPath}]`;
     note(io, `error ${error.code}${place}: ${what}`);

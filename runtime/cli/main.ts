@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { EXIT_CODES } from '../contract';
 import { run } from './program';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -25,5 +26,7 @@ void run(process.argv.slice(2), {
   node: process.execPath,
   onInterrupt,
 }).then((code) => {
+  // What was interrupted may still be at work, and nobody waits for it.
+  if (code === EXIT_CODES.interrupted) process.exit(code);
   process.exitCode = code;
 });

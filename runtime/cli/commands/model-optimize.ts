@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import type { DimensionOptions } from '../../inference/rewriter/dimensions';
 import { badInvocation } from '../errors';
+import { untilInterrupted } from '../interrupt';
 import type { Io } from '../io';
 import { note, progress, say, sayJson } from '../io';
 import { numberOption, THREADS_MOST } from '../model/numbers';
@@ -81,7 +82,8 @@ async function run(io: Io, file: string, options: OptimizeOptions): Promise<void
     ...(samples === undefined ? {} : { samples: existingFile(io.cwd, samples, 'a file or folder of samples') }),
   };
   progress(io, `simplifying ${file}`);
-  const outcome = await optimize(request, await loadToolkit(io.cwd, 'lnmt model optimize'));
+  const toolkit = await loadToolkit(io.cwd, 'lnmt model optimize');
+  const outcome = await untilInterrupted(io, (signal) => optimize(request, toolkit, signal));
   const before = modelBytes(request.file);
   if (options.json) sayJson(io, { out: request.out, originalBytes: before, ...outcome });
   else await print(io, request.out, before, outcome);

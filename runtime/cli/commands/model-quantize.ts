@@ -1,11 +1,13 @@
 import path from 'node:path';
 import type { Command } from 'commander';
+import { untilInterrupted } from '../interrupt';
 import type { Io } from '../io';
 import { note, progress, say, sayJson } from '../io';
 import { GATE_DEFAULTS } from '../model/gate';
 import type { GateLimits } from '../model/gate';
 import { numberOption, THREADS_MOST, wordOption } from '../model/numbers';
 import type { QuantizeReport, QuantizeRequest } from '../model/quantize';
+import type { Toolkit } from '../model/toolkit';
 
 interface QuantizeOptions {
   readonly out: string;
@@ -141,10 +143,10 @@ async function run(io: Io, file: string, options: QuantizeOptions): Promise<void
   const { quantizeModel } = await import('../model/quantize.js');
   const { modelBytes } = await import('../model/checked.js');
   const { loadToolkit } = await import('../model/toolkit.js');
-  const report = await quantizeModel(request, {
-    toolkit: () => loadToolkit(io.cwd, 'lnmt model quantize'),
-    progress: (line) => progress(io, line),
-  });
+  const toolkit = (): Promise<Toolkit> => loadToolkit(io.cwd, 'lnmt model quantize');
+  const report = await untilInterrupted(io, (signal) =>
+    quantizeModel(request, { toolkit, progress: (line) => progress(io, line), signal }),
+  );
   const before = modelBytes(request.file);
   if (options.json) sayJson(io, { out: request.out, mode: request.mode, originalBytes: before, ...report });
   else await print(io, request, before, report);

@@ -69,10 +69,15 @@ function fitting(samples: readonly Sample[], { inputs }: OnnxModel['graph']): Sa
 /**
  * Simplifies a model, and writes it when it computes the same as before.
  *
- * @throws LNMT6005, LNMT6031, LNMT6032, LNMT6034 to LNMT6036
+ * @param signal ends the work, so that nothing is left of it
+ * @throws LNMT6005, LNMT6031, LNMT6032, LNMT6034 to LNMT6036, Interrupted
  */
-export async function optimize(request: OptimizeRequest, toolkit: Toolkit): Promise<OptimizeOutcome> {
-  const staging = new Staging(request.out);
+export async function optimize(
+  request: OptimizeRequest,
+  toolkit: Toolkit,
+  signal?: AbortSignal,
+): Promise<OptimizeOutcome> {
+  const staging = new Staging(request.out, signal);
   try {
     const model = await openSource(request.file, true);
     try {

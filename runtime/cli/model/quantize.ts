@@ -58,6 +58,8 @@ export interface QuantizeContext {
   /** Loads onnxruntime. */
   readonly toolkit: () => Promise<Toolkit>;
   readonly progress: (line: string) => void;
+  /** Ends the work, so that nothing is left of it. @default - nobody does */
+  readonly signal?: AbortSignal;
 }
 
 function checkSamples({ mode, samples, calibration, gate }: QuantizeRequest): void {
@@ -116,12 +118,12 @@ async function rewrite(
 /**
  * Makes a model smaller, and writes it when it passes the gate. Whatever fails, nothing is left behind.
  *
- * @throws LNMT6001, LNMT6005, LNMT6031 to LNMT6036
+ * @throws LNMT6001, LNMT6005, LNMT6031 to LNMT6036, Interrupted
  */
 export async function quantizeModel(request: QuantizeRequest, context: QuantizeContext): Promise<QuantizeReport> {
   checkSamples(request);
   const { file, threads, gate } = request;
-  const staging = new Staging(request.out);
+  const staging = new Staging(request.out, context.signal);
   try {
     const model = await openSource(file);
     try {

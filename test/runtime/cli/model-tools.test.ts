@@ -8,6 +8,7 @@ import { OnnxBackend } from '../../../runtime/inference/backends/onnx';
 import { inspectFile } from '../../../runtime/inference/inspector';
 import { gateFailures } from '../../../runtime/cli/model/gate';
 import * as errors from '../../../runtime/cli/model/errors';
+import { Staging } from '../../../runtime/cli/model/staging';
 import { loadToolkit } from '../../../runtime/cli/model/toolkit';
 import { decoderModel, encoderModel } from '../support/text-models';
 import { model, node, tensor, tensorType, TYPE, value } from '../support/onnx-bytes';
@@ -294,6 +295,39 @@ describe('lnmt model quantize', () => {
     expect(calibration.err).toContain('error LNMT6033: static quantization needs samples');
     const meant = await cli(['model', 'quantize', DIGITS, '--out', out, '--no-gate']);
     expect([meant.code, meant.err]).toEqual([0, expect.stringContaining('no gate')]);
+  });
+
+  test.each([
+    ['quantize', ['--no-gate', '--mode', 'static', '--method', 'entropy']],
+    ['optimize', []],
+  ])('ends %s when it is interrupted, and leaves nothing behind', async (verb, options) => {
+    const out = fresh();
+    const folder = path.dirname(out);
+    let seen: readonly string[] = [];
+    const onInterrupt = (listener: () => void) => {
+      const look = (): void => {
+        seen = fs.readdirSync(folder);
+        if (seen.length > 0) listener();
+        else setImmediate(look);
+      };
+      setImmediate(look);
+      return () => undefined;
+    };
+    const argv = ['model', verb, DIGITS, '--out', out, '--samples', heldOut, ...options];
+    const { code, err, out: text } = await cli(argv, { onInterrupt });
+    expect([code, err, text]).toEqual([130, 'interrupted\n', '']);
+    expect(seen).toEqual([expect.stringMatching(/^\.out\.onnx\./)]);
+    expect(fs.readdirSync(folder)).toEqual([]);
+  });
+
+  test('puts nothing anywhere once it was interrupted', () => {
+    const [out, ending] = [fresh(), new AbortController()];
+    const staging = new Staging(out, ending.signal);
+    staging.scratch();
+    ending.abort();
+    expect(() => staging.scratch()).toThrow('interrupted');
+    expect(() => staging.publish()).toThrow('interrupted');
+    expect(fs.readdirSync(path.dirname(out))).toEqual([]);
   });
 
   test('refuses to write over a file', async () => {
