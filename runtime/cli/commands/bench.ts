@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { CLI_ENV } from '../../contract';
 import type { BenchOptions } from '../bench/options';
-import type { BenchReport } from '../bench/report';
+import { untilInterrupted } from '../interrupt';
 import type { Io } from '../io';
 import { note, say } from '../io';
 
@@ -61,13 +61,13 @@ async function measure(io: Io, url: string, options: BenchOptions): Promise<void
   const settings = settingsOf(options);
   const { bench, holdToLevel } = await import('../bench/run.js');
   const ending = new AbortController();
-  const stopListening = io.onInterrupt(() => ending.abort());
-  let report: BenchReport;
-  try {
-    report = await bench(io, url, options, settings, ending.signal);
-  } finally {
-    stopListening();
-  }
+  const again: Io['onInterrupt'] = (listener) =>
+    io.onInterrupt(() => {
+      if (ending.signal.aborted) return listener();
+      note(io, 'ending; press Ctrl-C again to end at once');
+      ending.abort();
+    });
+  const report = await untilInterrupted({ onInterrupt: again }, () => bench(io, url, options, settings, ending.signal));
   if (options.html !== undefined) {
     const { htmlOf } = await import('../bench/html.js');
     const { writeDurably } = await import('../write-file.js');

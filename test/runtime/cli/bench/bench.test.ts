@@ -31,6 +31,9 @@ const NEXT_INPUTS = [{ name: 'z', datatype: 'INT64', shape: [-1, 5] }];
 
 const servers: http.Server[] = [];
 
+/** An answer that never comes. */
+const hanging = new Promise<Reply>(() => undefined);
+
 afterEach(() => {
   for (const server of servers.splice(0)) {
     server.closeAllConnections();
@@ -238,6 +241,31 @@ describe('lnmt bench', () => {
       expect(ended.offeredPerSecond).toBeGreaterThan(35);
       expect(ended.throughput).toBeGreaterThan(25);
       expect(ended.seconds).toBeLessThan(10);
+    },
+    LONG,
+  );
+
+  test(
+    'ends at once when it is interrupted again, whatever is under way',
+    async () => {
+      let interrupt = (): void => undefined;
+      const onInterrupt = (listener: () => void) => {
+        interrupt = listener;
+        return () => undefined;
+      };
+      const url = await toyServer((index) => {
+        if (index === 0) return {};
+        if (index === 1) {
+          interrupt();
+          setTimeout(() => interrupt(), 200);
+        }
+        return hanging;
+      });
+      const { code, err, out } = await cli(['bench', url, '--rate', '50', '--timeout', '60', '--warm-up', '0'], {
+        onInterrupt,
+      });
+      expect([code, out]).toEqual([130, '']);
+      expect(err).toMatch(/press Ctrl-C again to end at once\ninterrupted\n$/);
     },
     LONG,
   );
