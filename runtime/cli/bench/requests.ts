@@ -128,11 +128,31 @@ export function requestsFromText(text: string): readonly BenchRequest[] {
   }));
 }
 
+/** The elements of a list, as they stand. @param text a list that JSON.parse takes */
+function elementsOf(text: string): readonly string[] {
+  const elements: string[] = [];
+  let depth = 0;
+  let start = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const sign = text[at] ?? '';
+    if (quoted && sign === '\\') at += 1;
+    else if (sign === '"') quoted = !quoted;
+    if (quoted || !'[]{},'.includes(sign)) continue;
+    const isEnd = sign === ']' || sign === '}';
+    if (depth === 1 && (isEnd || sign === ',')) elements.push(text.slice(start, at).trim());
+    if (depth === 0 || (depth === 1 && sign === ',')) start = at + 1;
+    if (sign !== ',') depth += isEnd ? -1 : 1;
+  }
+  // Only an empty list has an element of nothing.
+  return elements.filter((element) => element !== '');
+}
+
 function documentsIn(text: string): readonly string[] {
   try {
     const parsed: unknown = JSON.parse(text);
-    // A document that is one stays as it was written: JSON.parse would change large integers.
-    return Array.isArray(parsed) ? parsed.map((each) => JSON.stringify(each)) : [text];
+    // Documents stay as they were written: JSON.parse would change large integers.
+    return Array.isArray(parsed) ? elementsOf(text) : [text];
   } catch (error) {
     const lines = text.split('\n').filter((line) => line.trim() !== '');
     if (lines.length < 2) throw error;

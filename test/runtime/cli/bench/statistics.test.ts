@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { arrivalsOf } from '../../../../runtime/cli/bench/arrivals';
 import { NO_ANSWER } from '../../../../runtime/cli/bench/record';
 import type { Run } from '../../../../runtime/cli/bench/record';
+import { requestsFromText } from '../../../../runtime/cli/bench/requests';
 import { summaryOf } from '../../../../runtime/cli/bench/summary';
 import { keptUp, nextRate, saturationOf } from '../../../../runtime/cli/bench/sweep';
 import type { SweepLimits, SweepStep } from '../../../../runtime/cli/bench/sweep';
@@ -60,6 +61,25 @@ describe('arrivals', () => {
 
   test('end with the number of requests', () => {
     expect(timesOf({ ...plan, maxRequests: 3 })).toEqual([0, 5, 10]);
+  });
+});
+
+describe('requests of a file', () => {
+  const bodies = (text: string): string[] => requestsFromText(text).map(({ body }) => Buffer.from(body).toString());
+
+  test('are the elements of a list as they stand, whatever is in them', () => {
+    const documents = [
+      '{"id": 9007199254740993, "of": [1, [2, {"a": [3]}]]}',
+      '[4, 5]',
+      '"a, \\" ] and \\\\"',
+      '-1.50',
+      '{}',
+      '[]',
+    ];
+    expect(bodies(` [ ${documents.join(' ,\n')}] \n`)).toEqual(documents);
+    expect(bodies('{"id": 9007199254740993}')).toEqual(['{"id": 9007199254740993}']);
+    expect(() => bodies(' [ ] ')).toThrow('it holds no request');
+    expect(() => bodies('[1,]')).toThrow(SyntaxError);
   });
 });
 
