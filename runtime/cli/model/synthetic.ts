@@ -13,6 +13,8 @@ const SIZES: readonly (readonly [rows: number, other: number])[] = [
   [1, 224],
 ];
 const SEED = 1;
+/** Elements of all inputs together: many open dimensions multiply. */
+const MOST_ELEMENTS = 2 ** 22;
 
 /** Numbers that look random and are the same each time. */
 function generator(seed: number): () => number {
@@ -31,20 +33,37 @@ function valueOf({ datatype }: TensorSpec, random: () => number): unknown {
   return random() < 0.5 ? 0 : 1;
 }
 
+/** Shapes of the inputs; dimensions of one name have one size. */
+function shapesOf(wanted: readonly TensorSpec[], graph: Graph, rows: number, other: number): readonly number[][] {
+  const symbols = new Map<string, number>();
+  return wanted.map((spec) => {
+    const stated = graph.inputs.find(({ name }) => name === spec.name)?.shape ?? [];
+    return (spec.shape ?? []).map((size, at) => {
+      if (size >= 0) return size;
+      const symbol = stated[at];
+      const chosen = (typeof symbol === 'string' ? symbols.get(symbol) : undefined) ?? (at === 0 ? rows : other);
+      if (typeof symbol === 'string') symbols.set(symbol, chosen);
+      return chosen;
+    });
+  });
+}
+
+/** The same with less where the inputs would become too large. */
+function boundedShapes(wanted: readonly TensorSpec[], graph: Graph, rows: number, most: number): readonly number[][] {
+  for (let other = most; ; other = Math.floor(other / 2)) {
+    const shapes = shapesOf(wanted, graph, rows, other);
+    const elements = shapes.reduce((sum, shape) => sum + elementCount(shape), 0);
+    if (elements <= MOST_ELEMENTS || other <= 1) return shapes;
+  }
+}
+
 /** Inputs that nobody chose, of several sizes: enough to see that two models compute the same, not how well. */
 export function syntheticSamples(toolkit: Toolkit, wanted: readonly TensorSpec[], graph: Graph): Sample[] {
   return SIZES.map(([rows, other], index) => {
     const random = generator(SEED + index);
-    const symbols = new Map<string, number>();
-    const inputs = wanted.map((spec): Tensor => {
-      const stated = graph.inputs.find(({ name }) => name === spec.name)?.shape ?? [];
-      const shape = (spec.shape ?? []).map((size, at) => {
-        if (size >= 0) return size;
-        const symbol = stated[at];
-        const chosen = (typeof symbol === 'string' ? symbols.get(symbol) : undefined) ?? (at === 0 ? rows : other);
-        if (typeof symbol === 'string') symbols.set(symbol, chosen);
-        return chosen;
-      });
+    const shapes = boundedShapes(wanted, graph, rows, other);
+    const inputs = wanted.map((spec, at): Tensor => {
+      const shape = shapes[at] ?? [];
       const values = Array.from({ length: elementCount(shape) }, () => valueOf(spec, random));
       return { name: spec.name, datatype: spec.datatype, shape, data: toolkit.packElements(spec.datatype, values) };
     });

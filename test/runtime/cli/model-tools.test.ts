@@ -524,6 +524,27 @@ describe('lnmt model optimize', () => {
     expect((await inspectFile(named)).outputs[1]?.shape).toEqual([1, 10]);
   });
 
+  test('invents no inputs that nothing could hold', async () => {
+    const shape = ['n', 'c', 'd', 'h', 'w'];
+    const file = write(
+      writeOnnx(
+        {
+          name: 'open',
+          nodes: [
+            { op: 'Identity', inputs: ['x'], outputs: ['a'] },
+            { op: 'Relu', inputs: ['a'], outputs: ['y'] },
+          ],
+          constants: [],
+          inputs: [{ name: 'x', type: ElementType.FLOAT, shape }],
+          outputs: [{ name: 'y', type: ElementType.FLOAT, shape }],
+        },
+        'test',
+      ),
+    );
+    const { trial } = report(await cli(['model', 'optimize', file, '--out', fresh(), '--json']));
+    expect(trial).toMatchObject({ samples: 5, outputs: [{ maxDifference: 0 }] });
+  });
+
   test.each([
     [['--dim', 'rows=3'], /LNMT6032: .*no input or output has the dimension "rows"; open ones: batch/],
     [['--dim', '3'], /--dim takes NAME=SIZE/],
