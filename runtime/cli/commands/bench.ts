@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { Command } from 'commander';
 import { CLI_ENV } from '../../contract';
 import type { BenchOptions } from '../bench/options';
@@ -59,6 +58,8 @@ function bounds(command: Command): Command {
 async function measure(io: Io, url: string, options: BenchOptions): Promise<void> {
   const { settingsOf } = await import('../bench/options.js');
   const settings = settingsOf(options);
+  const { placeOf, writeDurably } = await import('../write-file.js');
+  const page = options.html === undefined ? undefined : placeOf(io.cwd, '--html', options.html);
   const { bench, holdToLevel } = await import('../bench/run.js');
   const ending = new AbortController();
   const again: Io['onInterrupt'] = (listener) =>
@@ -68,17 +69,17 @@ async function measure(io: Io, url: string, options: BenchOptions): Promise<void
       ending.abort();
     });
   const report = await untilInterrupted({ onInterrupt: again }, () => bench(io, url, options, settings, ending.signal));
-  if (options.html !== undefined) {
-    const { htmlOf } = await import('../bench/html.js');
-    const { writeDurably } = await import('../write-file.js');
-    writeDurably(path.resolve(io.cwd, options.html), htmlOf(report));
-    note(io, `wrote ${options.html}`);
-  }
   if (options.json) {
     say(io, JSON.stringify(report, undefined, 2));
   } else {
     const { tableOf } = await import('../bench/table.js');
     say(io, tableOf(report));
+  }
+  // After the figures, which no failure to write may lose.
+  if (page !== undefined) {
+    const { htmlOf } = await import('../bench/html.js');
+    writeDurably(page, htmlOf(report));
+    note(io, `wrote ${options.html}`);
   }
   holdToLevel(report);
 }

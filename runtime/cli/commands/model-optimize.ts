@@ -69,13 +69,14 @@ function wholeSize(option: string, text: string | undefined): number {
 
 async function run(io: Io, file: string, options: OptimizeOptions): Promise<void> {
   const { existingFile } = await import('../model/source.js');
+  const { placeOf } = await import('../write-file.js');
   const { optimize } = await import('../model/optimize.js');
   const { modelBytes } = await import('../model/checked.js');
   const { loadToolkit } = await import('../model/toolkit.js');
   const samples = options.samples;
   const request = {
     file: existingFile(io.cwd, file),
-    out: path.resolve(io.cwd, options.out),
+    out: placeOf(io.cwd, '--out', options.out),
     dimensions: dimensionsOf(options),
     maxDifference: numberOption('--max-difference', options.maxDifference, 0, Number.MAX_VALUE) ?? 0,
     threads: numberOption('--threads', options.threads, 0, THREADS_MOST) ?? 0,

@@ -120,10 +120,11 @@ function gateOf(options: QuantizeOptions): GateLimits | undefined {
 
 async function requestOf(io: Io, file: string, options: QuantizeOptions): Promise<QuantizeRequest> {
   const { existingFile } = await import('../model/source.js');
+  const { placeOf } = await import('../write-file.js');
   const place = (name: string): string => existingFile(io.cwd, name, 'a file or folder of samples');
   return {
     file: existingFile(io.cwd, file),
-    out: path.resolve(io.cwd, options.out),
+    out: placeOf(io.cwd, '--out', options.out),
     mode: wordOption('--mode', options.mode, MODES),
     method: wordOption('--method', options.method, METHODS),
     perChannel: options.perChannel ?? false,

@@ -330,6 +330,22 @@ describe('lnmt model quantize', () => {
     expect(fs.readdirSync(path.dirname(out))).toEqual([]);
   });
 
+  test.each(['quantize', 'optimize'])('refuses to %s into a place below a file', async (verb) => {
+    const out = path.join(write('mine'), 'out.onnx');
+    const { code, err } = await cli([
+      'model',
+      verb,
+      DIGITS,
+      '--out',
+      out,
+      ...(verb === 'quantize' ? ['--no-gate'] : []),
+    ]);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringMatching(/LNMT6001: --out names no place for a file: .* is no folder/),
+    ]);
+  });
+
   test('refuses to write over a file', async () => {
     const out = write('mine');
     const { code, err } = await cli(['model', 'quantize', DIGITS, '--out', out, '--no-gate']);

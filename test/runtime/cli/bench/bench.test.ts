@@ -364,6 +364,21 @@ describe('lnmt bench, asked for something else', () => {
     expect(err).toContain('LNMT6063');
   });
 
+  test('refuses a page where none can be, before any load', async () => {
+    const folder = scratch();
+    const file = path.join(folder, 'file');
+    fs.writeFileSync(file, '');
+    for (const [place, reason] of [
+      [folder, 'it is a folder'],
+      [path.join(file, 'report.html'), `${file} is no folder`],
+      [path.join(file, 'below/report.html'), `${file} is no folder`],
+    ] as const) {
+      const { code, err } = await cli(['bench', 'http://127.0.0.1:1', '--html', place]);
+      expect(code).toBe(2);
+      expect(err).toContain(`error LNMT6001: --html names no place for a file: ${reason}`);
+    }
+  });
+
   test('refuses load without bounds, and loops that are both', async () => {
     for (const argv of [
       ['--duration', '999999'],
