@@ -4,7 +4,7 @@ import type { Backend, ModelSignature } from './backends/backend';
 import { unknownModel } from './errors';
 import type { BatchingInForce } from './model-configuration';
 import type { Batcher } from './batching/batcher';
-import { checkInputs, checkTextInputs, chooseOutputs } from './signature';
+import { checkInputs, checkModelTexts, chooseOutputs } from './signature';
 import type { InferenceRequest } from './tensors/request';
 import type { Tensor } from './tensors/tensor';
 import type { TextModel } from './text/model';
@@ -92,7 +92,7 @@ export class DataPlane {
   ): Promise<readonly Tensor[]> {
     const signature = this.describe();
     checkInputs(request.inputs, signature);
-    checkTextInputs(request.inputs);
+    checkModelTexts(request.inputs);
     const outputs = chooseOutputs(request.outputs, signature);
     const { timeoutMs, priority, trace } = request;
     const deadline = until ?? (timeoutMs === undefined ? undefined : this.batcher.clock() + timeoutMs);

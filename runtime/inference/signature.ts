@@ -1,7 +1,6 @@
-import { isUtf8 } from 'node:buffer';
 import type { ModelSignature } from './backends/backend';
 import { invalidRequest, signatureMismatch } from './errors';
-import { bytesOf } from './tensors/bytes';
+import { firstNotUtf8, firstWithNul } from './tensors/bytes';
 import type { Tensor, TensorSpec } from './tensors/tensor';
 
 const quote = (name: string): string => JSON.stringify(name);
@@ -17,7 +16,7 @@ function checkShape(tensor: Tensor, expected: readonly number[]): void {
 
 /** Models see texts as such, and native code does with other bytes as it likes. */
 function checkTexts({ name, data }: Tensor): void {
-  const element = bytesOf(data).findIndex((bytes) => !isUtf8(bytes));
+  const element = firstNotUtf8(data);
   if (element >= 0) throw invalidRequest(`input ${quote(name)}: element ${element} is not UTF-8`);
 }
 
@@ -34,6 +33,15 @@ function checkInput(tensor: Tensor | undefined, spec: TensorSpec): void {
 /** Holds the texts that a model is given to UTF-8. @throws RequestError that names the first other element */
 export function checkTextInputs(inputs: readonly Tensor[]): void {
   for (const tensor of inputs) if (tensor.datatype === 'BYTES') checkTexts(tensor);
+}
+
+/** The same for onnxruntime, which ends a text at a byte 0 without a word. @throws RequestError that names the element */
+export function checkModelTexts(inputs: readonly Tensor[]): void {
+  checkTextInputs(inputs);
+  for (const { name, datatype, data } of inputs) {
+    const element = datatype === 'BYTES' ? firstWithNul(data) : -1;
+    if (element >= 0) throw invalidRequest(`input ${quote(name)}: element ${element} has a byte 0, which ends a text`);
+  }
 }
 
 /**

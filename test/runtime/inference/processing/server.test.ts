@@ -136,6 +136,9 @@ describe('a server whose models have steps', () => {
       expect(reply.body).toContain('element 0 is not UTF-8');
       const plain = await server.inferBinary('bytes', { name: 'x', datatype: 'BYTES', shape: [1] }, data);
       expect([plain.statusCode, plain.body]).toEqual([400, expect.stringContaining('element 0 is not UTF-8')]);
+      const ended = Uint8Array.of(3, 0, 0, 0, 97, 0, 98);
+      const cut = await server.inferBinary('bytes', { name: 'x', datatype: 'BYTES', shape: [1] }, ended);
+      expect([cut.statusCode, cut.body]).toEqual([400, expect.stringContaining('element 0 has a byte 0')]);
       const port = await server.server?.grpc.listen('127.0.0.1', 0);
       const client = GrpcClient.inference(port ?? 0);
       const error = await client.refused('ModelInfer', {
