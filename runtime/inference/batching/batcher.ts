@@ -7,10 +7,11 @@ import { clientGone, deadlinePassed, modelProcessLost, queueFull } from '../erro
 import { isHostLoss, isOutOfMemory, isRefusal } from '../errors';
 import type { Execution } from '../metric-aliases/tallies';
 import type { BatchingInForce } from '../model-configuration';
+import { tensorBytes } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
 import { decide } from './decide';
 import type { BatchPolicy, QueuedRequest } from './decide';
-import { bucketOf, bytesOf, mayBatch, mergeInputs, rowsOf, splitOutputs } from './tensors';
+import { bucketOf, mayBatch, mergeInputs, rowsOf, splitOutputs } from './tensors';
 import { Turns } from './turns';
 import type { Caller } from './turns';
 
@@ -146,7 +147,7 @@ export class Batcher {
         resolve,
         reject,
         rows: rows ?? 1,
-        bytes: bytesOf(inputs),
+        bytes: tensorBytes(inputs),
         caller: this.turns.came(caller),
         since: this.now(),
         left: false,

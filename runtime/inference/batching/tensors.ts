@@ -17,13 +17,6 @@ export function rowsOf(inputs: readonly Tensor[]): number | undefined {
   return inputs.every(({ shape }) => shape[0] === rows) ? rows : undefined;
 }
 
-/** Bytes of a request. */
-export function bytesOf(inputs: readonly Tensor[]): number {
-  let bytes = 0;
-  for (const { data } of inputs) bytes += data.byteLength;
-  return bytes;
-}
-
 /** Requests with the same key differ in the first dimension only, and want the same outputs. */
 export function bucketOf(inputs: readonly Tensor[], outputs: readonly string[]): string {
   let key = outputs.join('\n');

@@ -4,6 +4,7 @@ import { clientGone } from '../errors';
 import type { Infer, InferenceCall } from '../serving/layer';
 import { PIPELINE_LIMITS } from './limits';
 import { tooManyBytes } from './errors';
+import { tensorBytes } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
 
 /** Tensors by the names that they have in one node. */
@@ -52,7 +53,7 @@ export const isOver = ({ now }: Run, { signal, deadline }: Frame): boolean => si
 
 /** Counts what a step gave. @throws RequestError beyond the limit */
 export function hold(run: Run, tensors: readonly Tensor[]): void {
-  for (const { data } of tensors) run.bytes += data.byteLength;
+  run.bytes += tensorBytes(tensors);
   if (run.bytes > PIPELINE_LIMITS.tensorBytes) throw tooManyBytes(PIPELINE_LIMITS.tensorBytes);
 }
 

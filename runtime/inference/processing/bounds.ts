@@ -6,7 +6,7 @@ import { invalidProcessing, nonFinite, notListed, outOfRange, textTooLong } from
 import { elementsOf, isFloat } from './numbers';
 import type { Elements } from './numbers';
 import type { InputBounds, NonFinitePolicy } from './settings';
-import { bytesOf } from '../tensors/bytes';
+import { firstElement } from '../tensors/bytes';
 
 /** Holds the elements of one input to what is declared. @throws RequestError that names the input and the element */
 export type Check = (tensor: Tensor) => void;
@@ -75,8 +75,9 @@ function valuesCheck(
 ): Check {
   if (datatype === 'BYTES') {
     const known = new Set(values.map(String));
-    return (tensor) => {
-      const index = bytesOf(tensor.data).findIndex((text) => !known.has(Buffer.from(text).toString('utf8')));
+    return ({ data }) => {
+      const texts = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+      const index = firstElement(data, (start, end) => !known.has(texts.toString('utf8', start, end)));
       if (index >= 0) throw notListed(name, index);
     };
   }
@@ -103,7 +104,7 @@ function valuesCheck(
 
 function lengthCheck(most: number): Check {
   return ({ name, data }) => {
-    const index = bytesOf(data).findIndex((text) => text.byteLength > most);
+    const index = firstElement(data, (start, end) => end - start > most);
     if (index >= 0) throw textTooLong(name, index, most);
   };
 }

@@ -1,9 +1,8 @@
 import type { InferenceRequest } from '../tensors/request';
+import { tensorBytes } from '../tensors/tensor';
 
 /** What is kept of the requests of a model. */
 export const SAMPLE_LIMITS = { count: 8, bytes: 4 * 2 ** 20, everyMs: 1_000 } as const;
-
-const bytesOf = ({ inputs }: InferenceRequest): number => inputs.reduce((sum, { data }) => sum + data.byteLength, 0);
 
 /**
  * The latest requests that a model answered, a few and small: what a new version is warmed up with. They never leave
@@ -16,7 +15,7 @@ export class SampleRing {
 
   /** Keeps a copy of a request, when it is time for one. `now` in milliseconds of a monotonic clock. */
   add(request: InferenceRequest, now: number): void {
-    const size = bytesOf(request);
+    const size = tensorBytes(request.inputs);
     const full = this.samples.length >= SAMPLE_LIMITS.count;
     if (size > SAMPLE_LIMITS.bytes / 2 || (full && now - this.last < SAMPLE_LIMITS.everyMs)) return;
     this.last = now;
@@ -26,7 +25,7 @@ export class SampleRing {
     this.held += size;
     while (this.samples.length > SAMPLE_LIMITS.count || this.held > SAMPLE_LIMITS.bytes) {
       const dropped = this.samples.shift();
-      if (dropped) this.held -= bytesOf(dropped);
+      if (dropped) this.held -= tensorBytes(dropped.inputs);
     }
   }
 

@@ -1,5 +1,6 @@
 import { Breaker } from '../../shared/breaker';
 import type { Attempt, BreakerState } from '../../shared/breaker';
+import { tensorBytes } from '../tensors/tensor';
 import { decodeEntry, encodeEntry } from './entry';
 import type { Outputs } from './entry';
 
@@ -83,7 +84,7 @@ export class SecondLevel {
 
   /** Keeps an answer for so many seconds. Returns at once. */
   put(key: string, outputs: Outputs, seconds: number): void {
-    const bytes = outputs.reduce((sum, { data }) => sum + data.byteLength, 0);
+    const bytes = tensorBytes(outputs);
     if (bytes > MOST_BYTES) return;
     const attempt = this.enter();
     if (attempt === undefined) return;

@@ -89,13 +89,16 @@ function hasNul(data: Uint8Array, start: number, end: number): boolean {
   return false;
 }
 
-/** The place of the first element with a byte 0, or -1. Lengths were checked when the tensor was read. */
-export function firstWithNul(data: Uint8Array): number {
+/** The place of the first element that is sought, by where its bytes start and end; or -1. No view is made of any. */
+export function firstElement(data: Uint8Array, isSought: (start: number, end: number) => boolean): number {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   for (let offset = 0, element = 0; offset < data.byteLength; element++) {
     const start = offset + LENGTH_BYTES;
     offset = start + view.getUint32(offset, true);
-    if (hasNul(data, start, offset)) return element;
+    if (isSought(start, offset)) return element;
   }
   return -1;
 }
+
+/** The place of the first element with a byte 0, or -1. Lengths were checked when the tensor was read. */
+export const firstWithNul = (data: Uint8Array): number => firstElement(data, (start, end) => hasNul(data, start, end));

@@ -45,6 +45,13 @@ export const TENSOR_LIMITS = { tensors: 128, rank: 16, elements: 2 ** 28 } as co
 /** Number of elements of a shape whose dimensions were checked. */
 export const elementCount = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
+/** Bytes of the elements of tensors together. */
+export function tensorBytes(tensors: readonly Pick<Tensor, 'data'>[]): number {
+  let bytes = 0;
+  for (const { data } of tensors) bytes += data.byteLength;
+  return bytes;
+}
+
 const ALIGNMENT = 8;
 
 /** Views bytes as elements, copying only where they are not aligned. */
