@@ -6,6 +6,7 @@ import { ERROR_CODE_HEADER } from '../shared/error-plugin';
 import { whenOver } from '../shared/when-over';
 import type { ModelIdentity } from './data-plane';
 import type { MetricAliases } from './metric-aliases/aliases';
+import type { Tallies } from './metric-aliases/tallies';
 import type { ModelParams } from './routes/models';
 import type { QueueObserver } from './batching/batcher';
 import type { PipelineObserver } from './pipelines/frame';
@@ -22,8 +23,10 @@ declare module 'fastify' {
 
 /** The metrics of this server. */
 export type ServerMetrics = MetricSet<typeof METRICS> & {
-  /** The same under the names of others. @default - none */
-  readonly aliases?: MetricAliases;
+  /** What versions have done: the statistics of models and the metrics under the names of Triton are written from it. */
+  readonly tallies: Tallies;
+  /** Metrics under the names of others. */
+  readonly aliases: MetricAliases;
 };
 
 /** Label of a model or version that is not served: what clients invent must not make new series. */
@@ -64,7 +67,7 @@ export function observeRequests(app: FastifyInstance, metrics: ServerMetrics, mo
       const seconds = (performance.now() - started) / 1000;
       metrics.inferenceDuration.observe(labels, seconds);
       const error = lateError?.code ?? reply.getHeader(ERROR_CODE_HEADER);
-      metrics.aliases?.tallies?.of(labels).ended(Number(code), typeof error === 'string' ? error : undefined, seconds);
+      metrics.tallies.of(labels).ended(Number(code), typeof error === 'string' ? error : undefined, seconds);
       request.log.debug({ key: request.principal?.id, code, seconds }, 'inference');
     });
     done();
@@ -88,7 +91,7 @@ export function observeCalls(metrics: ServerMetrics, models: KnownModels): (call
     const labels = labelsOf({ name, ...(version === undefined ? {} : { version }) }, models);
     metrics.inferenceRequests.inc({ ...labels, code: String(status) });
     metrics.inferenceDuration.observe(labels, seconds);
-    metrics.aliases?.tallies?.of(labels).ended(status, error, seconds);
+    metrics.tallies.of(labels).ended(status, error, seconds);
   };
 }
 
@@ -97,7 +100,7 @@ export function initialise(metrics: ServerMetrics, { name, version }: ModelIdent
   metrics.inferenceRequests.inc({ model: name, version, code: '200' }, 0);
   metrics.queueDepth.set({ model: name, version }, 0);
   metrics.modelReady.set({ model: name, version }, 0);
-  metrics.aliases?.tallies?.of({ model: name, version });
+  metrics.tallies.of({ model: name, version });
 }
 
 /** Reports the queue of a model. */
@@ -106,18 +109,15 @@ export function observeQueue(metrics: ServerMetrics, { name, version }: ModelIde
   const waited = metrics.queueDuration.labels(labels);
   const ran = metrics.computeDuration.labels(labels);
   const size = metrics.batchSize.labels(labels);
-  const tally = metrics.aliases?.tallies?.of(labels);
+  const tally = metrics.tallies.of(labels);
   return {
-    waited: (seconds) => {
-      waited.observe(seconds);
-      if (tally !== undefined) tally.queueTime += seconds;
-    },
+    waited: (seconds) => waited.observe(seconds),
     ran: (seconds, requests) => {
       ran.observe(seconds);
       size.observe(requests);
     },
     dropped: (reason) => metrics.queueDropped.inc({ ...labels, reason }),
-    ...(tally === undefined ? {} : { executed: (execution) => tally.executed(execution) }),
+    executed: (execution) => tally.executed(execution),
   };
 }
 
@@ -135,7 +135,7 @@ export function observePipeline(metrics: ServerMetrics, { name: pipeline }: Mode
 /** Reports the text side of a model. @param cacheLimit bytes that its keys and values may take */
 export function observeText(metrics: ServerMetrics, model: ModelIdentity, cacheLimit: number): TextObserver {
   const labels = { model: model.name, version: model.version };
-  const alias = metrics.aliases?.vllm?.observe(model);
+  const alias = metrics.aliases.vllm?.observe(model);
   return {
     prompt: (tokens) => metrics.promptTokens.inc(labels, tokens),
     tokens: (count) => metrics.generatedTokens.inc(labels, count),

@@ -7,6 +7,7 @@ import { MetricAliases } from './metric-aliases/aliases';
 import type { AliasSet } from './metric-aliases/aliases';
 import { readGpus } from './metric-aliases/devices';
 import type { GpuReading } from './metric-aliases/devices';
+import { Tallies } from './metric-aliases/tallies';
 import type { ServerMetrics } from './observe';
 import { refreshModelMetrics } from './registry';
 import type { ModelRegistry } from './registry';
@@ -15,12 +16,21 @@ import { SERVER_VERSION } from './version';
 /** Sets of names where nothing else is said. */
 const ALIASES: readonly AliasSet[] = ['triton', 'vllm'];
 
-/** Registers the metrics of the server, those of the process, and those under the names of others. */
-export function buildServerMetrics(registry: Registry, sets: readonly AliasSet[] = ALIASES): ServerMetrics {
+/**
+ * Registers the metrics of the server, those of the process, and those under the names of others.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function buildServerMetrics(
+  registry: Registry,
+  sets: readonly AliasSet[] = ALIASES,
+  now: () => number = Date.now,
+): ServerMetrics {
   const metrics = buildMetrics(METRICS, registry);
   metrics.buildInfo.set({ version: SERVER_VERSION, node: process.versions.node }, 1);
   collectDefaultMetrics({ register: registry });
-  return { ...metrics, aliases: new MetricAliases(registry, sets) };
+  const tallies = new Tallies(now);
+  return { ...metrics, tallies, aliases: new MetricAliases(registry, sets, tallies) };
 }
 
 /** What metrics that are computed when somebody asks are computed from. */
@@ -62,5 +72,5 @@ export async function refreshMetrics(sources: MetricSources): Promise<void> {
   metrics.saturation.set(await saturation(sources));
   const gpus = await readGpus();
   showGpus(metrics, gpus);
-  await metrics.aliases?.refresh(metrics, gpus);
+  await metrics.aliases.refresh(metrics, gpus);
 }

@@ -143,7 +143,7 @@ function watchedHealth(isReady: () => boolean): { readonly lag: LoopLag; readonl
 
 /** Builds the server from its settings and parts. Nothing listens and nothing is loaded yet. */
 export async function buildServer(config: SizedConfig, deps: ServerDeps): Promise<InferenceServer> {
-  const metrics = buildServerMetrics(deps.registry, config.metricAliases);
+  const metrics = buildServerMetrics(deps.registry, config.metricAliases, deps.now);
   const access = new AccessControl({ ...deps, failures: metrics.authFailures });
   const serving = await buildServing(config, deps, metrics, access);
   const { models, service, known, payloadLog } = serving;

@@ -19,14 +19,14 @@ import type { Caller } from './turns';
 export interface QueueObserver {
   /** How long a request waited before it began. */
   waited(seconds: number): void;
-  /** How long a batch ran, and how many requests it held. */
+  /** How long a batch ran, and how many requests it held. One that failed ran, too. */
   ran(seconds: number, requests: number): void;
   /** A request was given up before it ran, because its client left or its deadline passed. */
   dropped(reason: 'left' | 'expired'): void;
   /** A run failed. @default - nobody is told */
   failed?(error: unknown): void;
-  /** A batch was run and answered. @default - nobody asks for its parts */
-  executed?(execution: Execution): void;
+  /** A batch was run and answered. */
+  executed(execution: Execution): void;
 }
 
 /** What an operator says of batching. */
@@ -288,9 +288,10 @@ export class Batcher {
   }
 
   private tell(batch: readonly Entry[], [started, merged, answered]: readonly [number, number, number]): void {
-    this.observer.executed?.({
+    this.observer.executed({
       requests: batch.length,
       rows: batch.reduce((sum, { rows }) => sum + rows, 0),
+      queued: batch.reduce((sum, { since }) => sum + (started - since), 0) / 1000,
       input: (merged - started) / 1000,
       infer: (answered - merged) / 1000,
       output: (this.now() - answered) / 1000,

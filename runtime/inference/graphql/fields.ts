@@ -104,8 +104,8 @@ export function fieldsOf(deps: GraphQlDeps): Readonly<Record<string, Field>> {
     'Query.modelConfig': model((name, version) => configurationOf(models.details(name, version))),
     'Query.modelStatistics': {
       subject: subjectOf,
-      answer: async (given, _context, { shows }) => {
-        const rows = await models.statistics(text(given, 'name'), text(given, 'version'));
+      answer: (given, _context, { shows }) => {
+        const rows = models.statistics(text(given, 'name'), text(given, 'version'));
         return rows.filter(({ name, version }) => shows(name, version));
       },
     },

@@ -109,8 +109,8 @@ export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementati
     }),
     ModelStatistics: unary<ModelRequest, object>(deps, {
       subject: ({ name, version }) => ({ model: name || undefined, version: version || undefined }),
-      answer: async ({ name, version }, _call, passed) => ({
-        model_stats: (await models.statistics(name || undefined, version || undefined)).filter(shown(passed)),
+      answer: ({ name, version }, _call, passed) => ({
+        model_stats: models.statistics(name || undefined, version || undefined).filter(shown(passed)),
       }),
     }),
     ModelInfer: unary(deps, inferProcedure(deps)),

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { METRICS } from '../../contract';
 import type { MetricSet } from '../../shared/metrics';
 import type { GpuReading } from './devices';
-import { Tallies } from './tallies';
+import type { Tallies } from './tallies';
 import { TritonAliases } from './triton';
 import type { Waiting } from './triton';
 import { VllmAliases } from './vllm';
@@ -12,15 +12,12 @@ export type AliasSet = 'triton' | 'vllm' | 'none';
 
 /** The metrics under the names of others, as far as the settings ask for them. */
 export class MetricAliases {
-  /** Sums that requests add to; absent where nobody asks for the names of Triton. */
-  readonly tallies: Tallies | undefined;
   /** Absent where nobody asks for the names of vLLM. */
   readonly vllm: VllmAliases | undefined;
   private readonly triton: TritonAliases | undefined;
 
-  constructor(registry: Registry, sets: readonly AliasSet[]) {
-    this.tallies = sets.includes('triton') ? new Tallies() : undefined;
-    this.triton = this.tallies && new TritonAliases(registry, this.tallies);
+  constructor(registry: Registry, sets: readonly AliasSet[], tallies: Tallies) {
+    this.triton = sets.includes('triton') ? new TritonAliases(registry, tallies) : undefined;
     this.vllm = sets.includes('vllm') ? new VllmAliases(registry) : undefined;
   }
 

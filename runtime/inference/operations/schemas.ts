@@ -34,6 +34,10 @@ const data: Schema = {
   description: 'Elements, flat or nested as the shape says. Absent where the tensor follows the JSON in binary form.',
 };
 
+const STATISTICS = [
+  ...['success', 'fail', 'queue', 'compute_input', 'compute_infer', 'compute_output', 'cache_hit', 'cache_miss'],
+] as const;
+
 /** Schemas by name. */
 export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Error: record({ error: text }, ['error']),
@@ -66,15 +70,12 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     },
     ['name', 'platform', 'backend', 'max_batch_size', 'input', 'output'],
   ),
-  Tally: record({ count, ns: count }, ['count', 'ns']),
+  Duration: record({ count, ns: count }, ['count', 'ns']),
   ModelStatistics: record({ model_stats: list(ref('VersionStatistics')) }, ['model_stats']),
   VersionStatistics: record(
     {
       ...{ name: text, version: text, last_inference: count, inference_count: count, execution_count: count },
-      inference_stats: record(
-        { success: ref('Tally'), fail: ref('Tally'), queue: ref('Tally'), compute_infer: ref('Tally') },
-        ['success', 'fail', 'queue', 'compute_infer'],
-      ),
+      inference_stats: record(Object.fromEntries(STATISTICS.map((name) => [name, ref('Duration')])), STATISTICS),
     },
     ['name', 'version', 'last_inference', 'inference_count', 'execution_count', 'inference_stats'],
   ),

@@ -64,8 +64,8 @@ export class Pipelines {
    *
    * @param inner has {@link layer} among its layers
    */
-  over(inner: LocalService, statistics: Pick<Statistics, 'of'>): LocalService {
-    this.inner = inner;
+  over(inner: LocalService, statistics: Pick<Statistics, 'layer' | 'of'>): LocalService {
+    this.inner = { ...inner, infer: statistics.layer(inner.infer) };
     for (const spec of this.deps.specs) this.add(spec);
     return {
       infer: inner.infer,
@@ -75,10 +75,9 @@ export class Pipelines {
         const metadata = this.describe(name, version);
         return metadata ? { ...metadata, batching: undefined } : inner.details(name, version);
       },
-      statistics: async (name, version) => {
+      statistics: (name, version) => {
         if (name === undefined) {
-          const own = await statistics.of(this.states().map(({ identity }) => identity));
-          return [...(await inner.statistics()), ...own];
+          return [...inner.statistics(), ...statistics.of(this.states().map(({ identity }) => identity))];
         }
         const identity = this.identity(name, version);
         return identity ? statistics.of([identity]) : inner.statistics(name, version);

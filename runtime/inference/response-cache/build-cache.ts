@@ -73,7 +73,10 @@ export async function buildCache(
   const { ttl, shared } = settings;
   const layer = cacheLayer({
     ...{ models, memory, second, ttl, shared, now, always: new Set(settings.models) },
-    observe: (model, version, outcome) => metrics.responseCacheRequests.inc({ model, version, outcome }),
+    observe: ({ name: model, version }, outcome, seconds) => {
+      metrics.responseCacheRequests.inc({ model, version, outcome });
+      if (outcome !== 'bypassed') metrics.tallies.of({ model, version }).lookedUp(outcome !== 'miss', seconds);
+    },
   });
   const refresh = (): void => {
     metrics.responseCacheBytes.set(memory.bytes);

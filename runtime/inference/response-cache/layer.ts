@@ -24,7 +24,8 @@ export interface CacheLayerParts {
   readonly always: ReadonlySet<string>;
   /** Whether callers get the answers of one another. */
   readonly shared: boolean;
-  readonly observe: (model: string, version: string, outcome: CacheOutcome) => void;
+  /** @param seconds until the answer was there, or until it was known that it is not kept */
+  readonly observe: (model: Answer['model'], outcome: CacheOutcome, seconds: number) => void;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
@@ -48,6 +49,8 @@ export function usageOf({ request, attribute }: Pick<InferenceCall, 'request' | 
 /** A request on its way through the cache. */
 interface Sought {
   readonly call: InferenceCall;
+  /** Milliseconds on the clock of the cache. */
+  readonly began: number;
   readonly key: string;
   readonly model: Answer['model'];
   readonly digest: string;
@@ -71,7 +74,8 @@ class ResponseCache {
   }
 
   private async sought(call: InferenceCall, ttl: number): Promise<Answer> {
-    const { models, memory, observe } = this.parts;
+    const { models, memory, observe, now } = this.parts;
+    const began = now();
     const standing = models.standing(call.name, call.version);
     if (standing?.digest === undefined) return this.next(call);
     const { identity: model, digest } = standing;
@@ -79,17 +83,17 @@ class ResponseCache {
     call.judge?.(model);
     const { read, write } = usageOf(call);
     if (!write) {
-      observe(model.name, model.version, 'bypassed');
+      observe(model, 'bypassed', 0);
       return this.next(call);
     }
-    const sought = { call, key: this.keyOf(call, model.version, digest), model, digest, ttl };
+    const sought = { call, began, key: this.keyOf(call, model.version, digest), model, digest, ttl };
     if (!read) {
-      observe(model.name, model.version, 'bypassed');
+      observe(model, 'bypassed', 0);
       return this.computed(sought, call.signal);
     }
     const kept = memory.get(sought.key);
     if (kept !== undefined) {
-      observe(model.name, model.version, 'hit');
+      observe(model, 'hit', this.since(began));
       return { model, outputs: kept, digest, cached: true };
     }
     return this.shared(sought);
@@ -97,19 +101,19 @@ class ResponseCache {
 
   /** Asks for all who want the same. */
   private async shared(sought: Sought): Promise<Answer> {
-    const { call, key, model } = sought;
+    const { call, began, key, model } = sought;
     const passenger = { signal: call.signal, timeoutMs: call.request.timeoutMs };
     const { value, joined } = await this.flights.board(key, passenger, (signal) => this.found(sought, signal));
     if (!joined) return value;
-    this.parts.observe(model.name, model.version, 'joined');
+    this.parts.observe(model, 'joined', this.since(began));
     return { ...value, cached: true };
   }
 
   private async found(sought: Sought, signal: Cancellation): Promise<Answer> {
     const { memory, second, observe } = this.parts;
-    const { key, model, digest, ttl } = sought;
+    const { began, key, model, digest, ttl } = sought;
     const outputs = await second?.get(key);
-    observe(model.name, model.version, outputs === undefined ? 'miss' : 'second-level');
+    observe(model, outputs === undefined ? 'miss' : 'second-level', this.since(began));
     if (outputs === undefined) return this.computed(sought, signal);
     memory.set(key, outputs, ttl);
     return { model, outputs, digest, cached: true };
@@ -125,6 +129,10 @@ class ResponseCache {
   private keep(key: string, outputs: Outputs, ttl: number): void {
     this.parts.memory.set(key, outputs, ttl);
     this.parts.second?.put(key, outputs, ttl);
+  }
+
+  private since(began: number): number {
+    return (this.parts.now() - began) / 1000;
   }
 
   private keyOf({ name: model, caller, request }: InferenceCall, version: string, digest: string): string {

@@ -24,8 +24,8 @@ export function modelRoutes(models: InferenceService): (app: FastifyInstance) =>
   const config = { access: 'read' } as const;
   return async (app) => {
     app.get(PATHS.server, { config }, metadataOfServer);
-    app.get(`${PATHS.models}/stats`, { config }, async (request) => ({
-      model_stats: (await models.statistics()).filter(({ name, version }) => request.showsModel(name, version)),
+    app.get(`${PATHS.models}/stats`, { config }, (request) => ({
+      model_stats: models.statistics().filter(({ name, version }) => request.showsModel(name, version)),
     }));
     for (const pattern of MODEL_PATTERNS) {
       app.get<{ Params: ModelParams }>(pattern, { config }, async ({ params, headers }) =>
@@ -34,8 +34,8 @@ export function modelRoutes(models: InferenceService): (app: FastifyInstance) =>
       app.get<{ Params: ModelParams }>(`${pattern}/config`, { config }, ({ params }) =>
         configurationOf(models.details(params.name, params.version)),
       );
-      app.get<{ Params: ModelParams }>(`${pattern}/stats`, { config }, async (request) => {
-        const rows = await models.statistics(request.params.name, request.params.version);
+      app.get<{ Params: ModelParams }>(`${pattern}/stats`, { config }, (request) => {
+        const rows = models.statistics(request.params.name, request.params.version);
         return { model_stats: rows.filter(({ name, version }) => request.showsModel(name, version)) };
       });
       app.get<{ Params: ModelParams }>(`${pattern}/ready`, { config }, async ({ params, headers }, reply) => {

@@ -118,7 +118,7 @@ export async function buildServing(
   const cache = config.responseCache && (await buildCache(config.responseCache, models, metrics, deps.log));
   const pipelines = buildPipelines(config.pipelines, { ...deps, models, metrics, access });
   const known = knownWith(models, pipelines);
-  const statistics = new Statistics(known, metrics, deps.now);
+  const statistics = new Statistics(known, metrics.tallies);
   const ready = (): boolean => models.ready && pipelines?.proved !== false;
   const proxy = deps.upstream && buildProxy(deps.upstream, { models, known, ready }, metrics, deps.log);
   const parts = { payloadLog, drift, traffic, proxy, pipelines, cache, processing: processingLayer(models, steps) };

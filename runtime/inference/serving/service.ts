@@ -10,7 +10,7 @@ export interface LocalService extends Pick<
   'identify' | 'describe' | 'details' | 'isReady' | 'index' | 'load' | 'unload'
 > {
   /** What a model has done so far: one version, all of a name, or all. @throws RequestError */
-  readonly statistics: (name?: string, version?: string) => Promise<readonly ModelStatistics[]>;
+  readonly statistics: (name?: string, version?: string) => readonly ModelStatistics[];
   /** Answers a call. @throws RequestError */
   readonly infer: Infer;
 }
@@ -33,17 +33,18 @@ export interface InferenceService extends Omit<LocalService, 'describe' | 'isRea
 }
 
 /** The models of a registry, behind layers; the first is the outermost. */
-export function serve(models: ModelRegistry, layers: readonly Layer[], statistics: Statistics): LocalService {
+export function serve(
+  models: ModelRegistry,
+  layers: readonly Layer[],
+  statistics: Pick<Statistics, 'of'>,
+): LocalService {
   return {
-    infer: layered(
-      ({ name, version, request, signal, caller, judge }) => {
-        const chosen = judge && models.known(name, version);
-        if (chosen !== undefined) judge?.(chosen);
-        return models.infer(name, chosen?.version ?? version, request, signal, caller && callerKey(caller));
-      },
-      [statistics.layer, ...layers],
-    ),
-    statistics: async (name, version) => statistics.of(models.identities(name, version)),
+    infer: layered(({ name, version, request, signal, caller, judge }) => {
+      const chosen = judge && models.known(name, version);
+      if (chosen !== undefined) judge?.(chosen);
+      return models.infer(name, chosen?.version ?? version, request, signal, caller && callerKey(caller));
+    }, layers),
+    statistics: (name, version) => statistics.of(models.identities(name, version)),
     details: (name, version) => models.details(name, version),
     identify: (name, version) => models.identify(name, version),
     describe: (name, version) => models.describe(name, version),

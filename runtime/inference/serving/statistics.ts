@@ -1,10 +1,11 @@
-import type { Histogram } from 'prom-client';
+import { asRequestError } from '../../shared/errors';
 import type { ModelIdentity } from '../data-plane';
-import type { KnownModels, ServerMetrics } from '../observe';
+import type { Tallies, Tally } from '../metric-aliases/tallies';
+import type { KnownModels } from '../observe';
 import type { Infer, Layer } from './layer';
 
 /** How often, and how long in all. */
-export interface Tally {
+export interface Duration {
   readonly count: number;
   /** Nanoseconds. */
   readonly ns: number;
@@ -14,65 +15,58 @@ export interface Tally {
 export interface ModelStatistics {
   readonly name: string;
   readonly version: string;
-  /** Milliseconds since the epoch at which the last request was answered; 0 before the first. */
+  /** Milliseconds since the epoch at which the last request was over; 0 before the first. */
   readonly last_inference: number;
-  /** Requests that a model ran for. */
+  /** Rows that the model ran and answered; a batch of n counts n. */
   readonly inference_count: number;
-  /** Runs; one may hold several requests. */
+  /** Runs that were answered; one may hold several requests. */
   readonly execution_count: number;
   readonly inference_stats: {
-    readonly success: Tally;
-    readonly fail: Tally;
-    readonly queue: Tally;
-    /** Of runs. Moving tensors into and out of the model’s process is part of it. */
-    readonly compute_infer: Tally;
+    readonly success: Duration;
+    readonly fail: Duration;
+    /** This and the parts of the run: of answered requests. Each has all of the time of its batch. */
+    readonly queue: Duration;
+    readonly compute_input: Duration;
+    /** Moving tensors into and out of the model’s process is part of it. */
+    readonly compute_infer: Duration;
+    readonly compute_output: Duration;
+    /** Answers that were kept or on their way, and the time until they were there. */
+    readonly cache_hit: Duration;
+    /** Those that were not, and the time until that was known. */
+    readonly cache_miss: Duration;
   };
 }
 
-interface Counts {
-  success: { count: number; ns: number };
-  fail: { count: number; ns: number };
-  last: number;
-}
-
-type Summary = { readonly count: number; readonly sum: number };
-
 const NANOSECONDS = 1e9;
-const PER_MILLISECOND = 1e6;
-const keyOf = ({ name, version }: ModelIdentity): string => `${name}\n${version}`;
-const fresh = (): Counts => ({ success: { count: 0, ns: 0 }, fail: { count: 0, ns: 0 }, last: 0 });
 
-/** Count and sum of a histogram, by model and version. */
-async function summaries(histogram: Histogram<'model' | 'version'>): Promise<ReadonlyMap<string, Summary>> {
-  const found = new Map<string, { count: number; sum: number }>();
-  for (const { metricName = '', labels, value } of (await histogram.get()).values) {
-    const member = metricName.endsWith('_count') ? 'count' : metricName.endsWith('_sum') ? 'sum' : undefined;
-    if (member === undefined) continue;
-    const key = keyOf({ name: String(labels.model), version: String(labels.version) });
-    const entry = found.get(key) ?? { count: 0, sum: 0 };
-    entry[member] = value;
-    found.set(key, entry);
-  }
-  return found;
+const duration = (count: number, seconds: number): Duration => ({ count, ns: Math.round(seconds * NANOSECONDS) });
+
+function statisticsOf(tally: Tally): Omit<ModelStatistics, 'name' | 'version'> {
+  const { requests } = tally;
+  const failures = Object.values(tally.failures).reduce((sum, count) => sum + count, 0);
+  return {
+    ...{ last_inference: tally.lastRequest, inference_count: tally.inferences, execution_count: tally.executions },
+    inference_stats: {
+      success: duration(tally.success, tally.requestTime),
+      fail: duration(failures, tally.failureTime),
+      queue: duration(requests, tally.queueTime),
+      compute_input: duration(requests, tally.inputTime),
+      compute_infer: duration(requests, tally.inferTime),
+      compute_output: duration(requests, tally.outputTime),
+      cache_hit: duration(tally.cacheHits, tally.cacheHitTime),
+      cache_miss: duration(tally.cacheMisses, tally.cacheMissTime),
+    },
+  };
 }
 
-const tally = (of: Summary | undefined): Tally => ({
-  count: of?.count ?? 0,
-  ns: Math.round((of?.sum ?? 0) * NANOSECONDS),
-});
-
-/** Counts what models answer. Queue and runs are taken from the metrics, which count them anyway. */
+/** Tells what versions have done, from the sums that the metrics under the names of Triton are written from. */
 export class Statistics {
-  private readonly counts = new Map<string, Counts>();
-
   constructor(
     private readonly models: Pick<KnownModels, 'known'>,
-    private readonly metrics: Pick<ServerMetrics, 'queueDuration' | 'computeDuration' | 'batchSize'>,
-    /** Milliseconds since the epoch. */
-    private readonly now: () => number,
+    private readonly tallies: Tallies,
   ) {}
 
-  /** The outermost layer: it sees every call as its caller does. */
+  /** Counts calls that come from no transport: those of the steps of pipelines. */
   readonly layer: Layer =
     (next: Infer): Infer =>
     async (call) => {
@@ -82,42 +76,29 @@ export class Statistics {
         model = chosen;
         call.answering?.(chosen);
       };
+      const ended = (of: ModelIdentity, status: number, code?: string): void =>
+        this.tallyOf(of).ended(status, code, (performance.now() - started) / 1000);
       try {
         const answer = await next({ ...call, answering });
-        this.count(answer.model, 'success', started);
+        ended(answer.model, 200);
         return answer;
       } catch (error) {
         model ??= this.models.known(call.name, call.version);
-        if (model !== undefined) this.count(model, 'fail', started);
+        const { status, code } = asRequestError(error);
+        if (model !== undefined) ended(model, status, code);
         throw error;
       }
     };
 
   /** What these versions have done since the server started. */
-  async of(versions: readonly ModelIdentity[]): Promise<readonly ModelStatistics[]> {
-    const { queueDuration, computeDuration, batchSize } = this.metrics;
-    const [queue, compute, batches] = await Promise.all([queueDuration, computeDuration, batchSize].map(summaries));
-    return versions.map((model) => {
-      const key = keyOf(model);
-      const { success, fail, last } = this.counts.get(key) ?? fresh();
-      const batch = batches?.get(key);
-      return {
-        ...{ name: model.name, version: model.version, last_inference: last },
-        ...{ inference_count: batch?.sum ?? 0, execution_count: batch?.count ?? 0 },
-        inference_stats: {
-          ...{ success: { ...success }, fail: { ...fail } },
-          ...{ queue: tally(queue?.get(key)), compute_infer: tally(compute?.get(key)) },
-        },
-      };
-    });
+  of(versions: readonly ModelIdentity[]): readonly ModelStatistics[] {
+    return versions.map((model) => ({
+      ...{ name: model.name, version: model.version },
+      ...statisticsOf(this.tallyOf(model)),
+    }));
   }
 
-  private count(model: ModelIdentity, outcome: 'success' | 'fail', started: number): void {
-    const key = keyOf(model);
-    let entry = this.counts.get(key);
-    if (entry === undefined) this.counts.set(key, (entry = fresh()));
-    entry[outcome].count += 1;
-    entry[outcome].ns += Math.round((performance.now() - started) * PER_MILLISECOND);
-    entry.last = this.now();
+  private tallyOf({ name, version }: ModelIdentity): Tally {
+    return this.tallies.of({ model: name, version });
   }
 }

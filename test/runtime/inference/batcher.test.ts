@@ -41,6 +41,7 @@ async function bench(settings: Partial<BatchSettings> = {}, takes = { lanes: 1, 
     waited: () => undefined,
     ran: (_seconds: number, requests: number) => void told.push(`ran ${requests}`),
     dropped: (reason: string) => void told.push(reason),
+    executed: () => undefined,
   };
   const all = { maxRows: 0, maxDelay: 0, preferred: [], maxQueue: 100, ...settings };
   const batcher = new Batcher(backend, observer, () => performance.now(), all);

@@ -9,7 +9,7 @@ import { parsePipelines } from '../../../runtime/inference/pipelines/read-file';
 import type { PipelineSpec } from '../../../runtime/inference/pipelines';
 import { notLoaded } from '../../../runtime/inference/registry/errors';
 import type { Answer } from '../../../runtime/inference/registry';
-import type { InferenceCall, Layer } from '../../../runtime/inference/serving/layer';
+import type { Infer, InferenceCall, Layer } from '../../../runtime/inference/serving/layer';
 import { layered } from '../../../runtime/inference/serving/layer';
 import type { LocalService } from '../../../runtime/inference/serving/service';
 import { checkInputs, chooseOutputs } from '../../../runtime/inference/signature';
@@ -109,7 +109,8 @@ export class PipelineBench {
       }),
       ...more,
     });
-    this.service = this.pipelines.over(this.inner([...this.before, this.pipelines.layer]), { of: async () => [] });
+    const uncounted = { of: () => [], layer: (next: Infer) => next };
+    this.service = this.pipelines.over(this.inner([...this.before, this.pipelines.layer]), uncounted);
     return this;
   }
 
@@ -154,7 +155,7 @@ export class PipelineBench {
         ...this.find(name, version).signature,
         batching: undefined,
       }),
-      statistics: async () => [],
+      statistics: () => [],
       isReady: (name, version) => this.find(name, version).ready,
       index: () => [],
       load: async () => undefined,

@@ -1,13 +1,12 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { METRICS } from '../../../runtime/contract';
 import { parseProcessing } from '../../../runtime/inference/processing/settings';
 import { buildRegistry } from '../../../runtime/inference/registry';
 import type { ModelRegistry, ModelsConfig, ModelSpec } from '../../../runtime/inference/registry';
 import { estimateBytes } from '../../../runtime/inference/registry/memory-budget';
 import { decodeRequest } from '../../../runtime/inference/tensors/request';
 import type { InferenceRequest } from '../../../runtime/inference/tensors/request';
-import { buildMetrics } from '../../../runtime/shared/metrics';
+import { buildServerMetrics } from '../../../runtime/inference/server-metrics';
 import { FakeBackend } from './fake-backend';
 import { FakeSource } from './fake-source';
 import { DEMO_REQUEST } from './server';
@@ -56,7 +55,7 @@ export class RegistryBench {
         memoryOf: () => this.bytes,
         log: pino({ level: 'info' }, { write }),
       },
-      buildMetrics(METRICS, new Registry()),
+      buildServerMetrics(new Registry()),
     );
     return this.registry;
   }

@@ -6,6 +6,7 @@ import type { UpstreamSettings } from '../../../runtime/inference/edge/open';
 import type { LimitSettings } from '../../../runtime/inference/guard';
 import type { LoadMode } from '../../../runtime/inference/registry';
 import { GrpcServer } from '../../../runtime/inference/grpc/server';
+import type { ResponseCacheSettings } from '../../../runtime/inference/response-cache/build-cache';
 import { buildServer } from '../../../runtime/inference/server';
 import type { InferenceServer, ServerDeps } from '../../../runtime/inference/server';
 import { FakeBackend } from './fake-backend';
@@ -29,6 +30,8 @@ export interface ServerOptions {
   readonly name?: string;
   /** When the model is loaded. @default pinned */
   readonly load?: LoadMode;
+  /** Answers that are given again. */
+  readonly responseCache?: ResponseCacheSettings;
   /** With GraphQL. */
   readonly graphql?: boolean;
   readonly openPayloadLog?: ServerDeps['openPayloadLog'];
@@ -69,11 +72,12 @@ export async function testServer(options: ServerOptions = {}): Promise<TestServe
     access,
     limits,
     graphql = false,
+    responseCache,
     name = 'demo',
   } = options;
   const source = new FakeSource({ [name]: ['1'] });
   const models = [{ name, versions: { kind: 'all' }, load: options.load ?? 'pinned' }] as const;
-  const config = { models, maxRequestBytes, maxConcurrency, graphql, ...limits };
+  const config = { models, maxRequestBytes, maxConcurrency, graphql, responseCache, ...limits };
   const server = await buildServer(config, {
     openGrpc: async (wire) => new GrpcServer({ ...wire, receiveMs: options.receiveMs }),
     createBackend: () => backend,

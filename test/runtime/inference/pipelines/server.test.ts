@@ -7,6 +7,7 @@ import { inferPath, INFERENCE_ENV, METRICS, modelPath, PATHS } from '../../../..
 import { readConfig } from '../../../../runtime/inference/config';
 import type { PipelineSpec } from '../../../../runtime/inference/pipelines';
 import { parsePipelines } from '../../../../runtime/inference/pipelines/read-file';
+import type { ModelStatistics } from '../../../../runtime/inference/serving/statistics';
 import { estimateBytes } from '../../../../runtime/inference/registry/memory-budget';
 import { CedarPolicy } from '../../../../runtime/shared/cedar-policy';
 import { GrpcClient } from '../../support/grpc-client';
@@ -91,7 +92,7 @@ describe('a server with pipelines', () => {
     fs.rmSync(dir, { recursive: true });
   });
 
-  it('shows them among its models: metadata, readiness, index', async () => {
+  it('shows them among its models: metadata, readiness, index, statistics with those of their steps', async () => {
     await serve();
     const get = async (url: string) => (await server.app.inject({ url, headers })).json<object>();
     expect(await get(modelPath(NAME))).toEqual({
@@ -107,8 +108,16 @@ describe('a server with pipelines', () => {
     const once = { name: NAME, version: '1', inference_stats: { success: { count: 1 }, fail: { count: 0 } } };
     expect(await get(`${modelPath(NAME)}/stats`)).toMatchObject({ model_stats: [once] });
     const all = await get(`${PATHS.models}/stats`);
-    const names = (Reflect.get(all, 'model_stats') as { name: string }[]).map(({ name }) => name);
-    expect(names.sort()).toEqual([NAME, 'large', 'next', 'scale', 'small']);
+    const counted = (Reflect.get(all, 'model_stats') as ModelStatistics[]).map(
+      ({ name, inference_count: rows, inference_stats: { success } }) => [name, success.count, rows],
+    );
+    expect(counted.sort()).toEqual([
+      [NAME, 1, 0],
+      ['large', 1, 1],
+      ['next', 0, 0],
+      ['scale', 1, 1],
+      ['small', 1, 1],
+    ]);
   });
 
   it('answers over gRPC as over REST', async () => {

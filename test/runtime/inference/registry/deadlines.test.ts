@@ -3,11 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { METRICS } from '../../../../runtime/contract';
 import { HostBackend } from '../../../../runtime/inference/backends/host-backend';
 import { buildRegistry } from '../../../../runtime/inference/registry';
 import type { ModelRegistry } from '../../../../runtime/inference/registry';
-import { buildMetrics } from '../../../../runtime/shared/metrics';
+import { buildServerMetrics } from '../../../../runtime/inference/server-metrics';
 import { FakeBackend } from '../../support/fake-backend';
 import { FakeSource } from '../../support/fake-source';
 import { isAlive } from '../../support/process';
@@ -121,7 +120,7 @@ describe('a load that does not end', () => {
     registry = buildRegistry(
       { models: names.map(lazy) },
       { sourceOf: () => source, createBackend, log },
-      buildMetrics(METRICS, new Registry()),
+      buildServerMetrics(new Registry()),
     );
     await registry.start();
     await expect.poll(() => registry?.index(true)).toHaveLength(5);

@@ -6,7 +6,7 @@ import { METRICS } from '../../../../runtime/contract';
 import { ModelError } from '../../../../runtime/inference/errors';
 import { buildRegistry } from '../../../../runtime/inference/registry';
 import type { ModelRegistry } from '../../../../runtime/inference/registry';
-import { buildMetrics } from '../../../../runtime/shared/metrics';
+import { buildServerMetrics } from '../../../../runtime/inference/server-metrics';
 import { FakeBackend } from '../../support/fake-backend';
 import { FakeSource } from '../../support/fake-source';
 
@@ -30,7 +30,7 @@ class Bench {
     };
     const config = { models: [{ name: 'a', load: 'pinned' as const }], modelScrubInterval };
     const deps = { sourceOf: () => this.source, createBackend, log };
-    this.registry = buildRegistry(config, deps, buildMetrics(METRICS, this.exposed));
+    this.registry = buildRegistry(config, deps, buildServerMetrics(this.exposed));
   }
 
   async found(): Promise<string | undefined> {

@@ -45,7 +45,7 @@ class Bench {
       models: { standing, rulesOf: () => ({ cache: { enabled: true } }) },
       memory: new MemoryLevel(bytes, () => undefined, now),
       ...{ ttl: 60, always: new Set<string>(), shared: false, now },
-      observe: (_model, _version, outcome) => this.outcomes.push(outcome),
+      observe: (_model, outcome) => this.outcomes.push(outcome),
       ...changes,
     });
     this.infer = layer((call) => this.run(call));
