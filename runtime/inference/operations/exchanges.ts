@@ -33,11 +33,11 @@ export const EXCHANGES: { readonly [K in OperationId]: Exchange } = {
   RepositoryIndex: { request: 'RepositoryQuery', response: 'RepositoryIndex' },
   RepositoryModelLoad: {
     request: 'RepositoryParameters',
-    others: { ...UNKNOWN_MODEL, ...NOT_NOW, 409: 'The model cannot be loaded as it is' },
+    others: { ...UNKNOWN_MODEL, ...NOT_NOW, 400: 'The request cannot be read, or the model cannot be loaded' },
   },
   RepositoryModelUnload: {
     request: 'RepositoryParameters',
-    others: { ...UNKNOWN_MODEL, ...NOT_NOW, 409: 'The model cannot be unloaded as it is' },
+    others: { ...UNKNOWN_MODEL, 409: 'The model is pinned and cannot be unloaded' },
   },
   ModelTraffic: { response: 'ModelTraffic', others: UNKNOWN_MODEL },
   ModelTrafficDecide: {

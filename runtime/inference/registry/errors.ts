@@ -16,9 +16,10 @@ export const REGISTRY_ERRORS = {
       'LNMT_MODEL_MEMORY_BYTES is taken by models that are pinned or at work. Raise it, pin fewer models, or repeat later. A new version is loaded beside the one that it replaces, which serves until then: where both do not fit, unload that one first.',
   },
   LNMT8213: {
-    status: 400,
-    title: 'the operation on the model is refused',
-    explanation: 'A pinned model is not unloaded, and loading takes no parameters but those of the protocol.',
+    status: 409,
+    title: 'the model is pinned and cannot be unloaded',
+    explanation:
+      'A pinned model stays in memory as long as the server runs. Where it has to be unloaded on request, state `eager` or `lazy`: as `load` in its entry of LNMT_MODELS_FILE, or in LNMT_MODEL_LOADING for a repository. The model of LNMT_MODEL_NAME is always pinned.',
   },
   LNMT8214: {
     status: 400,
@@ -50,8 +51,9 @@ export const noMemoryBeside = (needed: number, replaced: number, budget: number)
   });
 };
 
-/** 400: an operation that is not allowed on this model. */
-export const operationRefused = (what: string): RequestError => raise('LNMT8213', what);
+/** 409: a model that stays in memory was to be unloaded. */
+export const modelPinned = (): RequestError =>
+  raise('LNMT8213', 'the model is pinned: it stays in memory as long as the server runs');
 
 /** 400: loading failed; the details stay in the log. */
 export const loadFailed = (reason: string, cause: unknown): RequestError =>

@@ -11,7 +11,7 @@ import type { InferenceRequest } from '../tensors/request';
 import type { Tensor } from '../tensors/tensor';
 import { Demands } from './demands';
 import type { DemandDeps, Patience } from './demands';
-import { loadFailed, notLoaded, operationRefused } from './errors';
+import { loadFailed, modelPinned, notLoaded } from './errors';
 import type { FileGuard } from './file-guard';
 import type { LoadedModel } from './loaded-model';
 import type { Loader } from './loader';
@@ -286,7 +286,7 @@ export class ModelRegistry {
   async unload(name: string): Promise<void> {
     const model = this.models.get(name);
     if (model === undefined) throw unknownModel();
-    if (model.spec.load === 'pinned') throw operationRefused('the model is pinned');
+    if (model.spec.load === 'pinned') throw modelPinned();
     await model.inTurn(() => this.keeper.retire(model.withdraw(), 'unloaded'));
   }
 

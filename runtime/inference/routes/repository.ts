@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { MODEL_NAME_PATTERN, PATHS } from '../../contract';
 import { invalidRequest, unknownModel } from '../errors';
-import { operationRefused } from '../registry/errors';
 import type { InferenceService } from '../serving/service';
 import { INLINE_MOST, parseJson } from '../tensors/json';
 
@@ -32,7 +31,7 @@ function readyOnly(body: unknown): boolean {
 export function refuseParameters(names: readonly string[]): void {
   const stranger = names.find((name) => !IGNORED_PARAMETERS.includes(name));
   if (stranger === undefined) return;
-  throw operationRefused(`the parameter ${JSON.stringify(stranger)} is not supported; models come from the repository`);
+  throw invalidRequest(`the parameter ${JSON.stringify(stranger)} is not supported; models come from the repository`);
 }
 
 /** The model repository extension: what there is, and what is served of it. */

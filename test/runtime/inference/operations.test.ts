@@ -11,6 +11,7 @@ import { operationsPlugin } from '../../../runtime/inference/operations/plugin';
 import { SCHEMAS } from '../../../runtime/inference/operations/schemas';
 import { operations } from '../../../runtime/inference/operations/table';
 import type { OperationId } from '../../../runtime/inference/operations/table';
+import { ERROR_CODE_HEADER } from '../../../runtime/shared/error-plugin';
 import { askGraphQl } from '../support/graphql-client';
 import { FULL_KEY, testServer } from '../support/server';
 import type { TestServer } from '../support/server';
@@ -194,6 +195,28 @@ describe('the OpenAPI document', () => {
       expect(route.security).toEqual([{ apiKey: [] }, { bearer: [] }]);
       expect(Object.keys(route.responses)).toEqual(expect.arrayContaining(['200', '401', '403', '429', 'default']));
     }
+  });
+
+  it('says what loading and unloading refuse, in the words that come', async () => {
+    const manage = async (
+      target: string,
+      parameters: object = {},
+    ): Promise<readonly [status: number, code: unknown]> => {
+      const url = `${PATHS.repository}/models/${target}`;
+      const headers = { 'x-api-key': FULL_KEY };
+      const { statusCode, headers: given } = await server.app.inject({
+        ...{ method: 'POST', url, headers, payload: { parameters } },
+      });
+      return [statusCode, given[ERROR_CODE_HEADER]];
+    };
+    expect(await manage('demo/unload')).toEqual([409, 'LNMT8213']);
+    expect(await manage('demo/load', { config: '{}' })).toEqual([400, 'LNMT8201']);
+    expect(await manage('absent/load')).toEqual([404, 'LNMT8202']);
+    const said = (verb: string): readonly string[] =>
+      Object.keys(document.paths[`${PATHS.repository}/models/{name}/${verb}`]?.['post']?.responses ?? {});
+    const always = ['200', '400', '401', '403', '404', '413', '415', '429', '431', '503', 'default'];
+    expect(said('load')).toEqual(always);
+    expect([...said('unload')].sort()).toEqual([...always, '409'].sort());
   });
 
   it('lists every operation under a heading', () => {

@@ -105,7 +105,7 @@ describe('GraphQL', () => {
     const { data, errors } = await ask('mutation { loadModel(name: "demo") unloadModel(name: "demo") }');
     expect([data, errors.map(({ message }) => message)]).toEqual([
       { loadModel: true, unloadModel: null },
-      ['the model is pinned'],
+      ['the model is pinned: it stays in memory as long as the server runs'],
     ]);
   });
 

@@ -193,6 +193,23 @@ describe('deadlines and departures over gRPC', () => {
   });
 });
 
+describe('the repository over gRPC', () => {
+  it('refuses to unload a pinned model, and a parameter that is not taken, each with a status of its own', async () => {
+    const target = { model_name: 'demo' };
+    const pinned = await client.refused('RepositoryModelUnload', target, KEY);
+    expect([pinned.code, pinned.details]).toEqual([
+      status.FAILED_PRECONDITION,
+      'the model is pinned: it stays in memory as long as the server runs',
+    ]);
+    const parameters = { config: { string_param: '{}' } };
+    const strange = await client.refused('RepositoryModelLoad', { ...target, parameters }, KEY);
+    expect([strange.code, strange.details]).toEqual([
+      status.INVALID_ARGUMENT,
+      'the parameter "config" is not supported; models come from the repository',
+    ]);
+  });
+});
+
 describe('access over gRPC', () => {
   const CALLS = [
     ['ServerMetadata', {}],

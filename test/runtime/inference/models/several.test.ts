@@ -118,7 +118,7 @@ describe('a server process with several models', () => {
       state: 'READY',
       reason: '',
     });
-    expect((await manage('models/first/unload')).status).toBe(400);
+    expect((await manage('models/first/unload')).status).toBe(409);
     expect((await manage('models/first/load', '{"parameters": {"config": "{}"}}')).status).toBe(400);
     expect((await manage('models/..%2fetc/load')).status).toBe(404);
     expect((await manage('models/absent/load')).status).toBe(404);

@@ -382,7 +382,7 @@ describe('the registry', () => {
 
     it('refuses for a pinned model and an unknown one', async () => {
       await bench.build([pinned('a')]).start();
-      await expect(bench.registry.unload('a')).rejects.toMatchObject({ code: 'LNMT8213', status: 400 });
+      await expect(bench.registry.unload('a')).rejects.toMatchObject({ code: 'LNMT8213', status: 409 });
       await expect(bench.registry.unload('z')).rejects.toMatchObject({ status: 404 });
     });
   });
