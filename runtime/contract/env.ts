@@ -1,3 +1,5 @@
+import { PORTS } from './ports';
+import { SHUTDOWN } from './shutdown';
 import { VOLUMES } from './volumes';
 
 /** How a setting is written in the environment. */
@@ -27,7 +29,7 @@ export const INFERENCE_ENV = {
   modelName: {
     name: 'LNMT_MODEL_NAME',
     kind: 'string',
-    doc: 'Name of the one pinned model of a server that is told no others.',
+    doc: 'Name of a model that is loaded at start and never unloaded; LNMT_MODEL_VERSION and LNMT_MODEL_URI go with it. Needed unless LNMT_MODELS_FILE, LNMT_MODEL_REPOSITORY or LNMT_UPSTREAM_URL is set, beside which it may stand, too.',
     optional: true,
   },
   modelVersion: {
@@ -64,13 +66,13 @@ export const INFERENCE_ENV = {
     name: 'LNMT_MODEL_LOADING',
     kind: 'enum',
     values: ['lazy', 'eager', 'pinned'],
-    doc: 'When the models of the repository are loaded: on demand, at start until memory is needed, or for good.',
+    doc: 'When the models of LNMT_MODEL_REPOSITORY are loaded. `lazy`: at their first request, until memory is needed; `eager`: at start, until memory is needed; `pinned`: at start, and never unloaded.',
     default: 'lazy',
   },
   modelMemoryBytes: {
     name: 'LNMT_MODEL_MEMORY_BYTES',
     kind: 'bytes',
-    doc: 'Memory that all loaded models may hold; those used least of late leave for others. 0 is no limit.',
+    doc: 'Memory that all loaded models may hold together. To make room for another, those used least in the last minutes are unloaded, never pinned ones. 0 is no limit.',
     default: '0',
     min: 0,
   },
@@ -113,13 +115,13 @@ export const INFERENCE_ENV = {
     name: 'LNMT_MODEL_CACHE_DIR',
     kind: 'string',
     doc: 'Folder for verified model files.',
-    default: '/var/cache/lnmt/models',
+    default: VOLUMES.modelCache,
   },
   signaturePolicy: {
     name: 'LNMT_SIGNATURE_POLICY',
     kind: 'enum',
     values: ['off', 'when-present', 'required'],
-    doc: 'Whether models must be signed: not looked at, held to a signature where there is one, or refused without.',
+    doc: 'Whether models must be signed. `off`: signatures are not looked at; `when-present`: a model with a signature is refused unless it holds, one without is served; `required`: a model without a signature is refused, too.',
     default: 'off',
   },
   signatureKeysFile: {
@@ -153,12 +155,19 @@ export const INFERENCE_ENV = {
     optional: true,
   },
   bindAddress: { name: 'LNMT_BIND_ADDRESS', kind: 'string', doc: 'Address to listen on.', default: '127.0.0.1' },
-  httpPort: { name: 'LNMT_HTTP_PORT', kind: 'integer', doc: 'HTTP port.', default: '8080', min: 0, max: 65535 },
+  httpPort: {
+    name: 'LNMT_HTTP_PORT',
+    kind: 'integer',
+    doc: 'HTTP port.',
+    default: String(PORTS.http),
+    min: 0,
+    max: 65535,
+  },
   metricsPort: {
     name: 'LNMT_METRICS_PORT',
     kind: 'integer',
     doc: 'Metrics port.',
-    default: '9090',
+    default: String(PORTS.metrics),
     min: 0,
     max: 65535,
   },
@@ -187,7 +196,7 @@ export const INFERENCE_ENV = {
     name: 'LNMT_API_KEYS_DIR',
     kind: 'string',
     doc: 'Folder with the mounted API-key file.',
-    default: '/etc/lnmt/api-keys',
+    default: VOLUMES.apiKeys,
   },
   jwtIssuer: {
     name: 'LNMT_JWT_ISSUER',
@@ -623,7 +632,7 @@ export const INFERENCE_ENV = {
     name: 'LNMT_NON_FINITE_INPUTS',
     kind: 'enum',
     values: ['allow', 'refuse'],
-    doc: 'What becomes of NaN and infinities in inputs of which the model does not say: binary tensors and gRPC can carry them, JSON cannot.',
+    doc: 'Whether NaN and infinity are accepted in inputs for which the model states no rule. Binary tensors and gRPC can carry them, JSON cannot.',
     default: 'allow',
   },
   upstreamUrl: {
@@ -742,7 +751,7 @@ export const INFERENCE_ENV = {
     name: 'LNMT_DRAIN_DELAY_SECONDS',
     kind: 'duration',
     doc: 'Seconds after SIGTERM in which the server is not ready but still accepts.',
-    default: '5',
+    default: String(SHUTDOWN.drainDelay),
     min: 0,
     max: 600,
   },
@@ -750,7 +759,7 @@ export const INFERENCE_ENV = {
     name: 'LNMT_GRACE_SECONDS',
     kind: 'duration',
     doc: 'Seconds that requests in flight may take after the listener closed. What is open then is answered 503 with Retry-After (gRPC: UNAVAILABLE; event streams: an error as their last event).',
-    default: '25',
+    default: String(SHUTDOWN.grace),
     min: 0,
     max: 3600,
   },

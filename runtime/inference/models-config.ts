@@ -32,7 +32,7 @@ const badUri = (name: string): string => `${name} is not ${URI_FORMS}, without c
 
 const SINGLE = [modelName, modelVersion, modelUri] as const;
 
-/** What is missing of the one model of a server that is told no others; asked before the values can be read. */
+/** What is missing of the model that the environment names; nothing where it names none and there are others. */
 export function missingModel(env: Readonly<Record<string, string | undefined>>): readonly string[] {
   const others = [modelsFile, modelRepository, upstreamUrl].some(({ name }) => Boolean(env[name]));
   const missing = SINGLE.filter(({ name }) => !env[name]);

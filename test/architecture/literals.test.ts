@@ -10,7 +10,10 @@ const OTHERS: Readonly<Record<string, string>> = {
   'runtime/inference/models/oci-store.ts /v2': 'registries of images answer below that path',
 };
 
-const outside = sources('constructs', 'stacks', 'runtime').filter(({ file }) => !file.startsWith('runtime/contract/'));
+const all = sources('constructs', 'stacks', 'runtime');
+const outside = all.filter(({ file }) => !file.startsWith('runtime/contract/'));
+/** The other tables of the contract. */
+const inside = all.filter(({ file }) => file.startsWith('runtime/contract/') && !/\/(?:ports|volumes)\.ts$/.test(file));
 
 const PORTS = new Set<number>(Object.values(contract.PORTS));
 const PATHS = new Set<string>(Object.values(contract.PATHS));
@@ -79,9 +82,15 @@ describe('outside the contract', () => {
   });
 });
 
+describe('inside the contract', () => {
+  it('no port and no mount is spelled again in another table', () => {
+    const again = strays(inside.flatMap(literalsOf), (text) => PORTS.has(Number(text)) || VOLUMES.has(text));
+    expect(again).toEqual([]);
+  });
+});
+
 describe('the exceptions', () => {
   it('are all used', () => {
-    const all = sources('constructs', 'stacks', 'runtime');
     const unused = Object.keys(OTHERS).filter((key) => {
       const [file = '', text = ''] = key.split(' ');
       return !all.some((each) => each.file === file && each.text.includes(text));
