@@ -109,7 +109,7 @@ async function serve(config: InferenceConfig, log: Logger): Promise<void> {
     ...{ log, registry, ...access, steps, now: Date.now, upstream: openUpstream(config) },
     openPayloadLog: (counted) => openPayloadLog(config, log, counted, payloads),
   });
-  late.telemetry = await openTelemetry(config, { registry, metrics: server.metrics, log });
+  late.telemetry = await openTelemetry(config, { registry, refresh: server.refresh, metrics: server.metrics, log });
   endOnSignals(config, server, log, async () => {
     server.grpc.cut();
     await Promise.all([server.release(), server.payloadLog?.close()]);

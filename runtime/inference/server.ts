@@ -59,6 +59,8 @@ export interface InferenceServer {
   readonly open: OpenRequests;
   readonly models: ModelRegistry;
   readonly metrics: ServerMetrics;
+  /** Brings the metrics that are computed when somebody asks up to date. */
+  readonly refresh: () => Promise<void>;
   /** To be closed when the last request is answered. */
   readonly payloadLog: PayloadLog | undefined;
   /** Brings up the required models; the server is ready afterwards. */
@@ -162,9 +164,8 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
     metrics.auditBroken.set(deps.audit?.failed ? 1 : 0);
     serving.refresh();
   };
-  const metricsApp = await buildMetricsServer(deps.registry, () =>
-    refreshMetrics({ ...sources, cacheBytes: deps.cacheBytes, also }),
-  );
+  const refresh = (): Promise<void> => refreshMetrics({ ...sources, cacheBytes: deps.cacheBytes, also });
+  const metricsApp = await buildMetricsServer(deps.registry, refresh);
   app.addHook('onClose', async () => lag.close());
   const start = async (): Promise<void> => {
     // An upstream server answers while the models come.
@@ -173,5 +174,5 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
     health.markStarted();
   };
   const ends = { payloadLog, release: () => serving.release() };
-  return { app, metricsApp, grpc, health, open: shared.open, admission, models, metrics, start, ...ends };
+  return { app, metricsApp, grpc, health, open: shared.open, admission, models, metrics, refresh, start, ...ends };
 }

@@ -25,6 +25,8 @@ const CLOCK: Clock = {
 /** Where telemetry comes from, and who counts what becomes of it. */
 export interface TelemetryParts {
   readonly registry: Registry;
+  /** Brings the metrics that are computed when somebody asks up to date. */
+  readonly refresh: () => Promise<void>;
   readonly metrics: ServerMetrics;
   readonly log: FastifyBaseLogger;
 }
@@ -36,7 +38,7 @@ export interface TelemetryParts {
  */
 export async function openTelemetry(
   config: InferenceConfig,
-  { registry, metrics, log }: TelemetryParts,
+  { registry, refresh, metrics, log }: TelemetryParts,
 ): Promise<Telemetry | undefined> {
   const { telemetryUrl, telemetryTokenFile: file, telemetryCaFile: ca, telemetryInterval } = config;
   if (telemetryUrl === undefined) return undefined;
@@ -65,7 +67,7 @@ export async function openTelemetry(
   });
   const recorded = (name: string): boolean => NAMES.has(name);
   const telemetry = new Telemetry({
-    ...{ outbox, sender, registry, recorded, clock: CLOCK, intervalMs: telemetryInterval * 1000 },
+    ...{ outbox, sender, registry, refresh, recorded, clock: CLOCK, intervalMs: telemetryInterval * 1000 },
     failed: failed('record'),
     observed: () => metrics.telemetryPendingBytes.set(outbox.bytes),
   });

@@ -24,6 +24,8 @@ export interface TelemetryOptions {
   readonly outbox: Outbox;
   readonly sender: Sender;
   readonly registry: Pick<Registry, 'getMetricsAsJSON'>;
+  /** Brings the metrics that are computed when somebody asks up to date. */
+  readonly refresh: () => Promise<void>;
   /** Milliseconds between two records of the metrics. */
   readonly intervalMs: number;
   readonly clock: Clock;
@@ -70,8 +72,10 @@ export class Telemetry {
 
   /** Records the metrics as they are. Buckets of histograms stay here. */
   async snapshot(): Promise<void> {
-    const values = (await this.options.registry.getMetricsAsJSON())
-      .filter(({ name }) => this.options.recorded(name))
+    const { registry, refresh, recorded } = this.options;
+    await refresh();
+    const values = (await registry.getMetricsAsJSON())
+      .filter(({ name }) => recorded(name))
       .flatMap((metric) =>
         (metric.values as readonly Sample[])
           .filter(({ metricName }) => metricName?.endsWith('_bucket') !== true)

@@ -12,7 +12,7 @@ import { Telemetry } from '../../../../runtime/inference/edge/telemetry/telemetr
 import type { Clock } from '../../../../runtime/inference/edge/telemetry/telemetry';
 import { Collector } from '../../support/collector';
 import { DEMO_REQUEST, FULL_KEY, testServer } from '../../support/server';
-import { inferPath } from '../../../../runtime/contract';
+import { inferPath, METRICS } from '../../../../runtime/contract';
 import { temporaryFolder } from '../../support/temporary';
 
 const DAY_MS = 86_400_000;
@@ -307,6 +307,7 @@ describe('a server that is offline for seven days (R-36)', () => {
           outbox,
           sender: slow,
           registry: server.registry,
+          refresh: server.refresh,
           clock,
           intervalMs,
           observed: () => undefined,
@@ -348,10 +349,10 @@ describe('a server that is offline for seven days (R-36)', () => {
   );
 
   it('brings lines of others as they are, with integers that no number holds', async () => {
-    const { registry } = await testServer();
+    const { registry, refresh } = await testServer();
     const outbox = await box();
     const telemetry = new Telemetry({
-      ...{ outbox, registry, clock: new TestClock(), intervalMs: 1_000 },
+      ...{ outbox, registry, refresh, clock: new TestClock(), intervalMs: 1_000 },
       sender: sender(outbox, 'http://127.0.0.1:9'),
       ...{ recorded: () => false, observed: () => undefined, failed: (error: unknown) => failures.push(error) },
     });
@@ -363,6 +364,25 @@ describe('a server that is offline for seven days (R-36)', () => {
       { n: 1, kind: 'other' },
       { n: 2, kind: 'other', record: { id: -1 } },
     ]);
+  });
+
+  it('records metrics that are computed when somebody asks as they are now, though nobody scrapes them', async () => {
+    const server = await testServer();
+    const { registry, refresh } = server;
+    const outbox = await box();
+    const telemetry = new Telemetry({
+      ...{ outbox, registry, refresh, clock: new TestClock(), intervalMs: 1_000 },
+      sender: sender(outbox, 'http://127.0.0.1:9'),
+      recorded: (name) => name === METRICS.modelReady.name,
+      ...{ observed: () => undefined, failed: (error: unknown) => failures.push(error) },
+    });
+    await server.load('model.onnx');
+    await telemetry.snapshot();
+    await outbox.flush();
+    const labels = { model: 'demo', version: '1' };
+    expect(JSON.parse((await outbox.oldest())?.lines.toString() ?? '')).toMatchObject({
+      values: [{ name: METRICS.modelReady.name, labels, value: 1 }],
+    });
   });
 
   it('records, flushes and sends by its clock, and brings the last records out when it ends', async () => {
@@ -377,7 +397,8 @@ describe('a server that is offline for seven days (R-36)', () => {
       failed: (error: unknown) => failures.push(error),
     };
     const sending = sender(outbox, collector.url);
-    const telemetry = new Telemetry({ ...options, outbox, sender: sending, registry: server.registry, clock });
+    const { registry, refresh } = server;
+    const telemetry = new Telemetry({ ...options, outbox, sender: sending, registry, refresh, clock });
     telemetry.start();
     const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
     for (let turn = 0; turn < 2_000 && collector.records.length < 2; turn += 1) {
