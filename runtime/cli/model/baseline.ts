@@ -35,6 +35,19 @@ function numberOf(value: unknown): number {
   return typeof value === 'number' || value === 'Infinity' || value === '-Infinity' ? Number(value) : Number.NaN;
 }
 
+/** The nearest number of 16 bits: beside what is so large, a sum has as many bits left as those have. */
+function roundToHalf(value: number): number {
+  if (!Number.isFinite(value)) return value;
+  const large = 1.5 * 2 ** (Math.max(Math.floor(Math.log2(Math.abs(value))), -14) + 42);
+  return value + large - large;
+}
+
+/** What a server makes of a decimal number: an edge between the two would set equal values apart. */
+const ROUNDED: ReadonlyMap<unknown, (value: number) => number> = new Map([
+  ['FP16', roundToHalf],
+  ['FP32', Math.fround],
+]);
+
 /** A tensor with its numbers; undefined for text and for one whose values were left out. */
 function tensorOf(value: unknown): JsonTensor | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
@@ -42,7 +55,8 @@ function tensorOf(value: unknown): JsonTensor | undefined {
   if (typeof name !== 'string' || datatype === 'BYTES' || !Array.isArray(shape) || !Array.isArray(data)) {
     return undefined;
   }
-  const values = (data.flat(Infinity) as unknown[]).map(numberOf);
+  const rounded = ROUNDED.get(datatype) ?? Number;
+  const values = (data.flat(Infinity) as unknown[]).map((each) => rounded(numberOf(each)));
   const { rows, width } = rowsOfShape(shape.map(Number));
   return rows * width === values.length ? { name, shape: shape.map(Number), values } : undefined;
 }

@@ -4,6 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { DRIFT_BASELINE } from '../../../runtime/contract';
 import type { DriftBaseline } from '../../../runtime/contract';
 import { parseBaseline } from '../../../runtime/inference/drift/baseline';
+import { DRIFT_WINDOW } from '../../../runtime/inference/drift/feature-window';
+import { DriftMonitor } from '../../../runtime/inference/drift/monitor';
+import { packElements } from '../../../runtime/inference/tensors/elements';
 import { normal } from '../support/random';
 import { cli, scratch } from './support';
 
@@ -58,6 +61,36 @@ describe('lnmt model baseline', () => {
     const { code, err } = await baseline(recordsFile(0, records), '--output', output);
     expect([code, err]).toEqual([2, expect.stringContaining('no numbers, and 120 records of text')]);
   });
+
+  it.each([
+    ['FP32', [0.1]],
+    ['FP32', [0.1, 0.3, 0.7, 1 / 3, 1e-40, 3.4e38]],
+    ['FP16', [0.1]],
+    ['FP16', [0.1, 0.7, 2.0009765625, 6.1e-5, 1e-7, 65504]],
+  ] as const)(
+    'makes edges that the server finds its values at: %s that repeat are no drift where nothing changes',
+    async (datatype, repeated) => {
+      const output = path.join(scratch(), DRIFT_BASELINE.file);
+      const shape = [1, repeated.length];
+      const record = { inputs: [{ name: 'x', datatype, shape, data: repeated }], outputs: [] };
+      const file = recordsFile(
+        0,
+        Array.from({ length: 10_000 }, () => record),
+      );
+      const features = ['inputs.x[0]', 'inputs.x[mean]'];
+      await baseline(file, '--output', output, '--feature', ...features);
+      const signature = { inputs: [{ name: 'x', datatype, shape }], outputs: [] };
+      const monitor = new DriftMonitor('d', parseBaseline(fs.readFileSync(output, 'utf8'), signature), 1e9, Date.now);
+      const observed = {
+        inputs: [{ name: 'x', datatype, shape, data: packElements(datatype, repeated) }],
+        outputs: [],
+      };
+      for (let row = 0; row < DRIFT_WINDOW.size; row++) monitor.observe(observed);
+      expect(monitor.windows.map(({ reading }) => reading)).toEqual(
+        features.map(() => ({ ks: 0, psi: expect.closeTo(0, 2) as number, drifted: false })),
+      );
+    },
+  );
 
   it('takes the features that are named, and no others', async () => {
     const output = path.join(scratch(), DRIFT_BASELINE.file);
