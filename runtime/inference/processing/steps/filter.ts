@@ -6,7 +6,7 @@ import type { FloatType } from '../numbers';
 import type { Step } from '../step';
 import type { FilterSettings } from '../step-settings';
 import { largest } from './labels';
-import { redact } from './personal-data';
+import { redact, Turn } from './personal-data';
 
 /** Told of elements that a rule changed. */
 export type Filtered = (rule: FilterRule, count: number) => void;
@@ -80,6 +80,7 @@ async function filterTexts(
   const count = { allow: 0, floor: 0, data: 0 };
   const hidden = new Set<number>();
   const texts = unpackStrings(tensor.data);
+  const turn = new Turn();
   for (const [index, text] of texts.entries()) {
     const isStranger = listed !== undefined && !listed.has(text);
     // Written so that NaN is below every floor.
@@ -89,7 +90,7 @@ async function filterTexts(
       count[isStranger ? 'allow' : 'floor'] += 1;
       texts[index] = replacement;
     } else if (personalData !== undefined) {
-      const { text: clean, found } = await redact(text, personalData);
+      const { text: clean, found } = await redact(text, personalData, turn);
       count.data += found.size > 0 ? 1 : 0;
       texts[index] = clean;
     }

@@ -8,51 +8,87 @@ export const PII_KINDS = ['email', 'phone', 'card', 'iban', 'ssn', 'ip'] as cons
 export type PiiKind = (typeof PII_KINDS)[number];
 
 interface Rule {
+  /** Finds places; a group in it is what belongs to the place and stands before it. */
   readonly pattern: RegExp;
-  /** Holds what the pattern finds to what it cannot say. */
-  readonly holds: (found: string) => boolean;
+  /** Characters of what the pattern finds that hold, from the first on; 0 where none do. */
+  readonly lengthOf: (found: string) => number;
 }
 
-const digitsOf = (text: string): string => text.replace(/[^0-9]/g, '');
+/** Reads a number in one pass: groups may belong to what follows it, so that many of its parts are asked for. */
+interface Reading {
+  /** Takes a character that separates nothing, by its code. */
+  readonly take: (code: number) => void;
+  /** True where what was taken so far is a whole number of its kind. */
+  readonly holds: () => boolean;
+}
 
-/** The check digit of payment cards. */
-function hasLuhnSum(digits: string): boolean {
-  let sum = 0;
-  for (let index = 0; index < digits.length; index++) {
-    const digit = Number(digits[digits.length - 1 - index]);
-    const doubled = index % 2 === 1 ? digit * 2 : digit;
-    sum += doubled > 9 ? doubled - 9 : doubled;
+const [SPACE, HYPHEN, ZERO, NINE] = [0x20, 0x2d, 0x30, 0x39];
+/** Makes capital letters small ones, and leaves digits as they are. */
+const CASE = 0x20;
+const LETTERS_FROM = 0x61 - 10;
+
+/** The longest part of a match that holds. */
+function longestPart(found: string, { take, holds }: Reading): number {
+  let longest = 0;
+  for (let index = 0; index < found.length; index++) {
+    const code = found.charCodeAt(index);
+    if (code !== SPACE && code !== HYPHEN) take(code);
+    else if (holds()) longest = index;
   }
-  return sum % 10 === 0;
+  return holds() ? found.length : longest;
+}
+
+/** 13 to 19 digits, the last of which is the check digit of payment cards. */
+function cardLength(found: string): number {
+  // Every other digit is doubled, counted from the end, which is not known yet: those in even places, or those in odd.
+  let [count, even, odd, all] = [0, 0, 0, 0];
+  const take = (code: number): void => {
+    const digit = code - ZERO;
+    const doubled = digit > 4 ? digit * 2 - 9 : digit * 2;
+    even += count % 2 === 0 ? doubled : digit;
+    odd += count % 2 === 0 ? digit : doubled;
+    all += digit;
+    count += 1;
+  };
+  const holds = (): boolean => count >= 13 && count <= 19 && all > 0 && (count % 2 === 0 ? even : odd) % 10 === 0;
+  return longestPart(found, { take, holds });
 }
 
 /** The check digits of account numbers: the number, read with letters as two digits, leaves 1 when divided by 97. */
-function isIban(text: string): boolean {
-  const plain = text.replace(/ /g, '').toUpperCase();
-  let rest = 0;
-  for (const character of plain.slice(4) + plain.slice(0, 4)) {
-    const value = parseInt(character, 36);
-    rest = (rest * (value > 9 ? 100 : 10) + value) % 97;
-  }
-  return plain.length >= 15 && plain.length <= 34 && rest === 1;
+function ibanLength(found: string): number {
+  let [count, head, rest] = [0, 0, 0];
+  const take = (code: number): void => {
+    const isDigit = code <= NINE;
+    const value = isDigit ? code - ZERO : (code | CASE) - LETTERS_FROM;
+    const before = count < 4 ? head : rest;
+    const after = (before * (isDigit ? 10 : 100) + value) % 97;
+    // Two letters and two digits come last.
+    if (count < 4) head = after;
+    else rest = after;
+    count += 1;
+  };
+  const holds = (): boolean => count >= 15 && count <= 34 && (rest * 10 ** 6 + head) % 97 === 1;
+  return longestPart(found, { take, holds });
 }
 
-function isCard(text: string): boolean {
-  const digits = digitsOf(text);
-  return digits.length >= 13 && digits.length <= 19 && /[1-9]/.test(digits) && hasLuhnSum(digits);
-}
-
-function isPhone(text: string): boolean {
-  const { length } = digitsOf(text);
+function phoneLength(found: string): number {
+  let count = 0;
+  const take = (code: number): void => {
+    if (code >= ZERO && code <= NINE) count += 1;
+  };
+  const least = found.startsWith('+') ? 8 : 10;
   // With the digit that North America puts before its ten: times in seconds have as many digits as those.
-  if (text.startsWith('1')) return length === 11;
-  return length >= (text.startsWith('+') ? 8 : 10) && length <= 15;
+  const holds = found.startsWith('1') ? () => count === 11 : () => count >= least && count <= 15;
+  return longestPart(found, { take, holds });
 }
 
-function isSocialSecurity(text: string): boolean {
-  const [area = '', group, serial] = text.split(/[- ]/);
-  return area !== '000' && area !== '666' && area < '900' && group !== '00' && serial !== '0000';
+function socialSecurityLength(found: string): number {
+  const [area = '', group, serial] = found.split(/[- ]/);
+  const isGiven = area !== '000' && area !== '666' && area < '900' && group !== '00' && serial !== '0000';
+  return isGiven ? found.length : 0;
 }
+
+const wholeLength = (found: string): number => found.length;
 
 const OCTET = '(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
 
@@ -62,20 +98,21 @@ const OCTET = '(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
  */
 const RULES: { readonly [K in PiiKind]: Rule } = {
   email: {
-    pattern: /[\p{L}\p{N}._%+-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,6}/gu,
-    holds: () => true,
+    // From the sign that every address has: looked for from its first character on, each of a long word would be tried.
+    pattern: /@(?<=([\p{L}\p{N}._%+-]{1,64})@)[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,6}/gu,
+    lengthOf: wholeLength,
   },
   iban: {
     pattern: /(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,4})?(?![A-Za-z0-9])/g,
-    holds: isIban,
+    lengthOf: ibanLength,
   },
-  card: { pattern: /(?<![0-9])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])/g, holds: isCard },
-  ssn: { pattern: /(?<![0-9-])[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}(?![0-9-])/g, holds: isSocialSecurity },
-  ip: { pattern: new RegExp(`(?<![0-9.])${OCTET}(?:\\.${OCTET}){3}(?![0-9]|\\.[0-9])`, 'g'), holds: () => true },
+  card: { pattern: /(?<![0-9])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])/g, lengthOf: cardLength },
+  ssn: { pattern: /(?<![0-9-])[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}(?![0-9-])/g, lengthOf: socialSecurityLength },
+  ip: { pattern: new RegExp(`(?<![0-9.])${OCTET}(?:\\.${OCTET}){3}(?![0-9]|\\.[0-9])`, 'g'), lengthOf: wholeLength },
   phone: {
     pattern:
       /(?<![\p{L}0-9+])(?:\+[0-9]|\(?0[0-9]|\([0-9]|1(?=[ .-]?\(?[2-9])|[2-9])(?:[ ./-]?[()]?[ ]?[0-9]){6,13}(?![\p{L}0-9])/gu,
-    holds: isPhone,
+    lengthOf: phoneLength,
   },
 };
 
@@ -87,32 +124,38 @@ export interface Redacted {
   readonly found: ReadonlyMap<PiiKind, number>;
 }
 
-/** The longest part of a match that holds: numbers are written in groups, and a group may belong to what follows. */
-function partOf(match: string, holds: Rule['holds']): string | undefined {
-  for (let part = match; part !== '';) {
-    if (holds(part)) return part;
-    const cut = Math.max(part.lastIndexOf(' '), part.lastIndexOf('-'));
-    part = part.slice(0, Math.max(cut, 0));
-  }
-  return undefined;
-}
+/** Characters that are looked through at once where nothing is found. */
+const WINDOW = 4096;
+/** No match has so many characters, with what is looked at before and behind it. */
+const REACH = 1024;
 
-/** It stops after each place, so that whoever drives it can let others have their turn. */
+/** It stops after each place and each window, so that whoever drives it can let others have their turn. */
 function* redactKind(text: string, kind: PiiKind): Generator<void, { readonly text: string; readonly count: number }> {
-  const { pattern, holds } = RULES[kind];
+  const { pattern, lengthOf } = RULES[kind];
   // A copy, because where it stands is kept in the pattern itself.
   const scan = new RegExp(pattern);
   const pieces: string[] = [];
   let [copied, count] = [0, 0];
-  for (let match = scan.exec(text); match !== null; match = scan.exec(text)) {
+  for (let from = 0; from < text.length; from += WINDOW) {
+    const base = Math.max(0, from - REACH);
+    const window = text.slice(base, from + WINDOW + REACH);
+    scan.lastIndex = Math.max(from, copied) - base;
+    for (let match = scan.exec(window); match !== null; match = scan.exec(window)) {
+      const place = base + match.index;
+      if (place >= from + WINDOW) break;
+      yield;
+      const start = Math.max(place - (match[1]?.length ?? 0), copied);
+      // What was taken for another one is no longer there.
+      const isBare = match[1] !== undefined && start === place;
+      const length = isBare ? 0 : lengthOf(match[0]);
+      // What does not hold as a whole may hide something that begins inside it.
+      scan.lastIndex = match.index + (length || 1);
+      if (length === 0) continue;
+      pieces.push(text.slice(copied, start), `[${kind}]`);
+      copied = place + length;
+      count += 1;
+    }
     yield;
-    const part = partOf(match[0], holds);
-    // What does not hold as a whole may hide something that begins inside it.
-    scan.lastIndex = match.index + (part?.length ?? 1);
-    if (part === undefined) continue;
-    pieces.push(text.slice(copied, match.index), `[${kind}]`);
-    copied = scan.lastIndex;
-    count += 1;
   }
   return { text: pieces.join('') + text.slice(copied), count };
 }
@@ -132,14 +175,32 @@ function* redacting(text: string, kinds: readonly PiiKind[]): Generator<void, Re
 /** Milliseconds for which the thread of the sockets may be kept. */
 const TURN_MS = 5;
 
-/** Puts the name of its kind in brackets where personal data was, and lets others work meanwhile. */
-export async function redact(text: string, kinds: readonly PiiKind[]): Promise<Redacted> {
-  const work = redacting(text, kinds);
-  for (let until = performance.now() + TURN_MS; ;) {
-    const { done, value } = work.next();
-    if (done) return value;
-    if (performance.now() < until) continue;
+/** What is left of a turn on the thread of the sockets. */
+export class Turn {
+  private until = performance.now() + TURN_MS;
+
+  /** True once others wait for long enough. */
+  get over(): boolean {
+    return performance.now() >= this.until;
+  }
+
+  /** Begins with the next turn. */
+  async next(): Promise<void> {
     await nextTurn();
-    until = performance.now() + TURN_MS;
+    this.until = performance.now() + TURN_MS;
+  }
+}
+
+/**
+ * Puts the name of its kind in brackets where personal data was, and lets others work meanwhile.
+ *
+ * @param turn that texts share which are looked at one after another
+ */
+export async function redact(text: string, kinds: readonly PiiKind[], turn = new Turn()): Promise<Redacted> {
+  const work = redacting(text, kinds);
+  for (;;) {
+    const { done, value } = work.next();
+    if (turn.over) await turn.next();
+    if (done) return value;
   }
 }

@@ -1,5 +1,5 @@
 import { getFloat16 } from '@petamoriken/float16';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { firstNonFinite, boundsChecks } from '../../../../runtime/inference/processing/bounds';
 import { Plan } from '../../../../runtime/inference/processing/plan';
 import { parseProcessing } from '../../../../runtime/inference/processing/settings';
@@ -119,6 +119,19 @@ describe('filter', () => {
       ['a', '-', '-', '-'],
       [0.9, 0, 0, 0],
     ]);
+  });
+
+  it('lets others have their turn while it looks through many texts, each of which is short', async () => {
+    const step = make({ tensor: 'l', personalData: ['email'] }, spec('l', 'BYTES', [-1]));
+    const texts = tensor('l', 'BYTES', [1_000], Array(1_000).fill('ask ann@example.org'));
+    let [turns, time] = [0, 0];
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (time += 0.1));
+    const count = (): void => void ((turns += 1), (next = setImmediate(count)));
+    let next = setImmediate(count);
+    await step.run([texts], context);
+    clearImmediate(next);
+    clock.mockRestore();
+    expect(turns).toBeGreaterThan(10);
   });
 
   it.each([
