@@ -78,29 +78,44 @@ interface Token {
   readonly until: number;
 }
 
-/** Who the server is to a registry: the credential that it was given, or what the token service gives for it. */
+/**
+ * Who the server is to a registry: the credential that it was given, or what the token service gives for it. A token
+ * opens one repository.
+ */
 export class RegistryAccess {
-  private token: Token | undefined;
+  private readonly tokens = new Map<string, Token>();
 
   constructor(
     private readonly home: URL,
     private readonly http: GuardedHttp,
     private readonly credential: string | undefined,
-    private readonly now: () => number = Date.now,
+    /** Milliseconds of a monotonic clock. */
+    private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** Headers for the registry itself. */
-  headers(): Readonly<Record<string, string>> {
-    if (this.token !== undefined && this.token.until > this.now()) return { authorization: this.token.header };
-    return this.credential === undefined ? {} : { authorization: this.credential };
+  /** Value of the header `Authorization` for a repository; undefined where there is none to send. */
+  authorizationFor(repository: string): string | undefined {
+    return this.tokenOf(repository) ?? this.credential;
   }
 
-  /** Does what a refusal asks for; false where there is nothing left to try. @throws ModelError */
-  async answerTo(refusal: IncomingMessage): Promise<boolean> {
+  /**
+   * Does what a refusal asks for; false where there is nothing left to try.
+   *
+   * @param refused value of the header `Authorization` that was not good enough
+   * @throws ModelError
+   */
+  async answerTo(refusal: IncomingMessage, repository: string, refused: string | undefined): Promise<boolean> {
     const challenge = challengeOf(refusal, this.home);
-    if (challenge === undefined || (this.token !== undefined && this.token.until > this.now())) return false;
-    this.token = await this.ask(challenge);
+    if (challenge === undefined) return false;
+    const token = this.tokenOf(repository);
+    // Another request may have got one meanwhile.
+    if (token === undefined || token === refused) this.tokens.set(repository, await this.ask(challenge));
     return true;
+  }
+
+  private tokenOf(repository: string): string | undefined {
+    const token = this.tokens.get(repository);
+    return token !== undefined && token.until > this.now() ? token.header : undefined;
   }
 
   private async ask({ realm, service, scope }: Challenge): Promise<Token> {

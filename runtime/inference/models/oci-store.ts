@@ -38,6 +38,8 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const objectOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
 
+const tagsOf = (model: string): string => `the tags of ${model}`;
+
 /** The file that a layer of an artifact is; undefined for layers that are none. */
 function blobOf(layer: unknown): Blob | undefined {
   const { digest, size, annotations } = objectOf(layer);
@@ -91,7 +93,7 @@ export class OciStore implements ModelStore {
     const blobs = await this.files(model, version);
     const blob = blobs.find(({ path }) => path === name);
     if (tag !== undefined && blob?.sha256 !== tag) throw new ContentChanged(file);
-    if (blob !== undefined) return this.get(this.urlOf(model, `blobs/${blob.digest}`), { file, start });
+    if (blob !== undefined) return this.get(model, this.urlOf(model, `blobs/${blob.digest}`), { file, start });
     if (name !== MODEL_STORE.manifest) throw new ModelError('LNMT8301', `no file ${file}`);
     return Readable.from([Buffer.from(renderModelManifest(blobs)).subarray(start)]);
   }
@@ -108,10 +110,10 @@ export class OciStore implements ModelStore {
 
   /** The tags of a repository, page by page: registries have bounds of their own, whatever is asked for. */
   private async *tags(model: string): AsyncGenerator<readonly StoreEntry[]> {
-    const file = `the tags of ${model}`;
+    const file = tagsOf(model);
     const first = this.urlOf(model, `tags/list?n=${TAGS_AT_ONCE}`);
     for (let at: URL | undefined = first; at !== undefined;) {
-      const answer = await this.page(at, file, at === first);
+      const answer = await this.page(model, at, at === first);
       if (answer === undefined) return;
       const { tags } = await jsonOf(answer, file);
       const names: readonly unknown[] = Array.isArray(tags) ? tags : [];
@@ -121,20 +123,20 @@ export class OciStore implements ModelStore {
   }
 
   /** A page of tags; undefined where there is no such repository. */
-  private async page(at: URL, file: string, isFirst: boolean): Promise<IncomingMessage | undefined> {
+  private async page(model: string, at: URL, isFirst: boolean): Promise<IncomingMessage | undefined> {
     try {
-      return await this.get(at, { file });
+      return await this.get(model, at, { file: tagsOf(model) });
     } catch (error) {
       if (!(error instanceof ModelError) || error.code !== 'LNMT8301') throw error;
       if (isFirst) return undefined;
-      throw new ModelError('LNMT8304', `${file}: a page of them is gone`, true, error);
+      throw new ModelError('LNMT8304', `${tagsOf(model)}: a page of them is gone`, true, error);
     }
   }
 
   private async files(model: string, version: string): Promise<readonly Blob[]> {
     const file = `${model}/${version}`;
     const url = this.urlOf(model, `manifests/${version}`);
-    const answer = await this.get(url, { file, headers: { accept: MANIFEST_TYPE } });
+    const answer = await this.get(model, url, { file, headers: { accept: MANIFEST_TYPE } });
     const { layers } = await jsonOf(answer, file);
     if (!Array.isArray(layers) || layers.length > MAX_FILES) {
       throw new ModelError('LNMT8302', `${file} is no artifact with at most ${MAX_FILES} layers`);
@@ -146,12 +148,16 @@ export class OciStore implements ModelStore {
     return new URL(`/v2${this.home.pathname.replace(/\/+$/, '')}/${model}/${what}`, this.home);
   }
 
-  private async get(url: URL, question: Question): Promise<IncomingMessage> {
-    const ask = (): Promise<IncomingMessage> => this.http.get(url, { ...question, homeHeaders: this.access.headers() });
-    const first = await ask();
+  private async get(model: string, url: URL, question: Question): Promise<IncomingMessage> {
+    const authorization = this.access.authorizationFor(model);
+    const first = await this.ask(url, question, authorization);
     if (first.statusCode !== 401) return bodyOf(first, question);
     first.resume();
-    if (!(await this.access.answerTo(first))) return bodyOf(first, question);
-    return bodyOf(await ask(), question);
+    if (!(await this.access.answerTo(first, model, authorization))) return bodyOf(first, question);
+    return bodyOf(await this.ask(url, question, this.access.authorizationFor(model)), question);
+  }
+
+  private ask(url: URL, question: Question, authorization: string | undefined): Promise<IncomingMessage> {
+    return this.http.get(url, { ...question, homeHeaders: authorization === undefined ? {} : { authorization } });
   }
 }

@@ -32,6 +32,8 @@ class MockRegistry {
   readonly asked: string[] = [];
   /** Who may read; everybody when absent. */
   credential: string | undefined;
+  /** What each token that holds is for. */
+  readonly tokens = new Map<string, string>();
   /** Seconds that a token holds. */
   life: number | undefined = 300;
   /** Most tags of an answer, whatever is asked for. */
@@ -39,6 +41,7 @@ class MockRegistry {
   /** The header that leads to the next page. */
   linkTo = (next: string): string => `<${next}>; rel="next"`;
   base = '';
+  private issued = 0;
   private readonly server = http.createServer((request, response) => this.answer(request, response));
 
   async listen(): Promise<void> {
@@ -56,11 +59,12 @@ class MockRegistry {
     this.asked.push(`${url.pathname} ${request.headers.authorization ?? '-'}`);
     if (url.pathname === '/token') return this.token(request, response, url);
     if (url.pathname.startsWith('/bytes/')) return this.bytes(request, response, url.pathname.slice(7));
-    if (this.credential !== undefined && request.headers.authorization !== 'Bearer good') {
-      const challenge = `Bearer realm="${this.base}/token",service="reg",scope="repository:ml/digits:pull"`;
+    const [, name = '', kind, reference = ''] = /^\/v2\/(.+)\/(tags|manifests|blobs)\/(.+)$/.exec(url.pathname) ?? [];
+    const scope = `repository:${name}:pull`;
+    if (this.credential !== undefined && this.tokens.get(request.headers.authorization ?? '') !== scope) {
+      const challenge = `Bearer realm="${this.base}/token",service="reg",scope="${scope}"`;
       return void response.writeHead(401, { 'www-authenticate': challenge }).end();
     }
-    const [, name = '', kind, reference = ''] = /^\/v2\/(.+)\/(tags|manifests|blobs)\/(.+)$/.exec(url.pathname) ?? [];
     if (kind === 'tags') return this.tags(response, name, url.searchParams.get('last') ?? '');
     if (kind === 'manifests') return this.manifest(response, `${name}:${reference}`);
     if (kind === 'blobs') return void response.writeHead(307, { location: `/bytes/${reference}` }).end();
@@ -70,7 +74,10 @@ class MockRegistry {
   private token(request: IncomingMessage, response: ServerResponse, url: URL): void {
     const known = request.headers.authorization === this.credential && url.searchParams.get('service') === 'reg';
     if (!known) return void response.writeHead(401).end();
-    response.end(JSON.stringify({ token: 'good', ...(this.life === undefined ? {} : { expires_in: this.life }) }));
+    this.issued += 1;
+    const token = `token-${this.issued}`;
+    this.tokens.set(`Bearer ${token}`, url.searchParams.get('scope') ?? '');
+    response.end(JSON.stringify({ token, ...(this.life === undefined ? {} : { expires_in: this.life }) }));
   }
 
   private tags(response: ServerResponse, name: string, last: string): void {
@@ -279,12 +286,38 @@ describe('a registry that asks who one is', () => {
     registry.life = undefined;
     const access = new RegistryAccess(home, new GuardedHttp(home), registry.credential, () => now);
     const refusal = { headers: { 'www-authenticate': `Bearer realm="${registry.base}/token",service="reg"` } };
-    expect(await access.answerTo(refusal as IncomingMessage)).toBe(true);
-    expect(access.headers()).toEqual({ authorization: 'Bearer good' });
-    expect(await access.answerTo(refusal as IncomingMessage)).toBe(false);
+    const answer = (refused: string | undefined): Promise<boolean> =>
+      access.answerTo(refusal as IncomingMessage, 'digits', refused);
+    expect(await answer(registry.credential)).toBe(true);
+    expect(access.authorizationFor('digits')).toBe('Bearer token-1');
     now = 60_000;
-    expect(access.headers()).toEqual({ authorization: registry.credential });
-    expect(await access.answerTo(refusal as IncomingMessage)).toBe(true);
+    expect(access.authorizationFor('digits')).toBe(registry.credential);
+    expect(await answer('Bearer token-1')).toBe(true);
+    expect(access.authorizationFor('digits')).toBe('Bearer token-2');
+  });
+
+  it('is asked for a token for each repository, as one opens no other', async () => {
+    registry.artifacts.set('ml/faces:1', [{ title: 'model.onnx', content: 'f' }]);
+    const store = open(own());
+    for (const model of ['digits', 'faces', 'digits', 'faces']) expect(await store.list(model)).toHaveLength(1);
+    expect(registry.asked.filter((line) => line.startsWith('/token'))).toHaveLength(2);
+  });
+
+  it('is asked for another token when it refuses one before its time', async () => {
+    const store = open(own());
+    await store.list('digits');
+    registry.tokens.clear();
+    expect(await store.list('digits')).toEqual([{ name: '3' }]);
+  });
+
+  it('is not asked again for what another request was given meanwhile', async () => {
+    const home = new URL(registry.base);
+    const access = new RegistryAccess(home, new GuardedHttp(home), registry.credential);
+    const refusal = { headers: { 'www-authenticate': `Bearer realm="${registry.base}/token",service="reg"` } };
+    for (let request = 0; request < 2; request += 1) {
+      expect(await access.answerTo(refusal as IncomingMessage, 'digits', registry.credential)).toBe(true);
+    }
+    expect(registry.asked).toHaveLength(1);
   });
 
   it.each(['Basic realm="x"', 'Bearer realm="not a url"', 'Bearer realm="ftp://127.0.0.1/"'])(
@@ -292,7 +325,8 @@ describe('a registry that asks who one is', () => {
     async (header) => {
       const home = new URL(registry.base);
       const access = new RegistryAccess(home, new GuardedHttp(home), undefined);
-      expect(await access.answerTo({ headers: { 'www-authenticate': header } } as IncomingMessage)).toBe(false);
+      const refusal = { headers: { 'www-authenticate': header } } as IncomingMessage;
+      expect(await access.answerTo(refusal, 'digits', undefined)).toBe(false);
     },
   );
 });
