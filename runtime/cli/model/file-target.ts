@@ -46,10 +46,13 @@ export class FileTarget implements PushTarget {
     writeDurably(path.join(staging, MODEL_STORE.manifest), manifest, FILE_MODE);
   }
 
-  private compare({ name, version, manifest }: PushRequest, target: string): PushOutcome {
+  private compare({ name, version, files, manifest }: PushRequest, target: string): PushOutcome {
     const file = path.join(target, MODEL_STORE.manifest);
     if (!fs.existsSync(file)) throw versionTaken(name, version, `${target} exists without a ${MODEL_STORE.manifest}`);
-    if (fs.readFileSync(file, 'utf8') === manifest) return 'unchanged';
-    throw versionTaken(name, version, 'with other content');
+    if (fs.readFileSync(file, 'utf8') !== manifest) throw versionTaken(name, version, 'with other content');
+    const sizeOf = (each: string): unknown => fs.statSync(path.join(target, each), { throwIfNoEntry: false })?.size;
+    const damaged = files.find((each) => sizeOf(each.path) !== each.bytes);
+    if (damaged === undefined) return 'unchanged';
+    throw versionTaken(name, version, `${damaged.path} is not as its ${MODEL_STORE.manifest} says`);
   }
 }

@@ -1,19 +1,18 @@
 import fs from 'node:fs/promises';
 import type * as Sdk from '@aws-sdk/client-s3';
 import type { LocalModelFile } from './files';
-import type { S3Sdk } from './s3-target';
+import type { Connection, Place } from './s3-target';
 
 /** Parts of 64 MiB: S3 allows 10,000, which is 640 GB. */
 const PART_BYTES = 64 * 1024 * 1024;
 
 /** Uploads a large file in parts. What was uploaded of it is dropped when a part fails. */
 export async function multipartUpload(
-  sdk: S3Sdk,
-  client: Sdk.S3Client,
-  address: { readonly Bucket: string; readonly Key: string },
+  { sdk, client }: Connection,
+  { Metadata, IfMatch, IfNoneMatch, ...address }: Place & Pick<Sdk.PutObjectCommandInput, 'Metadata'>,
   file: LocalModelFile,
 ): Promise<void> {
-  const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand(address));
+  const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand({ ...address, Metadata }));
   const upload = { ...address, UploadId };
   const handle = await fs.open(file.source, 'r');
   try {
@@ -25,7 +24,8 @@ export async function multipartUpload(
       const { ETag } = await client.send(new sdk.UploadPartCommand({ ...upload, PartNumber, Body: body }));
       parts.push({ PartNumber, ...(ETag === undefined ? {} : { ETag }) });
     }
-    await client.send(new sdk.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: parts } }));
+    const whole = { ...upload, IfMatch, IfNoneMatch, MultipartUpload: { Parts: parts } };
+    await client.send(new sdk.CompleteMultipartUploadCommand(whole));
   } catch (error) {
     await client.send(new sdk.AbortMultipartUploadCommand(upload)).catch(() => undefined);
     throw error;

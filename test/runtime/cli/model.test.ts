@@ -9,6 +9,7 @@ import { ModelCache } from '../../../runtime/inference/models/cache';
 import { FileStore } from '../../../runtime/inference/models/file-store';
 import { modelFiles } from '../../../runtime/cli/model/files';
 import { readOnnxFile } from '../../../runtime/cli/model/onnx-file';
+import { multipartUpload } from '../../../runtime/cli/model/s3-multipart';
 import { S3Target } from '../../../runtime/cli/model/s3-target';
 import type { S3Sdk } from '../../../runtime/cli/model/s3-target';
 import { STATEMENT } from '../../../runtime/inference/signing/statement';
@@ -98,6 +99,16 @@ describe('lnmt model push', () => {
     const file = writeModel(identityModel('FP32'));
     await push(file, store);
     expect(await push(file, store)).toMatchObject({ code: 0, out: expect.stringMatching(/^already in /) as string });
+  });
+
+  test('does not say so of a version whose files are not as long as its manifest says', async () => {
+    const store = scratch();
+    const file = writeModel(identityModel('FP32'));
+    await push(file, store);
+    fs.truncateSync(path.join(store, 'digits/3/model.onnx'), 3);
+    expect((await push(file, store)).err).toContain(
+      'LNMT6014: version 3 of model digits is in the store already: model.onnx',
+    );
   });
 
   test('refuses to change a version, and leaves it as it is', async () => {
@@ -210,20 +221,46 @@ describe('lnmt model push', () => {
   });
 });
 
+interface StoredObject {
+  readonly text: string;
+  readonly Metadata?: Record<string, string> | undefined;
+  readonly ETag?: string;
+}
+
+interface Command {
+  readonly constructor: { readonly name: string };
+  readonly input: Record<string, unknown>;
+}
+
+const raise = (name: string): never => {
+  throw Object.assign(new Error(name), { name });
+};
+
 /** A bucket in memory, behind the real commands of the SDK. */
-function memoryBucket(objects: Map<string, string>, order: string[]): () => Promise<S3Sdk> {
+function memoryBucket(
+  objects: Map<string, StoredObject>,
+  order: string[],
+  before: (command: Command) => unknown = () => undefined,
+): () => Promise<S3Sdk> {
+  let tags = 0;
   class MemoryClient {
-    async send({ constructor, input }: { constructor: { name: string }; input: Record<string, unknown> }) {
-      const key = `${String(input['Bucket'])}/${String(input['Key'])}`;
-      if (constructor.name === 'GetObjectCommand') {
-        const content = objects.get(key);
-        if (content === undefined) throw Object.assign(new Error('absent'), { name: 'NoSuchKey' });
-        return { Body: { transformToString: async () => content } };
+    async send(command: Command) {
+      await before(command);
+      const { Bucket, Key, IfNoneMatch, IfMatch, Body, Metadata } = command.input;
+      const key = `${String(Bucket)}/${String(Key)}`;
+      const stored = objects.get(key);
+      if (command.constructor.name === 'GetObjectCommand') {
+        return { Body: { transformToString: async () => (stored ?? raise('NoSuchKey')).text } };
       }
-      if (input['IfNoneMatch'] === '*' && objects.has(key)) {
-        throw Object.assign(new Error('there'), { name: 'PreconditionFailed' });
+      if (command.constructor.name === 'HeadObjectCommand') {
+        const { text, ...said } = stored ?? raise('NotFound');
+        return { ...said, ContentLength: text.length };
       }
-      objects.set(key, String(input['Body']));
+      const lost = (IfNoneMatch === '*' && stored !== undefined) || (IfMatch !== undefined && IfMatch !== stored?.ETag);
+      if (lost) raise('PreconditionFailed');
+      tags += 1;
+      const text = Body instanceof Uint8Array ? Buffer.from(Body).toString('latin1') : String(Body);
+      objects.set(key, { text, Metadata: Metadata as Record<string, string> | undefined, ETag: `"${tags}"` });
       order.push(key);
       return {};
     }
@@ -247,26 +284,96 @@ describe('pushing to S3', () => {
     expect(order).toEqual(['b/p/q/digits/3/model.onnx', 'b/p/q/digits/3/manifest.json', 'closed']);
   });
 
+  const pushTo = async (
+    objects: Map<string, StoredObject>,
+    content: Uint8Array,
+    before?: (command: Command) => unknown,
+  ): Promise<unknown> =>
+    new S3Target({ bucket: 'b', prefix: '' }, memoryBucket(objects, [], before)).push(await s3Request(content));
+  const [MANIFEST, GRAPH] = ['b/digits/3/manifest.json', 'b/digits/3/model.onnx'];
+  const graphOf = (content: Uint8Array): string => Buffer.from(content).toString('latin1');
+
   test('refuses to change a version, also one that appears in the meantime', async () => {
-    const objects = new Map<string, string>();
-    const target = new S3Target({ bucket: 'b', prefix: '' }, memoryBucket(objects, []));
-    const request = await s3Request(identityModel('FP32'));
-    expect(await target.push(request)).toBe('pushed');
-    expect(await target.push(request)).toBe('unchanged');
-    await expect(target.push(await s3Request(identityModel('FP64')))).rejects.toThrow('LNMT6014');
-    objects.delete('b/digits/3/manifest.json');
-    const racing = memoryBucket(objects, []);
-    const loseRace = async (): Promise<S3Sdk> => {
-      const sdk = await racing();
-      const original = sdk.S3Client.prototype.send.bind(sdk.S3Client.prototype);
-      sdk.S3Client.prototype.send = ((command: { input: { Key: string; IfNoneMatch?: string } }) => {
-        if (command.input.IfNoneMatch) objects.set('b/digits/3/manifest.json', 'somebody else’s');
-        return original(command as never);
-      }) as never;
-      return sdk;
+    const objects = new Map<string, StoredObject>();
+    expect(await pushTo(objects, identityModel('FP32'))).toBe('pushed');
+    expect(await pushTo(objects, identityModel('FP32'))).toBe('unchanged');
+    await expect(pushTo(objects, identityModel('FP64'))).rejects.toThrow('LNMT6014');
+    objects.delete(MANIFEST);
+    const loseRace = ({ input }: Command): void => {
+      if (input['IfNoneMatch']) objects.set(MANIFEST, { text: 'somebody else’s' });
     };
-    await expect(new S3Target({ bucket: 'b', prefix: '' }, loseRace).push(request)).rejects.toThrow('LNMT6014');
-    expect(objects.get('b/digits/3/manifest.json')).toBe('somebody else’s');
+    await expect(pushTo(objects, identityModel('FP32'), loseRace)).rejects.toThrow('LNMT6014');
+    expect(objects.get(MANIFEST)?.text).toBe('somebody else’s');
+  });
+
+  test('replaces no file that another push has written, whose manifest may be on its way', async () => {
+    const objects = new Map<string, StoredObject>();
+    const [first, second] = [identityModel('FP32'), identityModel('INT32')];
+    expect(first.length).toBe(second.length);
+    const failed: unknown[] = [];
+    // All of the second push takes place between the last file of the first one and its manifest.
+    const overtaken = async ({ constructor, input }: Command): Promise<void> => {
+      if (constructor.name !== 'PutObjectCommand' || !String(input['Key']).endsWith('manifest.json')) return;
+      await pushTo(objects, second).catch((error: unknown) => failed.push(error));
+    };
+    expect(await pushTo(objects, first, overtaken)).toBe('pushed');
+    expect(String(failed[0])).toContain('LNMT6014: version 3 of model digits is in the store already: model.onnx');
+    expect(objects.get(GRAPH)?.text).toBe(graphOf(first));
+  });
+
+  test('replaces no file that appears while it uploads its own', async () => {
+    const objects = new Map<string, StoredObject>();
+    const theirs: StoredObject = { text: 'theirs' };
+    const appears = ({ constructor }: Command): void => {
+      if (constructor.name === 'PutObjectCommand') objects.set(GRAPH, theirs);
+    };
+    await expect(pushTo(objects, identityModel('FP32'), appears)).rejects.toThrow('LNMT6014');
+    expect([...objects]).toEqual([[GRAPH, theirs]]);
+  });
+
+  test('completes what a push of the same content left half done', async () => {
+    const objects = new Map<string, StoredObject>();
+    await pushTo(objects, identityModel('FP32'));
+    objects.delete(MANIFEST);
+    expect(await pushTo(objects, identityModel('FP32'))).toBe('pushed');
+  });
+
+  test.each<[string, StoredObject | undefined]>([
+    ['absent', undefined],
+    ['cut', { text: 'x', ETag: '"x"' }],
+    ['another one of the same size', { text: graphOf(identityModel('INT32')), Metadata: { sha256: 'x' }, ETag: '"x"' }],
+  ])('mends a version with its manifest whose file is %s', async (_how, stored) => {
+    const objects = new Map<string, StoredObject>();
+    await pushTo(objects, identityModel('FP32'));
+    if (stored === undefined) objects.delete(GRAPH);
+    else objects.set(GRAPH, stored);
+    expect(await pushTo(objects, identityModel('FP32'))).toBe('pushed');
+    expect(objects.get(GRAPH)?.text).toBe(graphOf(identityModel('FP32')));
+    expect(await pushTo(objects, identityModel('FP32'))).toBe('unchanged');
+  });
+
+  test('believes the size of a file that an earlier release pushed without its digest', async () => {
+    const objects = new Map<string, StoredObject>();
+    await pushTo(objects, identityModel('FP32'));
+    objects.set(GRAPH, { text: graphOf(identityModel('FP32')) });
+    expect(await pushTo(objects, identityModel('FP32'))).toBe('unchanged');
+  });
+
+  test('holds an upload in parts to the same condition', async () => {
+    const sent: [string, unknown, unknown][] = [];
+    const send = async ({ constructor, input }: Command): Promise<object> => {
+      sent.push([constructor.name, input['Metadata'], input['IfNoneMatch']]);
+      return { UploadId: 'u', ETag: '"e"' };
+    };
+    const [file] = (await s3Request(identityModel('FP32'))).files;
+    if (file === undefined) throw new Error('no file');
+    const place = { Bucket: 'b', Key: 'k', IfNoneMatch: '*', Metadata: { sha256: file.sha256 } };
+    await multipartUpload({ sdk: realSdk, client: { send } as unknown as realSdk.S3Client }, place, file);
+    expect(sent).toEqual([
+      ['CreateMultipartUploadCommand', { sha256: file.sha256 }, undefined],
+      ['UploadPartCommand', undefined, undefined],
+      ['CompleteMultipartUploadCommand', undefined, '*'],
+    ]);
   });
 
   test('reports what the store says, and a missing client with how to get it', async () => {
