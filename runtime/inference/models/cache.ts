@@ -54,6 +54,9 @@ interface Arrival {
 
 const partialOf = (...of: readonly unknown[]): string => `${ON_THE_WAY.partial}${sha256(JSON.stringify(of))}`;
 
+/** Key of the note of which content was rejected. */
+const badKey = ({ name, version }: ModelIdentity): string => `${name}/${version}#bad`;
+
 /** Settings of a cache. */
 export interface CacheOptions {
   /**
@@ -129,6 +132,8 @@ export class ModelCache {
 
   /** This content serves: without the store it is what the version is. */
   async accept(model: ModelIdentity, digest: string): Promise<void> {
+    // It was refused before by what was at fault itself, such as a file of keys.
+    if ((await this.notes.read(badKey(model))) === digest) await this.notes.write(badKey(model), null);
     const last = await this.notes.version(model);
     if (last === undefined || sha256(last.manifest) !== digest || (await this.isGood(model, digest))) return;
     await this.notes.write(`${model.name}/${model.version}#good`, last);
@@ -136,12 +141,12 @@ export class ModelCache {
 
   /** This content must not serve: without the store it is not what the version is. */
   async reject(model: ModelIdentity, digest: string): Promise<void> {
-    await this.notes.write(`${model.name}/${model.version}#bad`, digest);
+    await this.notes.write(badKey(model), digest);
   }
 
   /** What a version is without its store. */
   private async recall(model: ModelIdentity, last: KnownVersion | undefined): Promise<CachedModel | undefined> {
-    const bad = await this.notes.read(`${model.name}/${model.version}#bad`);
+    const bad = await this.notes.read(badKey(model));
     for (const known of [await this.notes.version(model, '#good'), last]) {
       const held = known && (await this.held(known.manifest));
       if (held !== undefined && held.digest !== bad) return held;

@@ -3,10 +3,11 @@ import path from 'node:path';
 import { DRIFT_BASELINE, MODEL_NAME_PATTERN, MODEL_STORE } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
 import { ModelError } from '../errors';
-import { checkExternalFiles, InspectionError, inspectFile } from '../inspector';
+import { checkExternalFiles, inspectFile } from '../inspector';
 import type { ModelReport } from '../inspector';
 import type { PipelineSpec } from '../pipelines';
 import type { AcceptedVersion, Ask, ModelSettings, ModelSource, VerifiedModel } from '../registry';
+import { isUnfit } from '../registry/reasons';
 import { compareVersions } from '../registry/spec';
 import { Turns } from '../registry/turns';
 import { signatureRefused } from '../signing/errors';
@@ -44,10 +45,6 @@ interface Listed {
   readonly good?: () => Promise<readonly string[] | undefined>;
   readonly whom?: Ask | undefined;
 }
-
-/** True when the content itself is at fault, whoever looks at it. */
-const isUnfit = (error: unknown): boolean =>
-  error instanceof InspectionError || (error instanceof ModelError && error.code === 'LNMT8312');
 
 /** Models in a store, in either layout, through the cache on disk. */
 export class Repository implements ModelSource {

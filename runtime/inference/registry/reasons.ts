@@ -9,8 +9,14 @@ export function reasonOf(error: unknown): string {
   return error instanceof RequestError ? error.message : 'an internal error';
 }
 
+/** Time or memory ran out: no word on the content. */
+const isUndecided = (error: unknown): boolean => error instanceof InspectionError && error.code === 'LNMT8327';
+
 /** True when what arrived is at fault, and would be on any other day. */
 export function isUnfit(error: unknown): boolean {
-  if (error instanceof InspectionError) return true;
+  if (error instanceof InspectionError) return !isUndecided(error);
   return error instanceof ModelError && (error.code === 'LNMT8307' || error.code === 'LNMT8312');
 }
+
+/** True when the last good content serves until something else is there. */
+export const isReplaceable = (error: unknown): boolean => isUnfit(error) || isUndecided(error);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ModelError } from '../errors';
-import { isUnfit } from './reasons';
+import { isReplaceable } from './reasons';
 import type { ServedModel } from './served-model';
 import type { Ask, ModelSettings } from './source';
 import { chooseVersions } from './spec';
@@ -38,11 +38,11 @@ export class Refresher {
     try {
       await this.patiently(name, () => this.refresh(model, false).catch(tried));
     } catch (error) {
-      if (!isUnfit(error)) throw error;
+      if (!isReplaceable(error)) throw error;
       await this.refresh(model, false, 'last-good').catch(() => {
         throw error;
       });
-      this.deps.log.error({ err: error, name }, 'the newest is unfit, the last good one serves');
+      this.deps.log.error({ err: error, name }, 'the newest cannot be served, the last good one is');
     }
     void this.catchUp(model, tried);
   }

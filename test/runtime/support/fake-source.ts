@@ -1,5 +1,5 @@
 import { ModelError } from '../../../runtime/inference/errors';
-import type { ModelSettings, ModelSource, VerifiedModel } from '../../../runtime/inference/registry';
+import type { Ask, ModelSettings, ModelSource, VerifiedModel } from '../../../runtime/inference/registry';
 import type { ModelIdentity } from '../../../runtime/inference/data-plane';
 
 const SPEC = { datatype: 'FP32', shape: [-1, 2] } as const;
@@ -20,6 +20,8 @@ export class FakeSource implements ModelSource {
   baseline: string | undefined;
   /** What obtaining a version fails with. */
   failure: Error | undefined;
+  /** True where what was last found good is at hand. */
+  hasLastGood = false;
   intact = true;
   /** What a repair fails with. */
   beyondRepair: Error | undefined;
@@ -40,8 +42,9 @@ export class FakeSource implements ModelSource {
     return versions;
   }
 
-  async obtain({ name, version }: ModelIdentity): Promise<VerifiedModel> {
-    if (this.failure) throw this.failure;
+  async obtain({ name, version }: ModelIdentity, ask?: Ask): Promise<VerifiedModel> {
+    const offline = this.hasLastGood && ask === 'last-good';
+    if (this.failure && !offline) throw this.failure;
     const digest = `${name}/${version}/${this.revision}`;
     this.held.set(digest, (this.held.get(digest) ?? 0) + 1);
     const report = {
@@ -52,7 +55,7 @@ export class FakeSource implements ModelSource {
     };
     const golden = this.golden === undefined ? {} : { golden: this.golden };
     const baseline = this.baseline === undefined ? {} : { baseline: this.baseline };
-    return { file: this.file, digest, fetched: true, offline: false, report, ...golden, ...baseline };
+    return { file: this.file, digest, fetched: true, offline, report, ...golden, ...baseline };
   }
 
   async recheck(): Promise<boolean> {

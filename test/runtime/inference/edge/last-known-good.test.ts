@@ -6,6 +6,7 @@ import { ModelCache } from '../../../../runtime/inference/models/cache';
 import { FileStore } from '../../../../runtime/inference/models/file-store';
 import { Repository } from '../../../../runtime/inference/models/repository';
 import { ModelError } from '../../../../runtime/inference/errors';
+import type { SignatureVerifier } from '../../../../runtime/inference/signing/verifier';
 import { identityModel, pushModel } from '../../support/models';
 import { KEY, ServerProcess } from '../../support/process';
 import { StoreServer } from '../../support/store-server';
@@ -81,7 +82,7 @@ describe('a server whose repository comes and goes', () => {
 
     const second = await restart();
     await second.ready();
-    await second.line('the newest is unfit, the last good one serves');
+    await second.line('the newest cannot be served, the last good one is');
     expect(second.output).toContain('LNMT8307');
     expect([(await second.line('model ready'))['digest'], await answers()]).toEqual([digest, 200]);
 
@@ -164,6 +165,36 @@ describe('a repository out of reach', () => {
       { version: '2', files: two, proven: false },
     ]);
     await expect(online.versions('m', 'last-good')).resolves.toEqual(['1']);
+  });
+
+  const refusing: Pick<SignatureVerifier, 'check'> = {
+    check: () => {
+      throw new ModelError('LNMT8312', 'by nobody who is trusted');
+    },
+  };
+
+  it('gives content that was rejected once and has served since', async () => {
+    push('2', GRAPH);
+    const strict = new Repository(store, new ModelCache(store, path.join(dir, 'cache')), refusing as SignatureVerifier);
+    await expect(strict.obtain(model)).rejects.toMatchObject({ code: 'LNMT8312' });
+    const online = open();
+    const files = await online.obtain(model);
+    await online.accepted('m', [{ version: '2', files, proven: true }]);
+    store.down = true;
+    expect((await open().obtain(model)).digest).toBe(files.digest);
+  });
+
+  it('gives content whose inspection was not finished before', async () => {
+    push('2', GRAPH);
+    const cache = path.join(dir, 'cache');
+    const { digest } = await open().obtain(model);
+    const graph = path.join(cache, digest, MODEL_STORE.model);
+    // Between its verification and its inspection it cannot be read.
+    const vanish = { check: () => fs.renameSync(graph, `${graph}.away`) } as unknown as SignatureVerifier;
+    await expect(new Repository(store, new ModelCache(store, cache), vanish).obtain(model)).rejects.toThrow('LNMT8327');
+    fs.renameSync(`${graph}.away`, graph);
+    store.down = true;
+    expect((await open().obtain(model)).digest).toBe(digest);
   });
 
   it('refuses what the inspector refused before', async () => {

@@ -179,6 +179,16 @@ describe('the registry', () => {
       await expect(bench.build([pinned('a')]).start()).rejects.toThrow('LNMT8325');
     });
 
+    it.each([
+      new InspectionError('LNMT8321', 'it is cut short'),
+      new InspectionError('LNMT8327', 'it took more than 30 s'),
+    ])('starts with the last good content in place of $code', async (failure) => {
+      bench.source.failure = failure;
+      bench.source.hasLastGood = true;
+      await bench.build([pinned('a')]).start();
+      expect(await bench.infer('a')).toBe('a/10');
+    });
+
     it('is not ready while one of them is down, and others answer on', async () => {
       await bench.build([pinned('a'), pinned('b')]).start();
       const [down] = bench.backends;
