@@ -12,6 +12,7 @@ import type { IEncryptionKey } from '../cloud/encryption-key';
 import type { DeploymentCheck } from '../cloud/kubernetes-parts';
 import { NO_PARTS } from '../cloud/kubernetes-parts';
 import type { IObjectStore, IObjectStoreGrants, ObjectStoreProps, StoreBinding } from '../cloud/object-store';
+import { asExpression } from '../expression';
 import { legalName } from '../names';
 import { stateful } from '../stateful';
 import { AccessLogBucket } from './access-log-bucket';
@@ -95,7 +96,7 @@ abstract class BucketBase extends Construct implements IS3ObjectStore {
   objectExists(scope: Construct, id: string, key: string, message: string): DeploymentCheck {
     // The listing is sorted: when the key exists it comes first among those that begin with it.
     const listing = new DataAwsS3Objects(scope, id, { bucket: this.bucketName, prefix: key, maxKeys: 1 });
-    return { condition: Token.asString(Fn.contains(listing.keys, key)), message };
+    return { condition: Token.asString(Fn.contains(listing.keys, asExpression(key))), message };
   }
 }
 

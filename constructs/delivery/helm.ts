@@ -7,6 +7,7 @@ import type { IConstruct } from 'constructs';
 import type { Addon } from '../addons/addon';
 import type { ClusterConnection } from '../cloud/cluster';
 import type { DeploymentCheck } from '../cloud/kubernetes-parts';
+import { asExpression } from '../expression';
 import { PROVIDER_RANGES } from '../versions';
 import type { GeneratedChart } from './chart-files';
 import type { LateBinding } from './late-binding';
@@ -73,7 +74,7 @@ export function addonRelease(
     repository: addon.chart.repository,
     chart: addon.chart.name,
     version: addon.chart.version,
-    values: addon.values === undefined ? undefined : [Fn.yamlencode(addon.values)],
+    values: addon.values === undefined ? undefined : [Fn.yamlencode(asExpression(addon.values))],
     dependsOn,
     ...(createNamespace ? { createNamespace } : {}),
     ...waiting(true),

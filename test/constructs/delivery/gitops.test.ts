@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { Delivery } from 'lnmt';
 import type { Addon } from '../../../constructs/addons/addon';
+import { argoCd } from '../../../constructs/addons/argo-cd';
+import { readArgument } from '../../support/terraform-expression';
 import { configMap, synthesize } from './support';
 import type { Output } from './support';
 
@@ -78,6 +80,11 @@ describe('delivery by Argo CD', () => {
     });
     expect(waves).toEqual([...waves].sort((a, b) => a - b));
     expect(new Set(waves).size).toBe(waves.length);
+  });
+
+  test('hands Argo CD its values as they are, a program with quotes among them', () => {
+    const [text] = releases(out)[0]?.['values'] as string[];
+    expect(readArgument(text ?? '')).toEqual(argoCd().values);
   });
 
   test('never prunes definitions', () => {

@@ -4,6 +4,7 @@ import { Construct } from 'constructs';
 import { describe, expect, test } from 'vitest';
 import type { Addon } from '../../../constructs/addons/addon';
 import type { Layer } from 'lnmt';
+import { AWKWARD_DATA, readArgument } from '../../support/terraform-expression';
 import { configMap, objects, synthesize } from './support';
 import type { Output } from './support';
 
@@ -37,6 +38,17 @@ function config(name: string, size: number, seed = 1): Record<string, string> {
 }
 
 describe('releases', () => {
+  test('give a chart of others its values as they are, whatever they hold', () => {
+    const output = synthesize(({ workloads, token }) => {
+      const values = { ...AWKWARD_DATA, late: `say "${token()}"` };
+      workloads.add(workloads, { addons: [addon('a', { values })], objects: [] });
+    });
+    const releases = Object.values(output.stack('ml-workloads').resource?.['helm_release'] ?? {});
+    const [text] = releases.find(({ name }) => name === 'a')?.['values'] as string[];
+    const reference = /\$\{(data\.[\w.-]+)\}/.exec(text ?? '')?.[1] ?? '';
+    expect(readArgument(text ?? '', { [reference]: 'x' })).toEqual({ ...AWKWARD_DATA, late: 'say "x"' });
+  });
+
   test('install by layer: namespaces and definitions, operators, platform, apps', () => {
     const output = synthesize(({ workloads }) => {
       const layers: Layer[] = ['30-apps', '20-platform'];
