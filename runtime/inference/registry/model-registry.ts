@@ -294,6 +294,7 @@ export class ModelRegistry {
   async close(): Promise<void> {
     this.scrubber.close();
     this.refresher.close();
+    this.demands.close();
     await Promise.all([this.deps.residents.close(), ...this.versions().map(({ processor }) => processor?.retire())]);
   }
 

@@ -27,6 +27,8 @@ export class ModelVersion {
   waiting = 0;
   /** When loading on request failed last, in milliseconds of a monotonic clock. */
   failedAt = Number.NEGATIVE_INFINITY;
+  /** How often it failed since it served. */
+  failures = 0;
   /** One loading, replacement or end of it is over before the next begins, whoever wants it. */
   readonly turns = new Turns(1);
 
@@ -74,6 +76,7 @@ export class ModelVersion {
   succeed(): void {
     this.state = 'READY';
     this.reason = '';
+    this.failures = 0;
   }
 
   /** It does not serve, and why. */
@@ -81,5 +84,6 @@ export class ModelVersion {
     this.state = 'UNAVAILABLE';
     this.reason = reason;
     this.failedAt = now;
+    this.failures += 1;
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ModelError } from '../errors';
+import { pauseAfter } from './pauses';
 import { isReplaceable } from './reasons';
 import type { ServedModel } from './served-model';
 import type { Ask, ModelSettings } from './source';
@@ -10,8 +11,6 @@ import type { VersionPolicy } from './spec';
 import type { VersionKeeper, VersionOrder } from './version-keeper';
 
 const RETRY_MS = { first: 500, most: 15_000 } as const;
-/** Between two questions to a repository that was out of reach at start. */
-const CATCH_UP_MS = { first: 1_000, most: 300_000 } as const;
 /** Whoever still waits when the server ends waits for nothing. */
 const NEVER = new Promise<never>(() => undefined);
 const LATEST: VersionPolicy = { kind: 'latest', count: 1 };
@@ -50,13 +49,14 @@ export class Refresher {
   /** Asks the repository again and again until what serves is what it says. */
   private async catchUp(model: ServedModel, tried: (error: unknown) => never): Promise<void> {
     const { name } = model.spec;
-    for (let pause: number = CATCH_UP_MS.first; ; pause = Math.min(2 * pause, CATCH_UP_MS.most)) {
+    for (let tries = 1; ; tries += 1) {
       if (!model.served.some(({ files }) => files?.offline)) return;
-      await delay(pause, undefined, { signal: this.ended.signal, ref: false }).catch(() => NEVER);
+      const pauseMs = pauseAfter(tries);
+      await delay(pauseMs, undefined, { signal: this.ended.signal, ref: false }).catch(() => NEVER);
       try {
         await this.refresh(model, false).catch(tried);
       } catch (error) {
-        this.deps.log.warn({ err: error, name, pauseMs: pause }, 'model not refreshed, trying again');
+        this.deps.log.warn({ err: error, name, pauseMs }, 'model not refreshed, trying again');
       }
     }
   }

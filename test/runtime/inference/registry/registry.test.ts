@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ModelError } from '../../../../runtime/inference/errors';
 import { InspectionError } from '../../../../runtime/inference/inspector';
 import type { ModelSpec } from '../../../../runtime/inference/registry';
@@ -135,6 +135,70 @@ describe('the registry', () => {
       expect(bench.registry.index(false)).toEqual([
         { name: 'a', version: '10', state: 'UNAVAILABLE', reason: 'LNMT8306: the model cannot be loaded' },
       ]);
+    });
+
+    describe('and fail', () => {
+      const eager: ModelSpec = { name: 'a', load: 'eager' };
+      let fails = true;
+
+      beforeEach(async () => {
+        fails = true;
+        await bench.build([eager, lazy('b')], ONE).start();
+        await expect.poll(() => bench.registry.index(true)).toHaveLength(2);
+        // It takes the room of the other, which is loaded on demand from now on.
+        await bench.infer('b');
+        bench.prepare = (backend) => {
+          if (fails) backend.load = () => Promise.reject(new ModelError('LNMT8313', 'no process', true));
+        };
+        vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+        await expect(bench.infer('a')).rejects.toMatchObject({ code: 'LNMT8211' });
+      });
+      afterEach(() => void vi.useRealTimers());
+
+      it('tries again without a request: nobody sends one to a server that is not ready', async () => {
+        expect(bench.registry.ready).toBe(false);
+        fails = false;
+        await vi.advanceTimersByTimeAsync(1_000);
+        await vi.waitUntil(() => bench.registry.ready);
+        expect([await bench.infer('a'), bench.up]).toEqual(['a/10', 1]);
+      });
+
+      it('tries one that can never be loaded ever more rarely, and is not ready meanwhile', async () => {
+        const states = new Set<boolean>();
+        const tries: number[] = [];
+        for (let second = 1; second <= 1_000; second += 1) {
+          const before = bench.backends.length;
+          await vi.advanceTimersByTimeAsync(1_000);
+          while (bench.registry.versions().some(({ loading }) => loading)) await new Promise(setImmediate);
+          states.add(bench.registry.ready);
+          if (bench.backends.length > before) tries.push(second);
+        }
+        expect(tries).toEqual([1, 3, 7, 15, 31, 63, 127, 255, 511, 811]);
+        expect([...states]).toEqual([false]);
+      });
+
+      it.each<[string, () => Promise<void>]>([
+        ['was unloaded', () => bench.registry.unload('a')],
+        [
+          'gave way to another version',
+          () => {
+            fails = false;
+            bench.source.models['a'] = ['11'];
+            return bench.registry.load('a');
+          },
+        ],
+        ['ended with the server', () => bench.registry.close()],
+      ])('tries one no more that %s', async (_title, leave) => {
+        await leave();
+        const tries = (): readonly number[] => [
+          bench.backends.length,
+          bench.said('model not loaded on request').length,
+        ];
+        const before = tries();
+        await vi.advanceTimersByTimeAsync(10_000);
+        await delay(5);
+        expect(tries()).toEqual(before);
+      });
     });
 
     it('fetches the files again when they changed on the disk', async () => {
