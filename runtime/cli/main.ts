@@ -17,6 +17,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
+// Node.js ends when nothing is left to wait for, done or not: that must not read as success.
+process.exitCode = EXIT_CODES.failure;
+
 void run(process.argv.slice(2), {
   cwd: process.cwd(),
   env: process.env,

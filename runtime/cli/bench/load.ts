@@ -86,10 +86,7 @@ class OpenLoop {
   }
 
   private mayLeave(now: number): boolean {
-    if (now < this.heldUntil) return false;
-    if (this.inFlight < this.options.maxInFlight) return true;
-    this.fullAt = now;
-    return false;
+    return now >= this.heldUntil && this.inFlight < this.options.maxInFlight;
   }
 
   private leave(due: number, sent: number): void {
@@ -97,13 +94,14 @@ class OpenLoop {
     this.inFlight += 1;
     void this.options.send(this.index++).then(({ status, retryAfterMs }) => {
       const ended = performance.now() - this.start;
+      if (this.inFlight === this.options.maxInFlight) this.fullAt = ended;
       this.inFlight -= 1;
       if (retryAfterMs !== undefined && this.options.honourRetryAfter) {
         this.heldUntil = Math.max(this.heldUntil, ended + Math.min(retryAfterMs, MOST_HELD_MS));
       }
       this.recorder.add(due, sent, ended, status);
-      // Otherwise a timer will look: what is due meanwhile is not there yet.
-      if (this.next === undefined || this.next <= ended) this.pump();
+      // Otherwise a timer will look, and what is due meanwhile is not there yet.
+      if (!this.waiting || this.next === undefined || this.next <= ended) this.pump();
     });
   }
 

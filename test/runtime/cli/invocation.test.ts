@@ -1,7 +1,9 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { buildProgram } from '../../../runtime/cli/program';
 import type { Command } from 'commander';
-import { cli, command } from './support';
+import { cli, command, scratch } from './support';
 
 function verbs(parent: Command): Command[] {
   return parent.commands.flatMap((child) => (child.commands.length > 0 ? verbs(child) : [child]));
@@ -51,5 +53,12 @@ describe('the lnmt command', () => {
     const { code, err } = await cli(['explain', 'nothing', '--json']);
     expect(code).toBe(2);
     expect(JSON.parse(err)).toMatchObject({ error: { code: 'LNMT6018', what: 'the code is not known' } });
+  });
+
+  test('fails where nothing is left to wait for and the verb is not done', async () => {
+    const file = path.join(scratch(), 'forget.cjs');
+    fs.writeFileSync(file, "require('node:http').request = () => ({ once() {}, end() {} });");
+    const env = { NODE_OPTIONS: `--require ${file}` };
+    expect((await command(['bench', 'http://127.0.0.1:1', '--model', 'm'], { env })).code).toBe(1);
   });
 });

@@ -300,6 +300,21 @@ describe('lnmt bench', () => {
   );
 
   test(
+    'goes on where as many as allowed were under way and ended before the next was due',
+    async () => {
+      const url = await toyServer(async (index) => {
+        await delay(index === 3 ? 150 : 20);
+        return {};
+      });
+      const argv = [url, '--rate', '10', '--duration', '0.5', '--warm-up', '0', '--max-in-flight', '1'];
+      const { outcomes, capped } = only(await reportOf(argv));
+      expect(outcomes['2xx']).toBe(5);
+      expect(capped).toBeGreaterThan(0);
+    },
+    LONG,
+  );
+
+  test(
     'searches for the rate that a server keeps up, and writes a report that needs nothing else',
     async () => {
       // One at a time, 40 ms each: 25 per second, and timers come late rather than early.
