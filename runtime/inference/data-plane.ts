@@ -9,7 +9,7 @@ import type { InferenceRequest } from './tensors/request';
 import type { Tensor } from './tensors/tensor';
 import type { TextModel } from './text/model';
 
-/** Which model a server serves. */
+/** A version of a model. */
 export interface ModelIdentity {
   readonly name: string;
   readonly version: string;
@@ -18,14 +18,13 @@ export interface ModelIdentity {
 /** Opens the text side of a model that was loaded; undefined where it has none. */
 export type OpenText = (plane: DataPlane, file: string, signature: ModelSignature) => Promise<TextModel | undefined>;
 
-/** Everything that the server does, without HTTP: REST today, other transports beside it. */
+/** One loaded version of a model: holds requests to what it takes, and has them answered in their turn. */
 export class DataPlane {
   /** It as a model of text, where it is one and is loaded. */
   text: TextModel | undefined;
   private signature: ModelSignature | undefined;
 
   constructor(
-    /** The model that is served. */
     readonly model: ModelIdentity,
     private readonly backend: Backend,
     private readonly batcher: Batcher,

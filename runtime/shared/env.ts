@@ -1,4 +1,4 @@
-import type { EnvSettings, EnvVariable } from '../contract';
+import type { EnvVariable } from '../contract';
 import { START_ERRORS } from './errors';
 
 type EnvTable = Record<string, EnvVariable>;
@@ -96,14 +96,4 @@ export function readEnv<const T extends EnvTable>(
   }
   if (problems.length > 0) throw new EnvError(problems);
   return Object.freeze(values) as EnvValues<T>;
-}
-
-/** Writes typed settings as the texts that `toEnv` of the contract takes: the inverse of {@link readEnv}. */
-export function formatSettings<const T extends EnvTable>(table: T, values: Partial<EnvValues<T>>): EnvSettings<T> {
-  const settings: Record<string, string> = {};
-  for (const key of Object.keys(table)) {
-    const value = values[key];
-    if (value !== undefined) settings[key] = typeof value === 'object' ? value.join(',') : String(value);
-  }
-  return settings;
 }

@@ -38,6 +38,23 @@ describe('the environment', () => {
   });
 });
 
+describe('the process of a server', () => {
+  const ENTRIES = /^runtime\/inference\/(main|host\/main|image\/main|processing\/children\/[a-z-]+)\.ts$/;
+
+  it('is acted on where it begins; elsewhere its id and versions are read, and nothing else', () => {
+    const touched = sources('runtime/shared', 'runtime/inference').flatMap(({ file, tree }) => {
+      const places: string[] = [];
+      visit(tree, (node) => {
+        if (!ts.isPropertyAccessExpression(node) || node.expression.getText() !== 'process') return;
+        if (!['pid', 'versions'].includes(node.name.text)) places.push(`${file}: ${node.getText()}`);
+      });
+      return places;
+    });
+    expect(touched.length).toBeGreaterThan(5);
+    expect(touched.filter((place) => !ENTRIES.test(place.split(':')[0] ?? ''))).toEqual([]);
+  });
+});
+
 describe('constructs and stacks', () => {
   const library = sources('constructs', 'stacks');
   const synthesis = library.filter(({ file }) => !file.startsWith('constructs/testing/'));

@@ -8,7 +8,7 @@ interface Target {
   readonly name: string;
 }
 
-/** Parameters that clients send and that change nothing here: no model depends on another. */
+/** Parameters that clients send and that change nothing here: what is unloaded takes no other model along. */
 export const IGNORED_PARAMETERS: readonly string[] = ['unload_dependents'];
 
 type Fields = Readonly<Record<string, unknown>>;

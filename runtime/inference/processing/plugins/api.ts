@@ -51,6 +51,3 @@ export interface Plugin {
   /** Steps by their names in `plugin.json`. */
   readonly steps: Readonly<Record<string, StepFunction>>;
 }
-
-/** Holds a plugin to its type while it is written; it gives back what it takes. */
-export const definePlugin = (plugin: Plugin): Plugin => plugin;
