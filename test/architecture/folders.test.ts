@@ -22,6 +22,14 @@ function blockFiles(): string[] {
   });
 }
 
+/** A folder of the inference server and those below it, where there are files enough to get lost in. */
+function parts(folder: string): string[] {
+  const entries = fs.readdirSync(path.join(ROOT, folder), { withFileTypes: true });
+  const below = entries.filter((entry) => entry.isDirectory() && !['node_modules', 'dist'].includes(entry.name));
+  const files = entries.filter(({ name }) => name.endsWith('.ts'));
+  return [...(files.length < 3 ? [] : [folder]), ...below.flatMap(({ name }) => parts(`${folder}/${name}`))];
+}
+
 /** Folders with sources that people read one by one. */
 function rooms(): string[] {
   const below = (folder: string): string[] =>
@@ -31,9 +39,8 @@ function rooms(): string[] {
           .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules')
           .map((entry) => `${folder}/${entry.name}`)
       : [];
-  return ['constructs', 'stacks', ...below('constructs'), ...below('runtime'), ...below('examples')].filter(
-    (folder) => filesBelow(folder, '.ts').length > 0,
-  );
+  const all = ['constructs', 'stacks', ...below('constructs'), ...below('runtime'), ...below('examples')];
+  return [...new Set([...all, ...parts('runtime/inference')])].filter((folder) => filesBelow(folder, '.ts').length > 0);
 }
 
 describe('cloud folders', () => {
