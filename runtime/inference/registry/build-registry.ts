@@ -152,13 +152,14 @@ export function buildRegistry(
 
 /** Brings the gauges that describe models up to date. */
 export function refreshModelMetrics(registry: ModelRegistry, metrics: ServerMetrics): void {
-  // What is gone has no queue; its last reading would count as saturation for ever.
-  metrics.queueDepth.reset();
+  const { modelReady, queueDepth, hostMemory, modelOffline } = metrics;
+  // What is gone has neither; its last reading would count as saturation, as memory and as ready for ever.
+  for (const gauge of [modelReady, queueDepth, hostMemory, modelOffline]) gauge.reset();
   for (const { identity, ready, waiting, loaded, files } of registry.versions()) {
     const labels = { model: identity.name, version: identity.version };
-    metrics.modelReady.set(labels, ready ? 1 : 0);
-    metrics.queueDepth.set(labels, waiting + (loaded?.plane.waiting ?? 0));
-    metrics.hostMemory.set(labels, loaded?.bytes ?? 0);
-    metrics.modelOffline.set(labels, files?.offline ? 1 : 0);
+    modelReady.set(labels, ready ? 1 : 0);
+    queueDepth.set(labels, waiting + (loaded?.plane.waiting ?? 0));
+    hostMemory.set(labels, loaded?.bytes ?? 0);
+    modelOffline.set(labels, files?.offline ? 1 : 0);
   }
 }

@@ -249,3 +249,19 @@ describe('saturation', () => {
     expect(await sum(METRICS.queueDepth.name, ({ version }) => version === 'gone')).toBe(0);
   });
 });
+
+describe('the gauges of a model', () => {
+  it.each(['modelReady', 'queueDepth', 'hostMemory', 'modelOffline'] as const)(
+    'show no version that is gone: %s, which alerts would go by',
+    async (gauge) => {
+      const shown = async (): Promise<unknown[]> => {
+        await server.refresh();
+        return (await server.metrics[gauge].get()).values.map(({ labels: { version } }) => version);
+      };
+      expect(await shown()).toEqual(['1']);
+      server.source.models['demo'] = ['2'];
+      await server.models.load('demo');
+      expect(await shown()).toEqual(['2']);
+    },
+  );
+});
