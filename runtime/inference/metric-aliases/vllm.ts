@@ -13,11 +13,17 @@ interface Readable {
   get(): Promise<{ readonly values: readonly { readonly value: number; readonly labels: object }[] }>;
 }
 
-async function copy(from: Readable, set: (labels: Record<string, string>, value: number) => void): Promise<void> {
-  for (const { value, labels } of (await from.get()).values) {
-    const { model, version } = labels as { readonly model?: string; readonly version?: string };
-    if (model !== undefined && version !== undefined) set({ model_name: model, version }, value);
-  }
+type Take = (labels: Record<string, string>, value: number) => void;
+
+/** Reads a metric of ours, and gives what writes it under another name. */
+async function copied(from: Readable, take: Take): Promise<() => void> {
+  const { values } = await from.get();
+  return () => {
+    for (const { value, labels } of values) {
+      const { model, version } = labels as { readonly model?: string; readonly version?: string };
+      if (model !== undefined && version !== undefined) take({ model_name: model, version }, value);
+    }
+  };
 }
 
 /** What is told of single tokens. Times in seconds. */
@@ -50,13 +56,15 @@ export class VllmAliases {
   /** Brings everything else up to date with the metrics of ours. */
   async refresh(own: Own): Promise<void> {
     const { running, waiting, kvCacheUsage, promptTokens, generatedTokens } = this.metrics;
-    for (const metric of [promptTokens, generatedTokens]) metric.reset();
-    await Promise.all([
-      copy(own.answersRunning, (labels, value) => running.set(labels, value)),
-      copy(own.answersWaiting, (labels, value) => waiting.set(labels, value)),
-      copy(own.kvCacheUsage, (labels, value) => kvCacheUsage.set(labels, value)),
-      copy(own.promptTokens, (labels, value) => promptTokens.inc(labels, value)),
-      copy(own.generatedTokens, (labels, value) => generatedTokens.inc(labels, value)),
+    const copies = await Promise.all([
+      copied(own.answersRunning, (labels, value) => running.set(labels, value)),
+      copied(own.answersWaiting, (labels, value) => waiting.set(labels, value)),
+      copied(own.kvCacheUsage, (labels, value) => kvCacheUsage.set(labels, value)),
+      copied(own.promptTokens, (labels, value) => promptTokens.inc(labels, value)),
+      copied(own.generatedTokens, (labels, value) => generatedTokens.inc(labels, value)),
     ]);
+    // In one go: another who asks meanwhile would see none of them, or count them twice.
+    for (const metric of [promptTokens, generatedTokens]) metric.reset();
+    for (const write of copies) write();
   }
 }

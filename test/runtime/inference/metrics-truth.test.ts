@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { HEADERS, inferPath, METRICS, PATHS, TRITON_METRICS } from '../../../runtime/contract';
+import { HEADERS, inferPath, METRICS, PATHS, TRITON_METRICS, VLLM_METRICS } from '../../../runtime/contract';
 import { modelRefused, modelProcessLost, runTimedOut } from '../../../runtime/inference/errors';
 import { ERROR_CODE_HEADER } from '../../../runtime/shared/error-plugin';
 import { GrpcClient } from '../support/grpc-client';
@@ -264,4 +264,14 @@ describe('the gauges of a model', () => {
       expect(await shown()).toEqual(['2']);
     },
   );
+});
+
+describe('metrics that two ask for at once', () => {
+  it('count each token once under the names of vLLM too', async () => {
+    server.metrics.generatedTokens.inc({ model: 'demo', version: '1' }, 7);
+    const refresh = (): Promise<void> | undefined => server.metrics.aliases?.refresh(server.metrics, []);
+    await Promise.all([refresh(), refresh()]);
+    const shown = await server.registry.getSingleMetric(VLLM_METRICS.generatedTokens.name)?.get();
+    expect(shown?.values.map(({ value }) => value)).toEqual([7]);
+  });
 });
