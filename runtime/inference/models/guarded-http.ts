@@ -146,8 +146,9 @@ export function bodyOf(answer: IncomingMessage, { start = 0, file }: Question): 
   const { statusCode: status = 0 } = answer;
   if (status === (start > 0 ? 206 : 200)) return answer;
   answer.resume();
-  // A store that ignores ranges answers with everything; that is no answer to this question.
-  if (status === 200) throw new ModelError('LNMT8304', `${file}: the store cannot resume`, true);
+  // A store that ignores ranges answers with everything, and one whose file is shorter by now with nothing.
+  if (status === 200 || status === 416) throw new ModelError('LNMT8304', `${file}: the store cannot resume`, true);
   if (status === 404 || status === 410) throw new ModelError('LNMT8301', `no file ${file}`);
-  throw new ModelError('LNMT8304', `${file}: status ${status}`, status === 429 || status >= 500);
+  // Credentials are put right, and a network lets one in: only that a file is gone is a word on the file.
+  throw new ModelError('LNMT8304', `${file}: status ${status}`, true);
 }

@@ -12,6 +12,10 @@ export function reasonOf(error: unknown): string {
 /** Time or memory ran out: no word on the content. */
 const isUndecided = (error: unknown): boolean => error instanceof InspectionError && error.code === 'LNMT8327';
 
+/** What came is no manifest, file or configuration of a model, or came from elsewhere: a page to sign in at, say. */
+const STRANGE: ReadonlySet<unknown> = new Set(['LNMT8302', 'LNMT8303', 'LNMT8304', 'LNMT8310']);
+const isStrange = (error: unknown): boolean => error instanceof ModelError && STRANGE.has(error.code);
+
 /** True when what arrived is at fault, and would be on any other day. */
 export function isUnfit(error: unknown): boolean {
   if (error instanceof InspectionError) return !isUndecided(error);
@@ -19,4 +23,4 @@ export function isUnfit(error: unknown): boolean {
 }
 
 /** True when the last good content serves until something else is there. */
-export const isReplaceable = (error: unknown): boolean => isUnfit(error) || isUndecided(error);
+export const isReplaceable = (error: unknown): boolean => isUnfit(error) || isUndecided(error) || isStrange(error);

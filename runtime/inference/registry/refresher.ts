@@ -26,7 +26,8 @@ export class Refresher {
 
   /**
    * Refreshes a model, again and again while only the way to its repository is at fault. What the repository has may be
-   * unfit: then the last good one serves, where there is one. Either way the repository is asked again later.
+   * unfit, or no model at all: then the last good one serves, where there is one. Either way the repository is asked
+   * again later.
    */
   async persist(model: ServedModel): Promise<void> {
     const { name } = model.spec;

@@ -100,6 +100,32 @@ describe('a server whose repository comes and goes', () => {
     await expect.poll(isOffline).toBe(false);
   }, 120_000);
 
+  it('starts on the last good version where it is refused, or finds a page to sign in at', async () => {
+    pushModel(root, 'm', '1', { [MODEL_STORE.model]: GRAPH });
+    await start().ready();
+    for (const instead of [
+      { status: 403, text: '' },
+      { status: 200, text: '<html>sign in</html>' },
+    ]) {
+      store.instead = instead;
+      const offline = await restart();
+      await offline.ready();
+      expect([await answers(), await isOffline()]).toEqual([200, true]);
+    }
+    store.instead = undefined;
+    await expect.poll(isOffline, { timeout: 60_000 }).toBe(false);
+  }, 120_000);
+
+  it('says why it cannot start where nothing was ever found good', async () => {
+    store.instead = { status: 403, text: '' };
+    expect((await start().line('model not loaded, trying again'))['err']).toMatchObject({
+      message: expect.stringContaining('LNMT8304: the model store cannot be reached: m/1/manifest.json: status 403'),
+    });
+    store.instead = { status: 200, text: '<html>sign in</html>' };
+    expect(await server?.ended()).toBe(1);
+    expect(server?.output).toContain('LNMT8302');
+  }, 120_000);
+
   it('waits for it where nothing was ever found good', async () => {
     pushModel(root, 'm', '1', { [MODEL_STORE.model]: GRAPH, [MODEL_STORE.golden]: golden([1, 3]) });
     expect(await start().ended()).toBe(1);

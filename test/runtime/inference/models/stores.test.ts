@@ -242,7 +242,10 @@ describe('a store behind HTTP', () => {
 
   it.each([
     [404, 'LNMT8301', false],
-    [403, 'LNMT8304', false],
+    [410, 'LNMT8301', false],
+    [401, 'LNMT8304', true],
+    [403, 'LNMT8304', true],
+    [407, 'LNMT8304', true],
     [429, 'LNMT8304', true],
     [500, 'LNMT8304', true],
   ])('is judged by its status %i', async (status, code, retryable) => {
@@ -251,8 +254,10 @@ describe('a store behind HTTP', () => {
   });
 
   it('is taken from the beginning when it cannot be taken from the middle', async () => {
-    handler = (_request, response) => void response.writeHead(200).end('all');
-    await expect(open().open('x', 3)).rejects.toThrow('cannot resume');
+    for (const status of [200, 416]) {
+      handler = (_request, response) => void response.writeHead(status).end('all');
+      await expect(open().open('x', 3)).rejects.toThrow('cannot resume');
+    }
   });
 
   it('is given up when it is silent, before its answer and in the middle of it', async () => {

@@ -246,6 +246,10 @@ describe('the registry', () => {
     it.each([
       new InspectionError('LNMT8321', 'it is cut short'),
       new InspectionError('LNMT8327', 'it took more than 30 s'),
+      new ModelError('LNMT8302', 'it is not JSON'),
+      new ModelError('LNMT8303', 'it has another SHA-256'),
+      new ModelError('LNMT8304', 'it redirects to a place that is not allowed'),
+      new ModelError('LNMT8310', 'config.json is not JSON'),
     ])('starts with the last good content in place of $code', async (failure) => {
       bench.source.failure = failure;
       bench.source.hasLastGood = true;
