@@ -60,7 +60,7 @@ export const INFERENCE_ERRORS = {
     status: 413,
     title: 'the answer is too long as JSON',
     explanation:
-      'Tensors of 256 MiB of text and more are given as bytes only: set the parameter `binary_data_output` of the request, or `binary_data` of the output, ask over gRPC, or for `raw` over GraphQL. Or send fewer rows at once.',
+      'Tensors of 256 MiB of text and more are given as bytes only: set the parameter `binary_data_output` of the request, or `binary_data` of the output, ask over gRPC, or for `raw` over GraphQL. Or send fewer rows at once. Embeddings are shorter as `base64`, and with fewer `dimensions`.',
   },
   LNMT8220: {
     status: 504,
@@ -130,11 +130,10 @@ export const tensorsTooLarge = (which: 'inputs' | 'outputs', bytes: number, most
   raise('LNMT8210', `the ${which} have ${bytes} bytes, and ${most} are possible; send less at once`);
 
 /** 413: outputs that are as long in bytes as they may be, and longer as text. */
-export const answerTooLong = (limit: number): RequestError =>
-  raise(
-    'LNMT8215',
-    `the answer has more than ${limit} bytes as JSON; set the parameter binary_data_output (over GraphQL ask for raw), or send fewer rows`,
-  );
+export const answerTooLong = (
+  limit: number,
+  remedy = 'set the parameter binary_data_output (over GraphQL ask for raw), or send fewer rows',
+): RequestError => raise('LNMT8215', `the answer has more than ${limit} bytes as JSON; ${remedy}`);
 
 /** 504: the request waited longer than its answer is of use. */
 export const deadlinePassed = (): RequestError =>

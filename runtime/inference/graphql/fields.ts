@@ -6,7 +6,7 @@ import type { Answer } from '../registry';
 import { BinarySection } from '../tensors/binary';
 import { readRequest } from '../tensors/request';
 import type { InferenceRequest } from '../tensors/request';
-import { elementsText } from '../tensors/text';
+import { elementsParts } from '../tensors/text';
 import type { Arguments, Field, FieldCall, FieldContext, GraphQlDeps } from './context';
 import { openAiFields } from './openai';
 import { bytesOf, JsonText } from './scalars';
@@ -59,7 +59,7 @@ function answerOf(id: string | undefined, { model: served, outputs }: Answer): o
     ...{ modelName: served.name, modelVersion: served.version, id },
     outputs: outputs.map(({ name, datatype, shape, data }) => ({
       ...{ name, datatype, shape },
-      data: () => new JsonText(elementsText({ datatype, data })),
+      data: new JsonText(() => elementsParts({ datatype, data })),
       raw: () => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
     })),
   };

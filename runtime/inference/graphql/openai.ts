@@ -1,5 +1,5 @@
 import type { Choice, Usage, WholeAnswer } from '../routes/openai-answers';
-import { base64Of } from '../routes/openai-embeddings';
+import { base64Of, vectorText } from '../routes/openai-embeddings';
 import type { EmbeddingAnswer } from '../routes/openai-embeddings';
 import type { OpenAiModel } from '../routes/openai-models';
 import type { Deliver, OpenAiCall } from '../routes/openai-work';
@@ -84,12 +84,12 @@ const usageOf = (usage: Omit<Usage, 'completion_tokens'> & Partial<Usage>): obje
   totalTokens: usage.total_tokens,
 });
 
-/** Embeddings, each written only in the form that is asked for. JSON has no number for what is none. */
+/** Embeddings, each written only in the form that is asked for. */
 const embeddingsOf = ({ model, vectors, tokens }: EmbeddingAnswer): object => ({
   model,
   data: vectors.map((vector, index) => ({
     index,
-    embedding: () => Array.from(vector, (value) => (Number.isFinite(value) ? value : null)),
+    embedding: new JsonText(() => [vectorText(vector)]),
     raw: () => base64Of(vector),
   })),
   usage: usageOf({ prompt_tokens: tokens, total_tokens: tokens }),
@@ -98,7 +98,7 @@ const embeddingsOf = ({ model, vectors, tokens }: EmbeddingAnswer): object => ({
 const choiceOf = ({ index, text, message, logprobs, finish_reason: finishReason }: Choice): object => ({
   ...{ index, text, message, finishReason },
   // As one text: there may be twenty for each token, and the library takes its time for each object of an answer.
-  logprobs: () => (logprobs === null ? null : new JsonText(JSON.stringify(logprobs))),
+  logprobs: logprobs === null ? null : new JsonText(() => [JSON.stringify(logprobs)]),
 });
 
 const answerOf = ({ id, created, model, choices, usage }: WholeAnswer): object => ({

@@ -4,10 +4,11 @@ import { ERROR_CODE_HEADER, toRequestError } from '../../shared/error-plugin';
 import { loadOptional } from '../../shared/optional-package';
 import { attributeOf } from '../routes/attribute';
 import { departure } from '../routes/departure';
+import { writeParts } from '../tensors/parts';
 import type { FieldContext, GraphQlDeps } from './context';
 import { Executor, wireError } from './execute';
 import { readGraphQl } from './request';
-import { writeJson } from './scalars';
+import { jsonParts } from './scalars';
 import { schemaOf } from './schema-of';
 
 const PACKAGE = 'graphql';
@@ -56,8 +57,9 @@ export function graphQlRoutes(deps: GraphQlDeps, maxRequestBytes: number): (app:
     app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     app.post(PATHS.graphql, { config: { access: 'caller' } }, async (request: FastifyRequest, reply) => {
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const answer = await executor.execute(readGraphQl(body), contextOf(request, reply));
-      return reply.type(typeFor(request)).send(writeJson(answer));
+      const context = contextOf(request, reply);
+      const answer = await executor.execute(readGraphQl(body), context);
+      return reply.type(typeFor(request)).send(Buffer.concat(await writeParts(jsonParts(answer), context)));
     });
   };
 }

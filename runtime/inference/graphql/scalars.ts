@@ -4,9 +4,9 @@ import { isKind } from './nodes';
 
 type Variables = Readonly<Record<string, unknown>>;
 
-/** A value as its own JSON text, which goes into the answer as it is. */
+/** A value as its own JSON text, which goes into the answer as it is, and is not made before. */
 export class JsonText {
-  constructor(readonly text: string) {}
+  constructor(readonly parts: () => Iterable<string>) {}
 }
 
 function integerOf(text: string): number | bigint {
@@ -63,15 +63,18 @@ export function bytesOf(text: unknown): Buffer | undefined {
   return bytes.toString('base64') === text ? bytes : undefined;
 }
 
-/** Writes an answer. By hand, because `JSON.stringify` cannot write a text as it is. */
-export function writeJson(value: unknown): string {
-  if (value instanceof JsonText) return value.text;
-  if (Array.isArray(value)) {
-    // Vectors are most of an answer that has them.
-    if (value.every((each) => typeof each === 'number')) return JSON.stringify(value);
-    return `[${value.map(writeJson).join(',')}]`;
+/** An answer as JSON, in parts. By hand, because `JSON.stringify` cannot write a text as it is, and writes all at once. */
+export function* jsonParts(value: unknown): Generator<string, void> {
+  if (value instanceof JsonText) return void (yield* value.parts());
+  if (typeof value !== 'object' || value === null) return void (yield JSON.stringify(value) ?? 'null');
+  const isList = Array.isArray(value);
+  let separator = isList ? '[' : '{';
+  for (const [key, member] of Object.entries(value)) {
+    if (!isList && member === undefined) continue;
+    yield isList ? separator : `${separator}${JSON.stringify(key)}:`;
+    yield* jsonParts(member);
+    separator = ',';
   }
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${writeJson(member)}`).join(',')}}`;
+  if (separator !== ',') yield separator;
+  yield isList ? ']' : '}';
 }

@@ -98,12 +98,14 @@ type Usage {
   totalTokens: Int!
 }
 
+"Elements of a vector, a list of numbers; null for one that is no number."
+scalar Vector
+
 type Embeddings { model: String! data: [Embedding!]! usage: Usage! }
 
 type Embedding {
   index: Int!
-  "Elements of the vector; null for one that is no number."
-  embedding: [Float]!
+  embedding: Vector!
   "The same as 32-bit floats, little-endian."
   raw: Base64!
 }

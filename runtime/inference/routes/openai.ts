@@ -6,7 +6,7 @@ import { CLIENT_GONE } from '../observe';
 import { INLINE_MOST, parseJson } from '../tensors/json';
 import { attributeOf } from './attribute';
 import { departure } from './departure';
-import { embeddingsDocument } from './openai-embeddings';
+import { writeEmbeddings } from './openai-embeddings';
 import { openAiErrorHandler } from './openai-errors';
 import { EventStream } from './openai-stream';
 import type { Deliver, OpenAiCall, OpenAiWork } from './openai-work';
@@ -18,6 +18,8 @@ export interface OpenAiDeps {
   /** Limit that a 413 answer names, in bytes. */
   readonly maxRequestBytes: number;
 }
+
+const JSON_TYPE = 'application/json; charset=utf-8';
 
 function bodyOf(request: FastifyRequest): unknown {
   return parseJson(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0), { most: INLINE_MOST });
@@ -67,9 +69,11 @@ function register(app: FastifyInstance, { work, admission, maxRequestBytes }: Op
   }));
   app.get<{ Params: { name: string } }>(`${openai}/models/:name`, ({ params }) => work.model(params.name));
   const options = { onRequest: admission.hook };
-  app.post(`${openai}/embeddings`, options, async (request, reply) =>
-    embeddingsDocument(await work.embeddings(bodyOf(request), callOf(request, reply))),
-  );
+  app.post(`${openai}/embeddings`, options, async (request, reply) => {
+    const call = callOf(request, reply);
+    const answer = await work.embeddings(bodyOf(request), call);
+    return reply.type(JSON_TYPE).send(await writeEmbeddings(answer, call.signal));
+  });
   app.post(`${openai}/completions`, options, (request, reply) =>
     settled(request, reply, work.completions(bodyOf(request), callOf(request, reply), delivery(request, reply))),
   );

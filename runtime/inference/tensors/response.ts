@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Cancellation } from '../../shared/cancellation';
-import { answerTooLong, clientGone } from '../errors';
+import { answerTooLong } from '../errors';
+import { writeParts } from './parts';
 import type { OutputForm } from './request';
 import { elementsParts, elementsText, leastTextBytes, MAX_TEXT_BYTES } from './text';
 import type { Tensor } from './tensor';
@@ -112,17 +112,9 @@ export async function writeLongAnswer(
   signal: Pick<Cancellation, 'aborted'>,
 ): Promise<HttpAnswer> {
   if (textBytes(outputs, form) > MAX_TEXT_BYTES) throw answerTooLong(MAX_TEXT_BYTES);
-  const chunks: Uint8Array[] = [];
-  let headerBytes = 0;
-  for (const part of partsOf(head, outputs, form)) {
-    const chunk = Buffer.from(part);
-    headerBytes += chunk.length;
-    if (headerBytes > MAX_TEXT_BYTES) throw answerTooLong(MAX_TEXT_BYTES);
-    chunks.push(chunk);
-    await setImmediate();
-    if (signal.aborted) throw clientGone();
-  }
+  const slices = await writeParts(partsOf(head, outputs, form), { signal });
+  const headerBytes = slices.reduce((sum, { length }) => sum + length, 0);
   const binary = outputs.filter(isBinaryIn(form));
-  const body = Buffer.concat([...chunks, ...binary.map(({ data }) => data)]);
+  const body = Buffer.concat([...slices, ...binary.map(({ data }) => data)]);
   return { body, headerBytes: binary.length === 0 ? undefined : headerBytes };
 }

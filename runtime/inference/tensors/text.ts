@@ -88,8 +88,9 @@ export function elementsText(tensor: Elements): string {
   return `[${textOf(tensor)}]`;
 }
 
-/** The same text in parts, each of which is written when it is asked for. */
+/** The same text in parts, each of which is written when it is asked for. @throws as {@link elementsText} */
 export function* elementsParts({ datatype, data }: Elements): Generator<string> {
+  if (leastTextBytes({ datatype, data }) > MAX_TEXT_BYTES) throw answerTooLong(MAX_TEXT_BYTES);
   const size = DATATYPE_BYTES[datatype];
   let separator = '[';
   for (let from = 0; from < data.byteLength;) {

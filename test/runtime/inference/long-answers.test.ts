@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { writeEmbeddings } from '../../../runtime/inference/routes/openai-embeddings';
 import { packStrings } from '../../../runtime/inference/tensors/bytes';
 import { isLongAnswer, writeAnswer, writeLongAnswer } from '../../../runtime/inference/tensors/response';
 import type { OutputForm } from '../../../runtime/inference/tensors/request';
 import { DATATYPE_BYTES } from '../../../runtime/inference/tensors/tensor';
 import type { Datatype, Tensor } from '../../../runtime/inference/tensors/tensor';
 import { elementsText } from '../../../runtime/inference/tensors/text';
+import { Canceller } from '../../../runtime/shared/cancellation';
 
 const HEAD = { modelName: 'm', modelVersion: '1', id: 'q' };
 const TEXT: OutputForm = { binary: false, byName: new Map() };
@@ -33,6 +35,20 @@ async function expectSame(outputs: readonly Tensor[], form = TEXT): Promise<void
   expect(Buffer.compare(Buffer.from(parts.body), Buffer.from(whole.body))).toBe(0);
 }
 
+/** Turns of the event loop while something is done. */
+async function turnsOf(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let next: NodeJS.Immediate;
+  const turn = (): void => {
+    turns += 1;
+    next = setImmediate(turn);
+  };
+  next = setImmediate(turn);
+  await work();
+  clearImmediate(next);
+  return turns;
+}
+
 describe('a long answer', () => {
   it.each(sizes)('has the same bytes as one that is written at once, for %s', async (datatype) => {
     for (const count of [0, 1, 8191, 8192, 8193, 20_000]) await expectSame([numbers(datatype, count)]);
@@ -56,11 +72,7 @@ describe('a long answer', () => {
   it('lets the event loop turn while it is written', async () => {
     const output = numbers('FP32', 300_000);
     expect(isLongAnswer([output], TEXT)).toBe(true);
-    let turns = 0;
-    const turn = setInterval(() => (turns += 1), 0);
-    await writeLongAnswer(HEAD, [output], TEXT, STAYS);
-    clearInterval(turn);
-    expect(turns).toBeGreaterThan(10);
+    expect(await turnsOf(() => writeLongAnswer(HEAD, [output], TEXT, STAYS))).toBeGreaterThan(10);
   });
 
   it('is what has more than 100 000 elements as text', () => {
@@ -93,5 +105,45 @@ describe('a long answer', () => {
     new DataView(data.buffer).setUint32(0, 100_000_000, true);
     const output: Tensor = { name: 't', datatype: 'BYTES', shape: [1], data };
     await expect(writeLongAnswer(HEAD, [output], TEXT, STAYS)).rejects.toMatchObject({ code: 'LNMT8215' });
+  });
+});
+
+describe('embeddings of many texts', () => {
+  const vectors = Array.from({ length: 400 }, (_, index) =>
+    Float32Array.from({ length: 1024 }, (_each, place) => Math.sin(index + place)),
+  );
+  const answer = { model: 'm "1"', vectors, tokens: 7, base64: false };
+  const stays = new Canceller();
+
+  it.each([true, false])('have the same bytes as a document that is written at once (base64: %s)', async (base64) => {
+    for (const some of [[], [Float32Array.of(0.1, Number.NaN, -0, Infinity)], vectors]) {
+      const data = some.map((vector, index) => ({
+        ...{ object: 'embedding', index },
+        embedding: base64 ? Buffer.from(vector.buffer).toString('base64') : Array.from(vector),
+      }));
+      const usage = { prompt_tokens: 7, total_tokens: 7 };
+      const written = await writeEmbeddings({ ...answer, vectors: some, base64 }, stays);
+      expect(written.toString()).toBe(JSON.stringify({ object: 'list', data, model: answer.model, usage }));
+    }
+  });
+
+  it.each([true, false])('let the event loop turn while they are written (base64: %s)', async (base64) => {
+    expect(await turnsOf(() => writeEmbeddings({ ...answer, base64 }, stays))).toBeGreaterThan(10);
+  });
+
+  it('are given up when their client leaves', async () => {
+    const signal = new Canceller();
+    const writing = writeEmbeddings(answer, signal);
+    signal.abort();
+    await expect(writing).rejects.toMatchObject({ code: 'LNMT8207' });
+  });
+
+  it('are refused beyond the most that text may have, with their own remedy', async () => {
+    const many = Array<Float32Array>(13).fill(new Float32Array(2 ** 22));
+    const writing = writeEmbeddings({ ...answer, vectors: many, base64: true }, stays);
+    await expect(writing).rejects.toMatchObject({
+      ...{ code: 'LNMT8215', status: 413 },
+      message: expect.stringContaining('send fewer texts') as unknown,
+    });
   });
 });

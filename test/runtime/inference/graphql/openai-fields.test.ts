@@ -1,6 +1,7 @@
 import * as library from 'graphql';
 import { describe, expect, it } from 'vitest';
 import type { FieldContext, GraphQlDeps } from '../../../../runtime/inference/graphql/context';
+import { jsonParts } from '../../../../runtime/inference/graphql/scalars';
 import { schemaOf } from '../../../../runtime/inference/graphql/schema-of';
 import { OpenAiWork } from '../../../../runtime/inference/routes/openai-work';
 import type { AnswerPiece } from '../../../../runtime/inference/text/completer';
@@ -152,8 +153,19 @@ describe('a field that answers with text', () => {
     const { data, errors } = await stage.ask(EMBED);
     expect(errors).toBeUndefined();
     const raw = Buffer.from(vector.buffer).toString('base64');
-    expect(data).toEqual({ embeddings: { data: [{ embedding: [0.5, null, null], raw }] } });
+    const written = [...jsonParts(data)].join('');
+    expect(JSON.parse(written)).toEqual({ embeddings: { data: [{ embedding: [0.5, null, null], raw }] } });
     expect(JSON.stringify(Array.from(vector))).toBe('[0.5,null,null]');
+  });
+
+  it('writes its vectors one by one once all is answered, so that others are answered in between', async () => {
+    const stage = new Stage();
+    stage.vectors = Array.from({ length: 2048 }, (_, index) => Float32Array.of(index));
+    const { data } = await stage.ask(EMBED);
+    // What is not written yet is read when it is: nothing was made of it before.
+    stage.vectors.forEach((vector) => vector.fill(7));
+    const parts = [...jsonParts(data)];
+    expect(parts.filter((part) => part === '[7]')).toHaveLength(2048);
   });
 
   it('is refused a bias that is named twice before anybody is asked', async () => {
