@@ -9,7 +9,7 @@ import type { InferenceRequest } from '../tensors/request';
 import { elementsParts } from '../tensors/text';
 import type { Arguments, Field, FieldCall, FieldContext, GraphQlDeps } from './context';
 import { openAiFields } from './openai';
-import { bytesOf, JsonText } from './scalars';
+import { base64Text, bytesOf, JsonText } from './scalars';
 import { subjectOf, text } from './subject';
 
 const MICROSECONDS = 1000;
@@ -53,14 +53,14 @@ function requestOf(given: Arguments): InferenceRequest {
   );
 }
 
-/** An answer whose elements are written only where they are asked for. */
+/** An answer whose elements are written where they are asked for, and once. */
 function answerOf(id: string | undefined, { model: served, outputs }: Answer): object {
   return {
     ...{ modelName: served.name, modelVersion: served.version, id },
-    outputs: outputs.map(({ name, datatype, shape, data }) => ({
-      ...{ name, datatype, shape },
-      data: new JsonText(() => elementsParts({ datatype, data })),
-      raw: () => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+    outputs: outputs.map((tensor) => ({
+      ...{ name: tensor.name, datatype: tensor.datatype, shape: tensor.shape },
+      data: new JsonText(() => elementsParts(tensor)),
+      raw: base64Text(tensor.data),
     })),
   };
 }

@@ -4,11 +4,10 @@ import { ERROR_CODE_HEADER, toRequestError } from '../../shared/error-plugin';
 import { loadOptional } from '../../shared/optional-package';
 import { attributeOf } from '../routes/attribute';
 import { departure } from '../routes/departure';
-import { writeParts } from '../tensors/parts';
 import type { FieldContext, GraphQlDeps } from './context';
 import { Executor, wireError } from './execute';
 import { readGraphQl } from './request';
-import { jsonParts } from './scalars';
+import { writeJson } from './scalars';
 import { schemaOf } from './schema-of';
 
 const PACKAGE = 'graphql';
@@ -23,7 +22,8 @@ function contextOf(request: FastifyRequest, reply: FastifyReply): FieldContext {
 }
 
 function typeFor(request: FastifyRequest): string {
-  return request.headers.accept?.includes(RESPONSE_TYPE) === true ? RESPONSE_TYPE : JSON_TYPE;
+  const type = request.headers.accept?.includes(RESPONSE_TYPE) === true ? RESPONSE_TYPE : JSON_TYPE;
+  return `${type}; charset=utf-8`;
 }
 
 /** Answers errors in the form of GraphQL, with the headers of every other. */
@@ -58,8 +58,8 @@ export function graphQlRoutes(deps: GraphQlDeps, maxRequestBytes: number): (app:
     app.post(PATHS.graphql, { config: { access: 'caller' } }, async (request: FastifyRequest, reply) => {
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const context = contextOf(request, reply);
-      const answer = await executor.execute(readGraphQl(body), context);
-      return reply.type(typeFor(request)).send(Buffer.concat(await writeParts(jsonParts(answer), context)));
+      const answer = await writeJson(await executor.execute(readGraphQl(body), context), context.signal);
+      return reply.type(typeFor(request)).send(answer);
     });
   };
 }

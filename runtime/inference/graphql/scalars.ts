@@ -1,4 +1,6 @@
 import type { GraphQLSchema, ValueNode } from 'graphql';
+import type { Cancellation } from '../../shared/cancellation';
+import { writeParts } from '../tensors/parts';
 import { schemaMismatch } from './errors';
 import { isKind } from './nodes';
 
@@ -6,7 +8,21 @@ type Variables = Readonly<Record<string, unknown>>;
 
 /** A value as its own JSON text, which goes into the answer as it is, and is not made before. */
 export class JsonText {
-  constructor(readonly parts: () => Iterable<string>) {}
+  private written: readonly Buffer[] | undefined;
+
+  constructor(private readonly parts: () => Iterable<string>) {}
+
+  /** Its bytes, each part when it is asked for. It is written once, in however many places it stands. */
+  *bytes(): Generator<Buffer> {
+    if (this.written !== undefined) return yield* this.written;
+    const written: Buffer[] = [];
+    for (const part of this.parts()) {
+      const bytes = Buffer.from(part);
+      written.push(bytes);
+      yield bytes;
+    }
+    this.written = written;
+  }
 }
 
 function integerOf(text: string): number | bigint {
@@ -63,9 +79,24 @@ export function bytesOf(text: unknown): Buffer | undefined {
   return bytes.toString('base64') === text ? bytes : undefined;
 }
 
-/** An answer as JSON, in parts. By hand, because `JSON.stringify` cannot write a text as it is, and writes all at once. */
-export function* jsonParts(value: unknown): Generator<string, void> {
-  if (value instanceof JsonText) return void (yield* value.parts());
+/** Bytes that are written as Base64 at once. A multiple of three, so that parts follow one another. */
+const BASE64_BYTES = 3 * 2 ** 14;
+
+function* base64Parts(bytes: Buffer): Generator<string> {
+  yield '"';
+  for (let from = 0; from < bytes.length; from += BASE64_BYTES) {
+    yield bytes.toString('base64', from, from + BASE64_BYTES);
+  }
+  yield '"';
+}
+
+/** Bytes as a Base64 text. */
+export function base64Text({ buffer, byteOffset, byteLength }: Uint8Array): JsonText {
+  return new JsonText(() => base64Parts(Buffer.from(buffer, byteOffset, byteLength)));
+}
+
+function* jsonParts(value: unknown): Generator<string | Buffer, void> {
+  if (value instanceof JsonText) return void (yield* value.bytes());
   if (typeof value !== 'object' || value === null) return void (yield JSON.stringify(value) ?? 'null');
   const isList = Array.isArray(value);
   let separator = isList ? '[' : '{';
@@ -77,4 +108,14 @@ export function* jsonParts(value: unknown): Generator<string, void> {
   }
   if (separator !== ',') yield separator;
   yield isList ? ']' : '}';
+}
+
+/**
+ * Writes an answer in parts, between which the event loop turns. By hand, because `JSON.stringify` cannot write a text
+ * as it is, and writes all at once.
+ *
+ * @throws RequestError (413) where it is too long, and 499 when the client left meanwhile
+ */
+export async function writeJson(value: unknown, signal: Pick<Cancellation, 'aborted'>): Promise<Buffer> {
+  return Buffer.concat(await writeParts(jsonParts(value), { signal }));
 }

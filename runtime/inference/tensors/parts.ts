@@ -19,24 +19,36 @@ export interface TextWish {
  * @returns its bytes in slices
  * @throws RequestError (413) where it is too long, and 499 when the client left meanwhile
  */
-export async function writeParts(parts: Iterable<string>, { signal, remedy }: TextWish): Promise<readonly Buffer[]> {
-  const slices: Buffer[] = [];
+export async function writeParts(
+  parts: Iterable<string | Uint8Array>,
+  { signal, remedy }: TextWish,
+): Promise<readonly Uint8Array[]> {
+  const slices: Uint8Array[] = [];
   let bytes = 0;
   let text = '';
-  const take = (): void => {
-    const slice = Buffer.from(text);
-    text = '';
+  let turned = 0;
+  const take = (slice: Uint8Array): void => {
     bytes += slice.length;
     if (bytes > MAX_TEXT_BYTES) throw answerTooLong(MAX_TEXT_BYTES, remedy);
     slices.push(slice);
   };
+  const takeText = (): void => {
+    if (text !== '') take(Buffer.from(text));
+    text = '';
+  };
   for (const part of parts) {
-    text += part;
-    if (text.length < SLICE) continue;
-    take();
+    if (typeof part === 'string') {
+      text += part;
+    } else {
+      takeText();
+      take(part);
+    }
+    if (bytes - turned + text.length < SLICE) continue;
+    takeText();
+    turned = bytes;
     await setImmediate();
     if (signal.aborted) throw clientGone();
   }
-  take();
+  takeText();
   return slices;
 }

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { JsonText, base64Text, writeJson } from '../../../runtime/inference/graphql/scalars';
 import { writeEmbeddings } from '../../../runtime/inference/routes/openai-embeddings';
 import { packStrings } from '../../../runtime/inference/tensors/bytes';
 import { isLongAnswer, writeAnswer, writeLongAnswer } from '../../../runtime/inference/tensors/response';
@@ -145,5 +147,67 @@ describe('embeddings of many texts', () => {
       ...{ code: 'LNMT8215', status: 413 },
       message: expect.stringContaining('send fewer texts') as unknown,
     });
+  });
+});
+
+describe('an answer over GraphQL', () => {
+  const text = (value: Buffer): unknown => JSON.parse(value.toString());
+  const refusal = { code: 'LNMT8215', status: 413 };
+
+  it('is the JSON of what it holds, texts as they are (seed 3)', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.jsonValue(), fc.jsonValue(), async (plain, own) => {
+        const [document, written] = ['\0', new JsonText(() => [JSON.stringify(own)])];
+        expect(text(await writeJson({ plain, document, list: [written, null], written }, STAYS))).toEqual(
+          JSON.parse(JSON.stringify({ plain, document, list: [own, null], written: own })),
+        );
+      }),
+      { seed: 3, numRuns: 200 },
+    );
+  });
+
+  it('has bytes of any number as Base64', async () => {
+    for (const size of [0, 1, 2, 196_607, 196_608, 196_609, 600_000]) {
+      const { data } = numbers('UINT8', size + 1);
+      const bytes = data.subarray(1);
+      expect(text(await writeJson(base64Text(bytes), STAYS))).toBe(Buffer.from(bytes).toString('base64'));
+    }
+  });
+
+  it('writes a text once, in however many places it stands, and the event loop turns meanwhile', async () => {
+    const slice = 'a'.repeat(40_000);
+    let [written, turns] = [0, 0];
+    const long = new JsonText(function* () {
+      yield '"';
+      for (; written < 100; written += 1) yield slice;
+      yield '"';
+    });
+    const count = (): void => void ((turns += 1), (turn = setImmediate(count)));
+    let turn = setImmediate(count);
+    const body = await writeJson({ a: long, b: [long, long] }, STAYS);
+    clearImmediate(turn);
+    expect(written).toBe(100);
+    expect(turns).toBeGreaterThan(100);
+    expect(text(body)).toEqual({ a: slice.repeat(100), b: [slice.repeat(100), slice.repeat(100)] });
+  });
+
+  it('is refused beyond the most that text may have, all places together', async () => {
+    let written = 0;
+    const long = new JsonText(function* () {
+      for (const part of Array<string>(13).fill(' '.repeat(2 ** 20))) {
+        written += 1;
+        yield part;
+      }
+      yield '1';
+    });
+    await expect(writeJson(Array(20).fill(long), STAYS)).rejects.toMatchObject(refusal);
+    expect(written).toBe(13);
+  });
+
+  it('is given up when its client leaves', async () => {
+    const signal = { aborted: false };
+    const writing = writeJson(base64Text(new Uint8Array(2 ** 20)), signal);
+    signal.aborted = true;
+    await expect(writing).rejects.toMatchObject({ code: 'LNMT8207' });
   });
 });

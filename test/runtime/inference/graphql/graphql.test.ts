@@ -65,6 +65,22 @@ describe('GraphQL', () => {
     }
   });
 
+  it('writes long tensors once for all aliases, and others are answered meanwhile', async () => {
+    const data = Array.from({ length: 200_000 }, (_, index) => index / 2);
+    const raw = Buffer.from(Float32Array.from(data).buffer).toString('base64');
+    const query = `query ($x: [InferenceInput!]!) {
+      infer(model: "demo", inputs: $x) { outputs { a: data b: data c: raw } again: outputs { data raw } }
+    }`;
+    let turns = 0;
+    const count = (): void => void ((turns += 1), (turn = setImmediate(count)));
+    let turn = setImmediate(count);
+    const asked = await ask(query, { x: [{ name: 'x', datatype: 'FP32', shape: [100_000, 2], raw }] });
+    clearImmediate(turn);
+    expect(asked.data).toEqual({ infer: { outputs: [{ a: data, b: data, c: raw }], again: [{ data, raw }] } });
+    expect(turns).toBeGreaterThan(50);
+    expect(asked.headers['content-type']).toBe('application/json; charset=utf-8');
+  });
+
   it('takes elements in the document too, and outputs by name', async () => {
     const { data } = await ask(`{
       infer(model: "demo", outputs: ["y"], inputs: [{ name: "x", datatype: FP32, shape: [1, 2], data: [[-1, 2.5e0]] }]) {
