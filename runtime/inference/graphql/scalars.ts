@@ -95,7 +95,8 @@ export function base64Text({ buffer, byteOffset, byteLength }: Uint8Array): Json
   return new JsonText(() => base64Parts(Buffer.from(buffer, byteOffset, byteLength)));
 }
 
-function* jsonParts(value: unknown): Generator<string | Buffer, void> {
+/** The parts of a document, each made when it is asked for. */
+export function* jsonParts(value: unknown): Generator<string | Buffer, void> {
   if (value instanceof JsonText) return void (yield* value.bytes());
   if (typeof value !== 'object' || value === null) return void (yield JSON.stringify(value) ?? 'null');
   const isList = Array.isArray(value);
