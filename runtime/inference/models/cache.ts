@@ -111,12 +111,9 @@ export class ModelCache {
       const failure = asModelError(error);
       const held = failure.retryable ? await this.recall(model, last) : undefined;
       if (held === undefined) throw failure;
-      this.budget.hold(held.digest);
       return { ...held, offline: true };
     }
-    const held = await this.held(now.manifest);
-    const cached = held ?? (await this.fetch(model, now.manifest));
-    this.budget.hold(cached.digest);
+    const cached = (await this.keep(now.manifest)) ?? (await this.fetch(model, now.manifest));
     await this.budget.touch(cached.digest);
     const isNews = last?.manifest !== now.manifest || last.listing !== now.listing;
     if (isNews) await this.notes.write(`${model.name}/${model.version}`, now);
@@ -148,8 +145,8 @@ export class ModelCache {
   private async recall(model: ModelIdentity, last: KnownVersion | undefined): Promise<CachedModel | undefined> {
     const bad = await this.notes.read(badKey(model));
     for (const known of [await this.notes.version(model, '#good'), last]) {
-      const held = known && (await this.held(known.manifest));
-      if (held !== undefined && held.digest !== bad) return held;
+      const held = known && sha256(known.manifest) !== bad ? await this.keep(known.manifest) : undefined;
+      if (held !== undefined) return held;
     }
     return undefined;
   }
@@ -222,7 +219,25 @@ export class ModelCache {
       if (after !== listing) throw new ContentChanged(folder);
       return renderModelManifest(rows);
     });
+    // Whoever asks for it holds it at once.
+    this.budget.release(sha256(manifest));
     return { manifest, listing };
+  }
+
+  /** A folder that is whole, held before anybody looks at it: meanwhile it must not go. */
+  private keep(text: string): Promise<CachedModel | undefined> {
+    return this.holding(sha256(text), () => this.held(text));
+  }
+
+  /** Holds a folder during some work and, where that comes to something, until it is released. */
+  private async holding<T>(digest: string, work: () => Promise<T>): Promise<T> {
+    this.budget.hold(digest);
+    let result: T | undefined;
+    try {
+      return (result = await work());
+    } finally {
+      if (result === undefined) this.budget.release(digest);
+    }
   }
 
   private async held(text: string): Promise<CachedModel | undefined> {
@@ -295,7 +310,7 @@ export class ModelCache {
     return rows;
   }
 
-  /** Fills a folder out of sight and shows it under the digest of its manifest. */
+  /** Fills a folder out of sight and shows it under the digest of its manifest, held by the caller. */
   private async stage(fill: (staging: string) => Promise<string>): Promise<string> {
     const staging = path.join(this.dir, `${ON_THE_WAY.staging}${randomUUID()}`);
     let owner: Ownership | undefined;
@@ -305,8 +320,7 @@ export class ModelCache {
       await fs.mkdir(staging, { mode: 0o700 });
       const text = await fill(staging);
       await syncTree(staging);
-      await this.show(staging, text);
-      return text;
+      return await this.holding(sha256(text), () => this.show(staging, text));
     } catch (error) {
       const failure = asModelError(error);
       // What fills the disk keeps every other model from it, and what is at fault itself nobody completes.
@@ -319,7 +333,7 @@ export class ModelCache {
   }
 
   /** Another server may have brought the same meanwhile, and be using it: then that one stays. */
-  private async show(staging: string, text: string): Promise<void> {
+  private async show(staging: string, text: string): Promise<string> {
     const target = path.join(this.dir, sha256(text));
     const isThere = async (): Promise<boolean> => (await this.held(text)) !== undefined;
     if (!(await isThere())) {
@@ -331,5 +345,6 @@ export class ModelCache {
     }
     await fs.rm(staging, { recursive: true, force: true });
     await syncFolder(this.dir);
+    return text;
   }
 }

@@ -69,19 +69,25 @@ export class DiskBudget {
     let held = items.reduce((sum, { bytes }) => sum + bytes, 0);
     const spare = items.filter((item) => item.spare).sort((a, b) => a.usedMs - b.usedMs);
     const inUse = spare.reduce((sum, { bytes }) => sum - bytes, held);
-    if (inUse + needed > this.limit) {
-      throw new ModelError('LNMT8308', `${needed} bytes beside ${inUse} in use, at most ${this.limit}`);
-    }
+    this.checkRoom(needed, inUse);
     for (const { name, bytes } of spare) {
       if (held + needed <= this.limit) return;
+      // Somebody may have come to use it while the others were removed.
+      if (!this.isSpare(name)) continue;
       await this.remove(name);
       held -= bytes;
     }
+    this.checkRoom(needed, held);
   }
 
   /** Removes a folder or a partial file. */
   async remove(name: string): Promise<void> {
     await discard(this.dir, name);
+  }
+
+  private checkRoom(needed: number, inUse: number): void {
+    if (inUse + needed <= this.limit) return;
+    throw new ModelError('LNMT8308', `${needed} bytes beside ${inUse} in use, at most ${this.limit}`);
   }
 
   private async items(): Promise<Item[]> {

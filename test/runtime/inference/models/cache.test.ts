@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MODEL_STORE, modelStorePath, renderModelManifest } from '../../../../runtime/contract';
 import { ModelError } from '../../../../runtime/inference/errors';
 import { ModelCache } from '../../../../runtime/inference/models/cache';
+import { DiskBudget } from '../../../../runtime/inference/models/disk-budget';
 import { FileStore } from '../../../../runtime/inference/models/file-store';
 import { parseManifest } from '../../../../runtime/inference/models/manifest';
 import { openStore } from '../../../../runtime/inference/models/open-store';
@@ -114,6 +115,35 @@ describe('the model cache', () => {
     fs.writeFileSync(file, 'grapf');
     expect((await cache.obtain(MODEL)).fetched).toBe(true);
     expect(fs.readFileSync(file, 'utf8')).toBe('graph');
+  });
+
+  it('holds what it has before it looks at it, as another model may need the room meanwhile', async () => {
+    const { digest } = await new ModelCache(new FileStore(store), cacheDir).obtain(MODEL);
+    const folder = path.join(cacheDir, digest);
+    let others = 1;
+    class Crowded extends DiskBudget {
+      override hold(held: string): void {
+        if (others-- > 0) fs.rmSync(folder, { recursive: true });
+        super.hold(held);
+      }
+    }
+    const cache = new ModelCache(new FileStore(store), cacheDir, { budget: new Crowded(cacheDir, 0) });
+    expect(fs.existsSync((await cache.obtain(MODEL)).file)).toBe(true);
+    others = 1;
+    await expect(cache.obtain(MODEL, true)).rejects.toMatchObject({ code: 'LNMT8301' });
+  });
+
+  it('holds nothing of what could not be had', async () => {
+    const budget = new DiskBudget(cacheDir, 310_000);
+    const cache = new ModelCache(new FileStore(store), cacheDir, { budget });
+    const { digest } = await cache.obtain(MODEL);
+    cache.release(digest);
+    fs.writeFileSync(path.join(cacheDir, digest, MODEL_STORE.model), 'grapf');
+    fs.rmSync(inStore('weights/part_1.bin'));
+    fs.appendFileSync(path.join(cacheDir, digest, 'weights/part_1.bin'), '!');
+    await expect(cache.obtain(MODEL)).rejects.toMatchObject({ code: 'LNMT8301' });
+    await budget.makeRoom(310_000);
+    expect(fs.readdirSync(cacheDir).filter((name) => !name.startsWith('.'))).toEqual([]);
   });
 
   describe('asked to repair a model', () => {

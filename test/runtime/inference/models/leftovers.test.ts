@@ -141,6 +141,25 @@ describe('an owner', () => {
   });
 });
 
+describe('a budget', () => {
+  it('removes nothing that somebody came to use while it removed something else', async () => {
+    const [old, young] = ['a'.repeat(64), 'b'.repeat(64)];
+    for (const name of [old, young]) {
+      fs.mkdirSync(at(name));
+      fs.writeFileSync(at(name, 'model.onnx'), '12345678');
+    }
+    age(old, 60_000);
+    class Overtaken extends DiskBudget {
+      override async remove(name: string): Promise<void> {
+        await super.remove(name);
+        this.hold(young);
+      }
+    }
+    await expect(new Overtaken(dir, 16).makeRoom(16)).rejects.toMatchObject({ code: 'LNMT8308' });
+    expect(names()).toEqual([young]);
+  });
+});
+
 describe('a server that fetches a model', () => {
   const WEIGHTS = Buffer.alloc(4 << 20, 5);
   const ranges: (string | undefined)[] = [];
