@@ -29,10 +29,19 @@ export interface TextAnswers {
 export type TextReply =
   { readonly answer: TextAnswers[keyof TextAnswers] } | { readonly failed: string; readonly isFault: boolean };
 
-let engine: TextEngine | undefined;
+function opened(): TextEngine | Error {
+  try {
+    return new TextEngine((workerData as TextWorkerData).dir);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** Opened while the thread starts, which may take longer than a question. */
+const engine = opened();
 
 function answer(request: TextRequest): TextAnswers[keyof TextAnswers] {
-  engine ??= new TextEngine((workerData as TextWorkerData).dir);
+  if (engine instanceof Error) throw engine;
   switch (request.do) {
     case 'describe':
       return engine.describe();

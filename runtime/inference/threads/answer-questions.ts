@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import type { TransferListItem } from 'node:worker_threads';
-import type { NumberedQuestion, NumberedReply } from './question-thread';
+import type { NumberedQuestion, NumberedReply, Ready } from './question-thread';
 
 /**
  * Answers the questions of a `QuestionThread`; the last line of the module that runs in it.
@@ -16,4 +16,5 @@ export function answerQuestions<Question, Reply>(
     const reply = answer(question);
     parentPort?.postMessage({ id, reply } satisfies NumberedReply<Reply>, [...moved(reply)]);
   });
+  parentPort?.postMessage({ ready: true } satisfies Ready);
 }

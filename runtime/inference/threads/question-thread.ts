@@ -15,7 +15,7 @@ export interface QuestionThreadOptions {
   readonly workerData?: unknown;
   /** Milliseconds that one question may take. */
   readonly deadlineMs: number;
-  /** The same for the first question of a thread, which has to start. @default - `deadlineMs` */
+  /** Milliseconds that a thread may take to start. @default - `deadlineMs` */
   readonly startMs?: number;
   /** Mebibytes of memory. */
   readonly memoryMb: number;
@@ -44,6 +44,11 @@ export interface NumberedReply<Reply> {
   readonly reply: Reply;
 }
 
+/** What comes first: the thread has started. */
+export interface Ready {
+  readonly ready: true;
+}
+
 interface Waiting<Question, Reply> extends Asked<Question> {
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: Error) => void;
@@ -52,7 +57,7 @@ interface Waiting<Question, Reply> extends Asked<Question> {
 interface Running<Question, Reply> {
   readonly id: number;
   readonly waiting: Waiting<Question, Reply>;
-  readonly timer: NodeJS.Timeout;
+  timer: NodeJS.Timeout;
 }
 
 /**
@@ -98,9 +103,7 @@ export class QuestionThread<Question, Reply> {
     if (waiting === undefined) return;
     const worker = (this.worker ??= this.start());
     const id = this.nextId++;
-    const { deadlineMs, startMs = deadlineMs } = this.options;
-    const timer = setTimeout(() => this.fail('slow'), this.fresh ? startMs : deadlineMs);
-    this.running = { id, waiting, timer };
+    this.running = { id, waiting, timer: this.deadline() };
     const { question, transfer = [] } = waiting;
     worker.postMessage({ id, question } satisfies NumberedQuestion<Question>, transfer);
   }
@@ -119,16 +122,32 @@ export class QuestionThread<Question, Reply> {
     const lost = (): void => {
       if (worker === this.worker) this.fail('large');
     };
-    worker.on('message', (reply: NumberedReply<Reply>) => this.receive(worker, reply));
+    worker.on('message', (message: NumberedReply<Reply> | Ready) => {
+      if (worker !== this.worker) return;
+      if ('ready' in message) this.started();
+      else this.receive(message);
+    });
     worker.on('error', lost);
     worker.on('exit', lost);
     return worker;
   }
 
-  private receive(worker: Worker, { id, reply }: NumberedReply<Reply>): void {
-    const { running } = this;
-    if (worker !== this.worker || running?.id !== id) return;
+  private deadline(): NodeJS.Timeout {
+    const { deadlineMs, startMs = deadlineMs } = this.options;
+    return setTimeout(() => this.fail('slow'), this.fresh ? startMs : deadlineMs);
+  }
+
+  /** A question has its time from here on: what the thread takes to start is no excuse for it. */
+  private started(): void {
     this.fresh = false;
+    if (this.running === undefined) return;
+    clearTimeout(this.running.timer);
+    this.running.timer = this.deadline();
+  }
+
+  private receive({ id, reply }: NumberedReply<Reply>): void {
+    const { running } = this;
+    if (running?.id !== id) return;
     clearTimeout(running.timer);
     this.running = undefined;
     running.waiting.resolve(reply);

@@ -181,6 +181,15 @@ describe('a text thread', () => {
     }
   }, 60_000);
 
+  it('gives the first question no longer than others: a thread that starts anew has its own time for that', async () => {
+    const endless = '{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}';
+    const dir = folder({ ...decoderFiles(), 'tokenizer_config.json': {}, 'chat_template.jinja': endless });
+    const thread = new TextThread(dir, { deadlineMs: 500 });
+    const asked = thread.ask({ do: 'chat', messages: [{ role: 'user', content: 'a' }] });
+    await expect(asked).rejects.toMatchObject({ code: 'LNMT8245' });
+    await thread.close();
+  }, 30_000);
+
   it('turns many texts into tokens piece by piece, and others in between', async () => {
     const thread = new TextThread(folder(encoderFiles()));
     const order: string[] = [];
