@@ -41,5 +41,5 @@ export function reservedZone(scope: Construct, id: string, reservationId: string
     typeName: 'AWS::EC2::CapacityReservation',
     identifier: reservationId,
   });
-  return Token.asString(Fn.lookup(Fn.jsondecode(reservation.properties), 'AvailabilityZone', ''));
+  return Token.asString(Fn.lookup(Fn.jsondecode(reservation.properties), 'AvailabilityZone'));
 }

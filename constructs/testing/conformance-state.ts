@@ -1,4 +1,4 @@
-import { TerraformResource } from 'cdktf';
+import { TerraformOutput, TerraformResource } from 'cdktf';
 import type { IBuildingBlock } from '../cloud/building-block';
 import { buildBlocks, PRECIOUS_BLOCKS } from './conformance-blocks';
 import type { BlockOptions } from './conformance-blocks';
@@ -22,6 +22,7 @@ export function stateChecks(make: MakeCloud): readonly ConformanceCheck[] {
       run: () => void synthesize(make, { naming: [AWKWARD] }),
     },
     { name: 'names that differ only at their end do not collide', run: () => noCollision(make) },
+    { name: 'what asks whether something exists is a whole expression', run: () => wholeConditions(make) },
   ];
 }
 
@@ -94,6 +95,24 @@ function noCollision(make: MakeCloud): void {
     ...addresses.map((address) => (synthesized.at(address) ? undefined : `${address} was not written`)),
     one === 0 || addresses.length > 0 ? undefined : 'no object store was written',
   ]);
+}
+
+function wholeConditions(make: MakeCloud): void {
+  const { cloud, scope, stack } = bench(make);
+  const { objects, registry } = buildBlocks(cloud, scope);
+  const image = { repository: 'server', digest: `sha256:${'0'.repeat(64)}` };
+  const checks = {
+    objectExists: objects.objectExists(scope, 'object', 'model/1/manifest.json', 'absent'),
+    imageExists: registry?.imageExists(scope, 'image', image, 'absent'),
+  };
+  for (const [method, check] of Object.entries(checks)) {
+    if (check !== undefined) new TerraformOutput(stack, method, { value: check.condition });
+  }
+  report(
+    Object.entries(synthTerraform(stack).outputs).map(([method, { value }]) =>
+      /\bundefined\b/.test(String(value)) ? `${method}: the condition is ${String(value)}` : undefined,
+    ),
+  );
 }
 
 function addressesBelow(block: IBuildingBlock): string[] {

@@ -9,6 +9,7 @@ import type { DeploymentCheck, KubernetesParts } from '../cloud/kubernetes-parts
 import { SECRET_STORE } from '../cloud/secret';
 import type { ISecret, ISecretStore, SecretProps, SecretStoreProps } from '../cloud/secret';
 import type { IWorkloadIdentity, WorkloadIdentityProps } from '../cloud/workload-identity';
+import { asExpression } from '../expression';
 import { FakeBlock, fakeName } from './fake-block';
 import type { Faked } from './fake-block';
 import { FakeResource } from './fake-resource';
@@ -115,6 +116,6 @@ export class FakeContainerRegistry extends FakeBlock implements IContainerRegist
     message: string,
   ): DeploymentCheck {
     const found = new FakeResource(scope, id, { image: `${this.prefix}/${image.repository}@${image.digest}` });
-    return { condition: Op.neq(found.output('image'), '').toString(), message };
+    return { condition: Op.neq(found.output('image'), asExpression('')).toString(), message };
   }
 }

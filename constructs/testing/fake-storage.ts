@@ -8,6 +8,7 @@ import type { DeploymentCheck, KubernetesParts } from '../cloud/kubernetes-parts
 import type { IObjectStore, IObjectStoreGrants, ObjectStoreProps, StoreBinding } from '../cloud/object-store';
 import type { IParallelFileStore, ParallelFileStoreProps } from '../cloud/parallel-file-store';
 import type { IWorkloadIdentity } from '../cloud/workload-identity';
+import { asExpression } from '../expression';
 import { FakeBlock, fakeName } from './fake-block';
 import type { Faked } from './fake-block';
 import { FakeResource } from './fake-resource';
@@ -35,7 +36,7 @@ export class FakeObjectStore extends FakeBlock implements IObjectStore {
 
   objectExists(scope: Construct, id: string, key: string, message: string): DeploymentCheck {
     const object = new FakeResource(scope, id, { object: `${this.uri}/${key}` });
-    return { condition: Op.neq(object.output('object'), '').toString(), message };
+    return { condition: Op.neq(object.output('object'), asExpression('')).toString(), message };
   }
 
   private grant(kind: string, identity: IWorkloadIdentity, prefix = ''): void {

@@ -1,5 +1,5 @@
 import { ApiObject } from 'cdk8s';
-import { Op } from 'cdktf';
+import { Fn, Op } from 'cdktf';
 import type { Construct } from 'constructs';
 import { SHARED_STORAGE_CLASS } from 'lnmt';
 import type {
@@ -48,7 +48,8 @@ export class WorkshopObjectStore extends WorkshopBlock implements IObjectStore {
 
   objectExists(scope: Construct, id: string, key: string, message: string): DeploymentCheck {
     const object = new WorkshopResource(scope, id, { object: `${this.uri}/${key}` });
-    return { condition: Op.neq(object.output('object'), '').toString(), message };
+    // A plain '' would be left out of the condition.
+    return { condition: Op.neq(object.output('object'), Fn.rawString('')).toString(), message };
   }
 
   private grant(right: string, identity: IWorkloadIdentity, prefix = ''): void {

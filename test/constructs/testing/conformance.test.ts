@@ -1,3 +1,4 @@
+import { Op } from 'cdktf';
 import { Construct } from 'constructs';
 import { conformance, FakeCloud, FakeResource } from 'lnmt/testing';
 import { describe, expect, it } from 'vitest';
@@ -89,6 +90,24 @@ describe('conformance', () => {
       })),
     );
     expect(found['providers are bound once, however often a stack is bound']).toContain('changes the stack');
+  });
+
+  it('finds a condition with a gap, as cdktf leaves one for an empty text', () => {
+    const found = failures(
+      faulty((cloud) => ({
+        storage: {
+          ...cloud.storage,
+          objectStore: (scope, id, props) => {
+            const store = cloud.storage.objectStore(scope, id, props);
+            store.objectExists = () => ({ condition: Op.neq('x', '').toString(), message: 'absent' });
+            return store;
+          },
+        },
+      })),
+    );
+    expect(found['what asks whether something exists is a whole expression']).toBe(
+      'objectExists: the condition is ${("x" != undefined)}',
+    );
   });
 
   it('finds state that is not guarded, or is guarded although it is to be destroyed', () => {
