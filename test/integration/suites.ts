@@ -16,6 +16,7 @@ import { schemas } from './schemas';
 import { schemathesis } from './schemathesis';
 import type { Suite } from './suite';
 import { terraform } from './terraform';
+import { terraformExpressions } from './terraform-expressions';
 
 /** Every suite, in the order in which they run: the cheap ones first. */
 export const suites: readonly Suite[] = [
@@ -33,6 +34,7 @@ export const suites: readonly Suite[] = [
   schemathesis,
   responseCache,
   images,
+  terraformExpressions,
   terraform,
   controlPlane,
   autoscaling,
