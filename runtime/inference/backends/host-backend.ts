@@ -1,4 +1,3 @@
-import fs from 'node:fs/promises';
 import os from 'node:os';
 import type { FastifyBaseLogger } from 'fastify';
 import { notReady } from '../../shared/errors';
@@ -9,6 +8,7 @@ import { hostNotStarted, ModelError, modelProcessLost, runTimedOut, tensorsTooLa
 import { FRAME_LIMITS, payloadBytes } from '../host/frames';
 import type { Frame } from '../host/frames';
 import { confined } from '../host/confine';
+import { bytesBeside } from '../host/memory';
 import { chooseWorkers, planWorkers } from '../host/plan';
 import type { Plan } from '../host/plan';
 import { HostProcess } from '../host/process';
@@ -186,12 +186,9 @@ export class HostBackend implements Backend {
   }
 
   /** Decides how the model is spread over the machine. */
-  private async prepare(file: string): Promise<void> {
-    const { onnx, workers = 0, memoryBytes = 0 } = this.options;
-    const modelBytes = await fs.stat(file).then(
-      ({ size }) => size,
-      () => 0,
-    );
+  private async prepare(file: string, workers = this.options.workers ?? 0): Promise<void> {
+    const { onnx, memoryBytes = 0 } = this.options;
+    const modelBytes = await bytesBeside(file);
     const cores = os.availableParallelism();
     const onCpu = onnx.executionProvider === 'cpu';
     this.plan = planWorkers({ workers, threads: onnx.threads, cores, modelBytes, memoryBytes, onCpu });
@@ -214,7 +211,7 @@ export class HostBackend implements Backend {
     if (this.measured === undefined && !(await this.measure(host))) return this.start(file);
     const { runMs, maxRows } = this.measured ?? UNMEASURED;
     const lanes = chooseWorkers(this.options.workers ?? 0, { maxWorkers, threads }, runMs);
-    await Promise.all(Array.from({ length: lanes - 1 }, (_, index) => this.loadLane(host, index + 1, file, threads)));
+    if (!(await this.loadFurther(host, lanes, file, threads))) return this.start(file);
     this.takes = { lanes, maxRows };
     this.memory.serving(host);
     this.ready = true;
@@ -235,6 +232,25 @@ export class HostBackend implements Backend {
     this.dismiss();
     await host.close(CLOSE_PATIENCE_MS);
     return true;
+  }
+
+  /**
+   * Loads the model into the lanes after the first, which could. False when one could not: the memory holds fewer, and
+   * the host was ended to begin again with those.
+   */
+  private async loadFurther(host: HostProcess, lanes: number, file: string, threads: number): Promise<boolean> {
+    const loads = Array.from({ length: lanes - 1 }, (_, index) => this.loadLane(host, index + 1, file, threads));
+    const outcomes = await Promise.allSettled(loads);
+    const errors: unknown[] = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+    const [err] = errors;
+    if (err === undefined) return true;
+    if (this.closed || (err instanceof ModelError && err.code === 'LNMT8319')) throw err;
+    const workers = lanes - errors.length;
+    this.options.log.warn({ pid: host.pid, err, workers, asked: lanes }, 'not all workers could load, taking fewer');
+    this.dismiss();
+    await host.close(CLOSE_PATIENCE_MS);
+    await this.prepare(file, workers);
+    return false;
   }
 
   private async loadLane(host: HostProcess, lane: number, file: string, threads: number): Promise<ModelSignature> {

@@ -33,6 +33,15 @@ export function limitMemory(
   return { host: { ...host, command: prlimit, args }, enforcement: 'hard' };
 }
 
+/** Bytes of a graph and of everything beside it: weights may lie in files of their own. */
+export async function bytesBeside(file: string): Promise<number> {
+  const options = { recursive: true, withFileTypes: true } as const;
+  const entries = await fs.promises.readdir(path.dirname(file), options).catch(() => []);
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = await Promise.all(files.map(({ parentPath, name }) => fs.promises.stat(path.join(parentPath, name))));
+  return sizes.reduce((sum, { size }) => sum + size, 0);
+}
+
 /** Resident bytes of a process; undefined when it is gone or the system does not say. */
 export async function residentBytes(pid: number): Promise<number | undefined> {
   const text = await fs.promises.readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');

@@ -21,7 +21,7 @@ export interface Plan {
 const MOST_WORKERS = 4;
 /** Models below this gain nothing from a second thread: handing the work over costs more than the work. */
 const SMALL_MODEL_BYTES = 16 * 2 ** 20;
-/** Resident bytes of a session in terms of its file, and of a process that has none. */
+/** Resident bytes of a session in terms of its files, and of a process that has none. */
 const MEMORY = { perModelByte: 1.7, base: 120 * 2 ** 20 } as const;
 /** Runs shorter than this are over before a second worker could have taken one, in milliseconds. */
 const SHORT_RUN_MS = 1;
@@ -42,6 +42,6 @@ export function planWorkers({ workers, threads, cores, modelBytes, memoryBytes, 
 
 /** Workers to use once a run was timed. */
 export function chooseWorkers(workers: number, { maxWorkers }: Plan, runMs: number | undefined): number {
-  if (workers > 0) return workers;
+  if (workers > 0) return Math.min(workers, maxWorkers);
   return runMs !== undefined && runMs < SHORT_RUN_MS ? 1 : maxWorkers;
 }

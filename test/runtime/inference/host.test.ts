@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -11,7 +12,7 @@ import { OnnxBackend } from '../../../runtime/inference/backends/onnx';
 import { hostCommand } from '../../../runtime/inference/host/command';
 import { measure } from '../../../runtime/inference/host/measure';
 import { confined } from '../../../runtime/inference/host/confine';
-import { find, limitMemory, residentBytes } from '../../../runtime/inference/host/memory';
+import { bytesBeside, find, limitMemory, residentBytes } from '../../../runtime/inference/host/memory';
 import { hostNotStarted } from '../../../runtime/inference/errors';
 import { HostProcess } from '../../../runtime/inference/host/process';
 import type { HostCommand } from '../../../runtime/inference/host/process';
@@ -139,6 +140,36 @@ function hungryHost(when: 'loading' | 'serving'): HostCommand {
   `;
   const args = ['--expose-gc', '--eval', program];
   return { command: process.execPath, args, env: { PATH: '/nonexistent' } };
+}
+
+/** Answers as a host does in its first worker; what befalls the second one when it is to load. */
+function crampedHost(second: 'answers' | 'ends'): HostCommand {
+  const program = `
+    const net = require('node:net');
+    const { fstatSync } = require('node:fs');
+    const isSocket = (fd) => { try { return fstatSync(fd).isSocket(); } catch { return false; } };
+    for (const fd of [4, 5].filter(isSocket)) {
+      const lane = new net.Socket({ fd });
+      lane.on('data', (frame) => {
+        const isLoad = frame.includes('"load"');
+        if (fd === 5 && '${second}' === 'ends') process.exit(1);
+        const loaded = { type: 'loaded', signature: { inputs: [], outputs: [] } };
+        const reply = !isLoad
+          ? { type: 'measured', measured: { runMs: 50, maxRows: 1 } }
+          : fd === 4 ? loaded : { type: 'failed', message: 'std::bad_alloc' };
+        const text = JSON.stringify(reply);
+        const header = Buffer.alloc(Math.ceil(text.length / 8) * 8, ' ');
+        header.write(text);
+        const head = Buffer.alloc(16);
+        head.writeUInt32LE(header.length, 0);
+        head.writeDoubleLE(frame.readDoubleLE(8), 8);
+        lane.write(Buffer.concat([head, header]));
+      });
+      lane.on('error', () => undefined);
+    }
+    new net.Socket({ fd: 3 }).resume().on('close', () => process.exit());
+  `;
+  return { command: process.execPath, args: ['--eval', program], env: { PATH: '/nonexistent' } };
 }
 
 let backend: HostBackend | undefined;
@@ -444,6 +475,36 @@ describe('the memory of a host', () => {
     expect(await residentBytes(process.pid)).toBeGreaterThan(10 * MIB);
     expect(await residentBytes(2 ** 30)).toBeUndefined();
   });
+
+  it('is planned with the weights that lie beside the graph', async () => {
+    const folder = path.join(dir, 'external');
+    fs.mkdirSync(path.join(folder, 'weights'), { recursive: true });
+    fs.writeFileSync(path.join(folder, 'model.onnx'), identityModel('FP32'));
+    for (const name of ['model.onnx.data', 'weights/layer-1.bin']) {
+      fs.writeFileSync(path.join(folder, name), '');
+      fs.truncateSync(path.join(folder, name), 20 * MIB);
+    }
+    expect(await bytesBeside(path.join(folder, 'model.onnx'))).toBe(identityModel('FP32').length + 40 * MIB);
+    log.info.mockClear();
+    await create({ workers: 1, onnx: { ...CPU, threads: 0 } }).load(path.join(folder, 'model.onnx'));
+    const ready = log.info.mock.calls.find(([, text]) => text === 'model host ready')?.[0] as object;
+    expect(ready).toMatchObject({ threads: os.availableParallelism() });
+  });
+
+  it.each(['answers', 'ends'] as const)(
+    'holds fewer workers where it is too small for all: one that %s with a failure ends no model',
+    async (second) => {
+      log.warn.mockClear();
+      const model = create({ host: crampedHost(second), workers: 2 });
+      await model.load(modelFile('identity'));
+      expect(model.capacity().lanes).toBe(1);
+      expect(model.healthy()).toBe(true);
+      expect(log.warn).toHaveBeenCalledWith(
+        expect.objectContaining({ workers: 1, asked: 2 }),
+        'not all workers could load, taking fewer',
+      );
+    },
+  );
 
   const PASSED = 'memory budget passed, ending the model host';
 
