@@ -166,6 +166,16 @@ export function unusableName(scope: IConstruct | undefined, property: string, va
   });
 }
 
+/** The server would not take the name, and end when it starts. */
+export function modelNameRefused(scope: IConstruct, property: string, value: string): LnmtError {
+  return new LnmtError('LNMT1001', scope, {
+    what: `${property} is no name that the server takes`,
+    got: JSON.stringify(value),
+    allowed: 'up to 128 lower-case letters, digits, dots, dashes and underscores, a letter or digit first',
+    remedy: 'choose another name',
+  });
+}
+
 /** The number is not an integer or not inside `min`…`max`. */
 export function numberOutOfRange(
   scope: IConstruct | undefined,

@@ -22,6 +22,7 @@ import type {
   ProbeIntervals,
   Rollout,
   ServerFiles,
+  SecretReference,
   ServerTls,
   Spread,
 } from './kubernetes';
@@ -129,6 +130,19 @@ export interface InferenceEndpointProps {
    * @default {}
    */
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * Environment variables whose values are secret, by their name, e.g. the password of a shared response cache.
+   *
+   * @default {}
+   */
+  readonly secretEnv?: Readonly<Record<string, SecretReference>>;
+  /**
+   * Files that are secret, by the setting that reads them, e.g. `{ LNMT_UPSTREAM_KEY_FILE: SecretReference.fromStore('upstream') }`.
+   * A Kubernetes Secret has its value under the name of the setting, unless its reference names another key.
+   *
+   * @default {}
+   */
+  readonly secretFiles?: Readonly<Record<string, SecretReference>>;
   /** How often probes ask. @default - every 5 seconds for readiness, every 10 for liveness */
   readonly probes?: ProbeIntervals;
   /** PriorityClass of the pods. @default - the cluster's default */
@@ -215,8 +229,9 @@ export class InferenceEndpoint extends Construct {
     return `${this.endpointName}.${this.namespace}.svc:${PORTS.grpc}`;
   }
 
-  private requireBlocks({ platform, auth }: InferenceEndpointProps): void {
-    if (auth.secret?.source === 'store') {
+  private requireBlocks({ platform, auth, secretEnv = {}, secretFiles = {} }: InferenceEndpointProps): void {
+    const secrets = [...Object.values(secretEnv), ...Object.values(secretFiles), ...(auth.secret ? [auth.secret] : [])];
+    if (secrets.some(({ source }) => source === 'store')) {
       platform.require(this, 'secretStore', platform.secretStore, 'an endpoint with keys from the store');
     }
     if (this.scaling.requestsPerSecondPerPod !== undefined) {
@@ -312,7 +327,7 @@ export class InferenceEndpoint extends Construct {
       model: { name: props.model.name, version: props.model.version },
       storeUri,
       env: { ...binding.env, ...props.env },
-      secretEnv: binding.secretEnv,
+      secretEnv: { ...binding.secretEnv, ...props.secretEnv },
       serviceAccount: { name: this.endpointName, annotations: this.identity.serviceAccountAnnotations },
       podLabels: this.identity.podLabels,
       scaling: this.scaling,
@@ -328,10 +343,10 @@ export class InferenceEndpoint extends Construct {
 /** What an endpoint says of its workload in the same words. */
 function passedOn(props: InferenceEndpointProps): Pick<InferenceWorkloadProps, PassedOn> {
   const { allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB } = props;
-  const { grpc, files, tls, auditLog, probes, priorityClassName, alerts, dashboard } = props;
+  const { grpc, files, secretFiles, tls, auditLog, probes, priorityClassName, alerts, dashboard } = props;
   return {
     ...{ allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB },
-    ...{ grpc, files, tls, auditLog, probes, priorityClassName, alerts, dashboard },
+    ...{ grpc, files, secretFiles, tls, auditLog, probes, priorityClassName, alerts, dashboard },
   };
 }
 
@@ -346,6 +361,7 @@ type PassedOn =
   | 'modelCacheGiB'
   | 'grpc'
   | 'files'
+  | 'secretFiles'
   | 'tls'
   | 'auditLog'
   | 'probes'

@@ -31,7 +31,11 @@ export function infrastructureOutputs(stack: TerraformStack, platform: LnmtPlatf
 export function endpointOutputs(stack: TerraformStack, endpoints: readonly InferenceEndpoint[]): void {
   for (const endpoint of endpoints) {
     const name = legalName({ maxLength: 60, separator: '_' }, [endpoint.endpointName]);
-    const { namespace, endpointName } = endpoint;
+    const { namespace, endpointName, url } = endpoint;
+    const { protocol, hostname } = new URL(url);
+    const origin = `${protocol}//${protocol === 'https:' ? hostname : '127.0.0.1'}:${PORTS.http}`;
+    // The certificate names the Service, so that is asked for at the other end of the forwarded port.
+    const certificate = protocol === 'https:' ? `--cacert ca.crt --resolve ${hostname}:${PORTS.http}:127.0.0.1 ` : '';
     output(
       stack,
       `endpoint_${name}_port_forward`,
@@ -41,7 +45,7 @@ export function endpointOutputs(stack: TerraformStack, endpoints: readonly Infer
     output(
       stack,
       `endpoint_${name}_curl`,
-      `curl -H "Authorization: Bearer $LNMT_API_KEY" http://127.0.0.1:${PORTS.http}${modelPath(endpoint.modelName)}`,
+      `curl ${certificate}-H "Authorization: Bearer $LNMT_API_KEY" ${origin}${modelPath(endpoint.modelName)}`,
       'Describes the model; its inputs and outputs are what an inference request needs',
     );
   }

@@ -1,6 +1,6 @@
 import type { IConstruct } from 'constructs';
 import { INFERENCE_ENV, POD_NAME_VARIABLE, VOLUMES, VOLUME_NAMES } from '../../runtime/contract';
-import { auditFileHomeless, variableSetTwice } from './errors';
+import { logHomeless, variableSetTwice } from './errors';
 import { isLateBound } from './opaque';
 
 /** Where the audit log of a server is kept. */
@@ -31,18 +31,28 @@ export function auditVolume({ claimName }: AuditVolume): {
 }
 
 /** Folders that the server may write without a volume for it: devices, and what is lost with the pod. */
+const LOST = `a file below ${VOLUMES.tmp} that is lost with the pod`;
 const WRITABLE = ['/dev/', `${VOLUMES.tmp}/`, `${VOLUMES.modelCache}/`];
 
-/** Holds the variable to files that can be written. @throws LNMT3005 beside a claim, LNMT3023 for another file */
-export function checkAuditFile(
+/** Holds the variables to files that can be written. @throws LNMT3005 beside a claim, LNMT3023 for another file */
+export function checkLogFiles(
   scope: IConstruct,
   audit: AuditVolume | undefined,
   env: Readonly<Record<string, string>> = {},
 ): void {
-  const { name } = INFERENCE_ENV.auditFile;
-  const file = env[name];
-  if (file === undefined) return;
-  if (audit !== undefined) throw variableSetTwice(scope, 'env', name, 'auditLog');
-  if (isLateBound(file) || WRITABLE.some((folder) => file.startsWith(folder))) return;
-  throw auditFileHomeless(scope, name, file);
+  const { auditFile, payloadLogFile } = INFERENCE_ENV;
+  if (audit !== undefined && auditFile.name in env) throw variableSetTwice(scope, 'env', auditFile.name, 'auditLog');
+  for (const { name } of [auditFile, payloadLogFile]) {
+    const file = env[name];
+    if (file === undefined || isLateBound(file) || WRITABLE.some((folder) => file.startsWith(folder))) continue;
+    throw name === auditFile.name
+      ? logHomeless(
+          scope,
+          name,
+          file,
+          `/dev/stderr, or ${LOST}`,
+          `remove ${name} from env, and set auditLog: { claimName }`,
+        )
+      : logHomeless(scope, name, file, LOST, `name a file below ${VOLUMES.tmp}/`);
+  }
 }

@@ -113,9 +113,14 @@ export const KUBERNETES_ERRORS = {
       'A server that speaks TLS is asked by HTTPS, and its files come from a volume. The property tls sets variables, volume, probes and Service together; the variables alone would make a pod that is restarted for ever.',
   },
   LNMT3023: {
-    title: 'the audit log has no place in the pod',
+    title: 'a log has no place in the pod',
     explanation:
-      'The root file system is read-only, so that a server with an audit log elsewhere than in a volume does not start. A claim in auditLog keeps it beyond the pod; /dev/stderr hands it to whatever gathers the logs of containers.',
+      'The root file system is read-only, so that a server with a log elsewhere than in a volume does not start. For the audit log a claim in auditLog keeps it beyond the pod; /dev/stderr hands it to whatever gathers the logs of containers.',
+  },
+  LNMT3024: {
+    title: 'no setting reads a secret file',
+    explanation:
+      'Files of secretFiles are mounted under the name of the setting of the server that reads them. The certificate of the server and its keys have the properties tls and auth.',
   },
 } as const satisfies ErrorTable;
 
@@ -349,12 +354,21 @@ export function tlsVariableSet(scope: IConstruct, property: string, name: string
   });
 }
 
-/** The file of the audit log cannot be written. */
-export function auditFileHomeless(scope: IConstruct, name: string, file: string): LnmtError {
+/** The file of a log cannot be written. */
+export function logHomeless(scope: IConstruct, name: string, file: string, allowed: string, remedy: string): LnmtError {
   return new LnmtError('LNMT3023', scope, {
     what: `env sets ${name} to a file that no volume of the pod holds`,
     got: JSON.stringify(file),
-    allowed: '/dev/stderr, or a file below /tmp that is lost with the pod',
-    remedy: `remove ${name} from env, and set auditLog: { claimName }`,
+    allowed,
+    remedy,
+  });
+}
+
+/** A secret file whose name is no setting that reads a file. */
+export function secretFileUnread(scope: IConstruct, name: string, allowed: readonly string[]): LnmtError {
+  return new LnmtError('LNMT3024', scope, {
+    what: `secretFiles has ${name}, and no setting of that name reads a file`,
+    allowed: allowed.join(', '),
+    remedy: 'name the file by the setting that reads it; SETTINGS.md lists them',
   });
 }

@@ -15,7 +15,7 @@ export * from './resources';
 export * from './rollout';
 export * from './scaling';
 export { SecretReference } from './secret-reference';
-export type { SecretStoreReference } from './secret-reference';
+export type { SecretKey, SecretStoreReference, SecretValues } from './secret-reference';
 export type { ServerFiles } from './server-files';
 export type { ServerTls } from './server-tls';
 export type { AuditVolume } from './audit-log';

@@ -1,15 +1,16 @@
 import type { IConstruct } from 'constructs';
 import { INFERENCE_ENV, LABELS, PORTS, SHUTDOWN, VOLUMES, toEnv } from '../../runtime/contract';
-import { checkAuditFile } from './audit-log';
+import { checkLogFiles } from './audit-log';
 import { executionMismatch, signersUnnamed, variableSetTwice } from './errors';
 import type { ExecutionProvider, InferenceWorkloadProps } from './inference-workload-props';
 import { modelBudgets } from './model-budgets';
-import { isLateBound, literalHash } from './opaque';
+import { lateBoundParts, literalHash } from './opaque';
+import { secretFileSettings } from './secret-files';
 import { fileSettings } from './server-files';
 import { refuseTlsVariables, tlsSettings } from './server-tls';
 
-/** The settings of the server that are not secret, as environment variables. @throws LNMT3005, LNMT3008, LNMT3021 to LNMT3023 */
-export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps): Record<string, string> {
+/** What follows from the props. */
+function ownSettings(scope: IConstruct, props: InferenceWorkloadProps): Record<string, string> {
   const settings = toEnv(INFERENCE_ENV, {
     modelName: props.model.name,
     modelVersion: props.model.version,
@@ -33,10 +34,22 @@ export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps
     drainDelay: String(SHUTDOWN.drainDelay),
     grace: String(SHUTDOWN.grace),
   });
+  const open = { ...settings, ...fileSettings(props.files), ...tlsSettings(props.tls) };
+  const secret = secretFileSettings(scope, props.secretFiles);
+  const twice = Object.keys(secret).find((name) => name in open);
+  if (twice !== undefined) throw variableSetTwice(scope, 'secretFiles', twice, 'files');
+  return { ...open, ...secret };
+}
+
+/** The settings of the server that are not secret, as environment variables. @throws LNMT3005, LNMT3008, LNMT3021 to LNMT3024 */
+export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps): Record<string, string> {
   refuseTlsVariables(scope, props.tls, props);
-  checkAuditFile(scope, props.auditLog, props.env);
-  const own = { ...settings, ...fileSettings(props.files), ...tlsSettings(props.tls) };
+  checkLogFiles(scope, props.auditLog, props.env);
+  const own = ownSettings(scope, props);
   const env = props.env ?? {};
+  const { grpcPort } = INFERENCE_ENV;
+  // Neither the Service nor the network policy would have it.
+  if (grpcPort.name in env) throw variableSetTwice(scope, 'env', grpcPort.name, 'grpc');
   for (const name of Object.keys(env)) {
     if (name in own) throw variableSetTwice(scope, 'env', name, 'InferenceWorkload');
   }
@@ -51,10 +64,12 @@ export function inferenceConfig(scope: IConstruct, props: InferenceWorkloadProps
 
 /** Annotations that make a changed configuration replace the pods, which read it only when they start. */
 export function configAnnotations(config: Readonly<Record<string, string>>): Record<string, string> {
+  // Only the parts that are late-bound: annotations hold 256 KiB, and a file may have a megabyte.
   const lateBound = Object.entries(config)
-    .filter(([, value]) => isLateBound(value))
+    .map(([name, value]): [string, readonly string[]] => [name, [...new Set(lateBoundParts(value))]])
+    .filter(([, parts]) => parts.length > 0)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `${name}=${value}`);
+    .map(([name, parts]) => `${name}=${parts.join(',')}`);
   return {
     [LABELS.configHash]: literalHash(config),
     ...(lateBound.length > 0 ? { [LABELS.lateBoundConfig]: lateBound.join('; ') } : {}),

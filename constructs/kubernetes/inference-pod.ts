@@ -17,6 +17,8 @@ import { MODEL_CACHE_GIB } from './model-budgets';
 import { CONTAINER_SECURITY, placementOf, restrictedPod, sizedEmptyDir } from './pod-defaults';
 import type { EmptyDirVolume } from './pod-defaults';
 import { INFERENCE_RESOURCES } from './resources';
+import { secretFilesVolume } from './secret-files';
+import type { SecretKey } from './secret-reference';
 import { tlsVolume } from './server-tls';
 import { spreadOf } from './spread';
 
@@ -30,8 +32,12 @@ export interface InferencePodParts {
   readonly configMapName: string;
   /** Name of the ConfigMap with files. @default - none */
   readonly filesName?: string | undefined;
-  /** Name of the Secret with the API keys. @default - none */
-  readonly apiKeysSecret?: string;
+  /** Where the API keys are. @default - none */
+  readonly apiKeys?: SecretKey | undefined;
+  /** Where the values of secret variables are, by their name. */
+  readonly secretEnv: Readonly<Record<string, SecretKey>>;
+  /** Where secret files are, by the setting that reads them. */
+  readonly secretFiles: Readonly<Record<string, SecretKey>>;
 }
 
 /** The pod specification of an inference server. */
@@ -62,7 +68,7 @@ function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodPa
     imagePullPolicy: 'IfNotPresent',
     command: IMAGE_COMMANDS.inference,
     envFrom: [{ configMapRef: { name: parts.configMapName } }],
-    env: ownVariables(props),
+    env: ownVariables(parts.secretEnv, props.auditLog),
     ports: [
       { name: PORT_NAMES.http, containerPort: PORTS.http, protocol: 'TCP' },
       ...(props.grpc ? [{ name: PORT_NAMES.grpc, containerPort: PORTS.grpc, protocol: 'TCP' }] : []),
@@ -78,8 +84,11 @@ function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodPa
 }
 
 /** What a ConfigMap cannot hold: secrets, and what is known of each pod alone. */
-function ownVariables({ secretEnv, auditLog }: InferenceWorkloadProps): object[] | undefined {
-  const entries = Object.entries(secretEnv ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+function ownVariables(
+  secretEnv: InferencePodParts['secretEnv'],
+  auditLog: InferenceWorkloadProps['auditLog'],
+): object[] | undefined {
+  const entries = Object.entries(secretEnv).sort(([a], [b]) => (a < b ? -1 : 1));
   const secrets = entries.map(([name, { secret, key }]) => ({
     name,
     valueFrom: { secretKeyRef: { name: secret, key } },
@@ -121,7 +130,8 @@ interface Mount {
   readonly readOnly?: true;
 }
 
-function mountsOf(props: InferenceWorkloadProps, { apiKeysSecret, filesName }: InferencePodParts): readonly Mount[] {
+function mountsOf(props: InferenceWorkloadProps, parts: InferencePodParts): readonly Mount[] {
+  const { apiKeys, filesName, secretFiles } = parts;
   const mounts: Mount[] = [
     { volume: sizedEmptyDir(VOLUME_NAMES.tmp, '1Gi'), mountPath: VOLUMES.tmp },
     {
@@ -131,12 +141,15 @@ function mountsOf(props: InferenceWorkloadProps, { apiKeysSecret, filesName }: I
   ];
   const telemetry = telemetryVolume(props);
   if (telemetry !== undefined) mounts.push({ volume: telemetry, mountPath: VOLUMES.telemetry });
-  if (apiKeysSecret !== undefined) {
-    mounts.push({ volume: apiKeysVolume(apiKeysSecret), mountPath: VOLUMES.apiKeys, readOnly: true });
+  if (apiKeys !== undefined) {
+    mounts.push({ volume: apiKeysVolume(apiKeys), mountPath: VOLUMES.apiKeys, readOnly: true });
   }
   if (filesName !== undefined) {
     const volume = { name: VOLUME_NAMES.files, configMap: { name: filesName, defaultMode: 0o440 } };
     mounts.push({ volume, mountPath: VOLUMES.files, readOnly: true });
+  }
+  if (Object.keys(secretFiles).length > 0) {
+    mounts.push({ volume: secretFilesVolume(secretFiles), mountPath: VOLUMES.secretFiles, readOnly: true });
   }
   const { tls, auditLog } = props;
   if (tls !== undefined) mounts.push({ volume: tlsVolume(tls), mountPath: VOLUMES.tls, readOnly: true });
@@ -154,9 +167,9 @@ function telemetryVolume({ env = {} }: InferenceWorkloadProps): EmptyDirVolume |
 }
 
 // A mounted folder, not a subPath: only a folder is updated when the keys change. The group reads, nobody writes.
-function apiKeysVolume(secretName: string): Mount['volume'] & { readonly secret: object } {
+function apiKeysVolume({ secret: secretName, key }: SecretKey): Mount['volume'] & { readonly secret: object } {
   return {
     name: VOLUME_NAMES.apiKeys,
-    secret: { secretName, defaultMode: 0o440, items: [{ key: API_KEYS_FILE, path: API_KEYS_FILE }] },
+    secret: { secretName, defaultMode: 0o440, items: [{ key, path: API_KEYS_FILE }] },
   };
 }

@@ -10,7 +10,7 @@ import type { Rollout } from './rollout';
 import type { Scaling } from './scaling';
 import type { ServerFiles } from './server-files';
 import type { ServerTls } from './server-tls';
-import type { SecretStoreReference } from './secret-reference';
+import type { SecretStoreReference, SecretValues } from './secret-reference';
 import type { Spread } from './spread';
 
 /** An extended resource of a container. */
@@ -59,8 +59,15 @@ export interface InferenceWorkloadProps {
    * @default {}
    */
   readonly env?: Readonly<Record<string, string>>;
-  /** Environment variables from Kubernetes Secrets of the namespace, by variable name. @default {} */
-  readonly secretEnv?: Readonly<Record<string, { readonly secret: string; readonly key: string }>>;
+  /** Environment variables whose values are secret, by their name. @default {} */
+  readonly secretEnv?: SecretValues;
+  /**
+   * Files that are secret, by the setting that reads them, e.g. LNMT_PAYLOAD_LOG_KEY_FILE or LNMT_UPSTREAM_KEY_FILE. A secret of
+   * Kubernetes has its value under the name of the setting, unless its reference names another key.
+   *
+   * @default {}
+   */
+  readonly secretFiles?: SecretValues;
   /** Service account, which this construct creates. @default - named like the endpoint, without annotations */
   readonly serviceAccount?: { readonly name?: string; readonly annotations?: Readonly<Record<string, string>> };
   /** Further labels of the pods, e.g. those of a workload identity. @default {} */
@@ -84,7 +91,7 @@ export interface InferenceWorkloadProps {
   readonly rollout?: Rollout;
   /** How callers prove who they are. */
   readonly auth: Auth;
-  /** Store of secrets that `auth` takes from one. @default - none */
+  /** Store of secrets that `auth`, `secretEnv` and `secretFiles` take from one. @default - none */
   readonly secretStore?: SecretStoreReference;
   /** Where the pods may connect to, DNS apart: at least the model store and credential endpoints. @default [] */
   readonly egress?: readonly EgressRule[];

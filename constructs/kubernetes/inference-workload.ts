@@ -7,13 +7,14 @@ import {
   LABELS,
   MANAGED_BY,
   METRICS,
+  MODEL_NAME_PATTERN,
   PATHS,
   PORTS,
   PORT_NAMES,
 } from '../../runtime/contract';
 import type { ImageFeature } from '../../runtime/contract';
 import { EndpointMetrics, metricsServiceName } from '../endpoint-metrics';
-import { acceleratorsIdle, numberOutOfRange } from '../errors';
+import { acceleratorsIdle, modelNameRefused, numberOutOfRange } from '../errors';
 import { Alerts } from './alerts';
 import { autoscaler } from './autoscaler';
 import { alertRules } from './endpoint-alerts';
@@ -28,7 +29,8 @@ import { labelValue, objectName } from './object-names';
 import { Rollout } from './rollout';
 import { Scaling } from './scaling';
 import { fileData } from './server-files';
-import { materializeSecret } from './secret-reference';
+import { materializeSecrets } from './secret-reference';
+import type { SecretKey, SecretValues } from './secret-reference';
 
 const APPLICATION = 'lnmt-inference';
 
@@ -36,8 +38,8 @@ const APPLICATION = 'lnmt-inference';
  * A model behind HTTP: Deployment, Service, autoscaler, disruption budget, network policy, service account, settings,
  * scraping, alerts and a dashboard, from plain values.
  *
- * @throws LNMT1002 for a number out of range, LNMT1022 for several accelerators a pod, LNMT3000 to LNMT3011 and LNMT3020 to
- * LNMT3023 as their explanations say
+ * @throws LNMT1001 for a model name that the server refuses, LNMT1002 for a number out of range, LNMT1022 for several accelerators a pod, LNMT3000 to LNMT3011 and LNMT3020 to
+ * LNMT3024 as their explanations say
  */
 export class InferenceWorkload extends Construct {
   /** The Deployment. */
@@ -73,9 +75,8 @@ export class InferenceWorkload extends Construct {
     this.object('Config', 'v1', 'ConfigMap', 'config', { data: config });
     const files = fileData(this, props.files);
     if (files !== undefined) this.object('Files', 'v1', 'ConfigMap', 'files', { data: files });
-    const apiKeysSecret = props.auth.secret && this.apiKeys(props, props.auth.secret);
     this.serviceAccount(props);
-    this.deployment = this.deploy(props, { ...config, ...files }, apiKeysSecret);
+    this.deployment = this.deploy(props, { ...config, ...files });
     this.service(props);
     if (!this.scaling.isFixed) {
       const { name, namespace, labels } = this.metadata;
@@ -117,6 +118,10 @@ export class InferenceWorkload extends Construct {
         throw numberOutOfRange(this, property, value, { min: 1, unit });
       }
     }
+    for (const part of ['name', 'version'] as const) {
+      const value = props.model[part];
+      if (!MODEL_NAME_PATTERN.test(value)) throw modelNameRefused(this, `model.${part}`, value);
+    }
     const devices = props.accelerator?.count ?? 1;
     if (devices > 1) throw acceleratorsIdle(this, 'accelerator.count', devices);
     for (const label of Object.keys(props.podLabels ?? {})) {
@@ -138,17 +143,16 @@ export class InferenceWorkload extends Construct {
     return new ApiObject(this, id, { apiVersion, kind, metadata: { ...this.metadata, name }, ...body });
   }
 
-  private apiKeys(
-    props: InferenceWorkloadProps,
-    secret: NonNullable<InferenceWorkloadProps['auth']['secret']>,
-  ): string {
-    return materializeSecret(this, 'ApiKeys', {
-      secret,
-      store: props.secretStore,
-      namespace: props.namespace,
-      targetName: `${props.name}-api-keys`,
-      targetKey: API_KEYS_FILE,
-      labels: this.metadata.labels,
+  private secrets(
+    { name, namespace, secretStore }: InferenceWorkloadProps,
+    id: string,
+    suffix: string,
+    secrets: SecretValues = {},
+  ): Readonly<Record<string, SecretKey>> {
+    const { labels } = this.metadata;
+    return materializeSecrets(this, id, {
+      ...{ secrets, namespace, labels, targetName: `${name}-${suffix}` },
+      ...(secretStore === undefined ? {} : { store: secretStore }),
     });
   }
 
@@ -162,18 +166,17 @@ export class InferenceWorkload extends Construct {
     new ApiObject(this, 'ServiceAccount', { apiVersion: 'v1', kind: 'ServiceAccount', ...body });
   }
 
-  private deploy(
-    props: InferenceWorkloadProps,
-    config: Readonly<Record<string, string>>,
-    apiKeysSecret: string | undefined,
-  ): ApiObject {
+  private deploy(props: InferenceWorkloadProps, config: Readonly<Record<string, string>>): ApiObject {
     const { maxUnavailable, maxSurge } = props.rollout ?? Rollout.surge();
+    const { secret: keys } = props.auth;
     const pod = {
       serviceAccountName: this.serviceAccountName,
       selector: this.podSelector,
       configMapName: `${props.name}-config`,
       filesName: fileData(this, props.files) && `${props.name}-files`,
-      apiKeysSecret,
+      apiKeys: keys && this.secrets(props, 'ApiKeys', 'api-keys', { [API_KEYS_FILE]: keys })[API_KEYS_FILE],
+      secretEnv: this.secrets(props, 'SecretEnv', 'secret-env', props.secretEnv),
+      secretFiles: this.secrets(props, 'SecretFiles', 'secret-files', props.secretFiles),
     };
     const annotations = { [LABELS.imageFeatures]: this.imageFeatures.join(',') };
     return this.object('Resource', 'apps/v1', 'Deployment', '', {

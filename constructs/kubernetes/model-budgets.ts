@@ -22,9 +22,15 @@ export function modelBudgets(props: InferenceWorkloadProps): EnvSettings<typeof 
 }
 
 /** What models may take of the container. With an accelerator nobody knows: its libraries hold far more than they use. */
-function memoryOf({ resources = INFERENCE_RESOURCES, accelerator }: InferenceWorkloadProps): string | undefined {
+function memoryOf({
+  resources = INFERENCE_RESOURCES,
+  accelerator,
+  env = {},
+}: InferenceWorkloadProps): string | undefined {
   const limit = amount('memoryLimit', resources.memoryLimit);
-  const bytes = limit === undefined ? undefined : memoryForModels(limit);
+  // Answers that are kept lie in the memory of the same container. What is known later counts as nothing.
+  const kept = Number(env[INFERENCE_ENV.responseCacheBytes.name] ?? 0);
+  const bytes = limit === undefined ? undefined : memoryForModels(limit - (Number.isSafeInteger(kept) ? kept : 0));
   return bytes === undefined || accelerator !== undefined ? undefined : String(bytes);
 }
 

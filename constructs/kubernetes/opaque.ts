@@ -8,6 +8,11 @@ export function isLateBound(value: string): boolean {
   return value.search(OPAQUE) >= 0;
 }
 
+/** The late-bound parts of a text. */
+export function lateBoundParts(value: string): readonly string[] {
+  return value.match(OPAQUE) ?? [];
+}
+
 /**
  * Hash of what is known at synthesis. Late-bound parts count as such and not by their number: the same value is given a
  * new number whenever it is read.

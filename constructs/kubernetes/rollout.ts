@@ -18,11 +18,13 @@ export class Rollout {
     return new Rollout(0, 1);
   }
 
-  /** Other bounds. @throws LNMT3002 when both are 0, negative or malformed */
+  /** Other bounds. @throws LNMT3002 when both are 0, for what is negative or malformed, and for more than 100 % missing */
   static rolling(bounds: RollingBounds): Rollout {
     const { maxUnavailable, maxSurge } = bounds;
     const shares = [maxUnavailable, maxSurge].map(share);
-    if (shares.includes(undefined) || shares.every((value) => value === 0))
+    // More than all cannot be missing, and the API server refuses to be told so.
+    const missing = typeof maxUnavailable === 'string' && Number.parseInt(maxUnavailable, 10) > 100;
+    if (missing || shares.includes(undefined) || shares.every((value) => value === 0))
       throw rolloutStuck(maxUnavailable, maxSurge);
     return new Rollout(maxUnavailable, maxSurge);
   }

@@ -19,9 +19,13 @@ export class SecretReference {
     return new SecretReference('store', name);
   }
 
-  /** A Kubernetes Secret that somebody else creates in the namespace of the workload. */
-  static fromKubernetes(name: string): SecretReference {
-    return new SecretReference('kubernetes', name);
+  /**
+   * A Kubernetes Secret that somebody else creates in the namespace of the workload.
+   *
+   * @param key which of its values. @default - the one that is named as whoever takes it expects
+   */
+  static fromKubernetes(name: string, key?: string): SecretReference {
+    return new SecretReference('kubernetes', name, key);
   }
 
   private constructor(
@@ -29,43 +33,66 @@ export class SecretReference {
     readonly source: 'store' | 'kubernetes',
     /** Short name in the store, or name of the Kubernetes Secret. */
     readonly name: string,
+    /** Key in the Kubernetes Secret. @default - the one that is expected */
+    readonly key?: string,
   ) {}
 }
 
-/** Props of {@link materializeSecret}. */
-export interface MaterializeSecretProps {
-  readonly secret: SecretReference;
+/** A value of a Kubernetes Secret of the namespace. */
+export interface SecretKey {
+  readonly secret: string;
+  readonly key: string;
+}
+
+/** Secret values, each by the name of the variable that it is for. */
+export type SecretValues = Readonly<Record<string, SecretKey | SecretReference>>;
+
+/** Props of {@link materializeSecrets}. */
+export interface MaterializeSecretsProps {
+  /** Each by the key that it has in the Secret. */
+  readonly secrets: SecretValues;
   /** @default - none; needed for a secret of the store */
   readonly store?: SecretStoreReference;
   readonly namespace: string;
   /** Name of the Kubernetes Secret that External Secrets writes. */
   readonly targetName: string;
-  /** Key of that Secret which receives the whole value. */
-  readonly targetKey: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
 /**
- * Makes a secret available in a namespace and returns the name of its Kubernetes Secret.
+ * Makes secrets available in a namespace and returns where each is; those of the store come in one Kubernetes Secret.
  *
  * @see https://external-secrets.io/latest/api/externalsecret/
  * @throws LNMT3009 for a secret of the store without a store
  */
-export function materializeSecret(scope: Construct, id: string, props: MaterializeSecretProps): string {
-  if (props.secret.source === 'kubernetes') return props.secret.name;
-  if (props.store === undefined) throw secretStoreMissing(scope, props.secret.name);
-  new ApiObject(scope, id, {
-    apiVersion: 'external-secrets.io/v1',
-    kind: 'ExternalSecret',
-    metadata: { name: props.targetName, namespace: props.namespace, labels: props.labels },
-    spec: {
-      refreshInterval: '1h',
-      secretStoreRef: { kind: 'ClusterSecretStore', name: props.store.storeName },
-      target: { name: props.targetName, creationPolicy: 'Owner', deletionPolicy: 'Retain' },
-      data: [{ secretKey: props.targetKey, remoteRef: remoteRef(props.store, props.secret.name) }],
-    },
+export function materializeSecrets(
+  scope: Construct,
+  id: string,
+  props: MaterializeSecretsProps,
+): Readonly<Record<string, SecretKey>> {
+  const { store, namespace, targetName, labels } = props;
+  const data: object[] = [];
+  const keys = Object.entries(props.secrets).map(([name, value]): [string, SecretKey] => {
+    if (!(value instanceof SecretReference)) return [name, value];
+    if (value.source === 'kubernetes') return [name, { secret: value.name, key: value.key ?? name }];
+    if (store === undefined) throw secretStoreMissing(scope, value.name);
+    data.push({ secretKey: name, remoteRef: remoteRef(store, value.name) });
+    return [name, { secret: targetName, key: name }];
   });
-  return props.targetName;
+  if (store !== undefined && data.length > 0) {
+    new ApiObject(scope, id, {
+      apiVersion: 'external-secrets.io/v1',
+      kind: 'ExternalSecret',
+      metadata: { name: targetName, namespace, labels },
+      spec: {
+        refreshInterval: '1h',
+        secretStoreRef: { kind: 'ClusterSecretStore', name: store.storeName },
+        target: { name: targetName, creationPolicy: 'Owner', deletionPolicy: 'Retain' },
+        data,
+      },
+    });
+  }
+  return Object.fromEntries(keys);
 }
 
 function remoteRef(store: SecretStoreReference, name: string): { readonly key: string; readonly property?: string } {

@@ -37,9 +37,9 @@ function refused(tls: ServerTls | undefined): readonly string[] {
 export function refuseTlsVariables(
   scope: IConstruct,
   tls: ServerTls | undefined,
-  variables: { readonly env?: object | undefined; readonly secretEnv?: object | undefined },
+  variables: Readonly<Partial<Record<'env' | 'secretEnv' | 'secretFiles', object | undefined>>>,
 ): void {
-  for (const property of ['env', 'secretEnv'] as const) {
+  for (const property of ['env', 'secretEnv', 'secretFiles'] as const) {
     const name = refused(tls).find((each) => each in (variables[property] ?? {}));
     if (name !== undefined) throw tlsVariableSet(scope, property, name);
   }

@@ -1,6 +1,7 @@
 import type { EgressRule } from '../cloud/egress';
 import type { Placement } from '../scheduling';
 import type { PodResources } from './resources';
+import type { SecretKey } from './secret-reference';
 
 /** Props of a {@link TrainingWorkload}. Strings may be late-bound, except names and map keys. */
 export interface TrainingWorkloadProps {
@@ -43,7 +44,7 @@ export interface TrainingWorkloadProps {
   /** Further environment variables that are not secret. @default {} */
   readonly env?: Readonly<Record<string, string>>;
   /** Environment variables from Kubernetes Secrets of the namespace. @default {} */
-  readonly secretEnv?: Readonly<Record<string, { readonly secret: string; readonly key: string }>>;
+  readonly secretEnv?: Readonly<Record<string, SecretKey>>;
   /** Service account, which this construct creates. @default - named like the job, without annotations */
   readonly serviceAccount?: { readonly name?: string; readonly annotations?: Readonly<Record<string, string>> };
   /** Further labels of the pods, e.g. those of a workload identity. @default {} */

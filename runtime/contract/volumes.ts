@@ -8,6 +8,8 @@ export const VOLUMES = {
   apiKeys: '/etc/lnmt/api-keys',
   /** Files that settings name, mounted from a ConfigMap. */
   files: '/etc/lnmt/files',
+  /** Files that settings name and that are secret, mounted from Secrets; followed as they change where the setting says so. */
+  secretFiles: '/etc/lnmt/secrets',
   /** Certificate and key of the listeners, mounted from a Secret; re-read when they change. */
   tls: '/etc/lnmt/tls',
   /** Audit logs that outlive their pods; a persistent volume. */
@@ -28,6 +30,7 @@ export const VOLUME_NAMES = {
   modelCache: 'model-cache',
   apiKeys: 'api-keys',
   files: 'files',
+  secretFiles: 'secret-files',
   tls: 'tls',
   audit: 'audit',
   telemetry: 'telemetry',

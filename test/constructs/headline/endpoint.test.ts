@@ -323,6 +323,21 @@ describe('an endpoint with a certificate and an audit log', () => {
   });
 });
 
+describe('what is secret of an endpoint', () => {
+  it('is named by reference and comes from the store of the platform', () => {
+    const app = endpoint({
+      secretEnv: { LNMT_RESPONSE_CACHE_PASSWORD: SecretReference.fromStore('cache') },
+      secretFiles: { LNMT_UPSTREAM_KEY_FILE: SecretReference.fromStore('upstream') },
+    });
+    for (const [name, secretKey] of [
+      ['digits-secret-env', 'LNMT_RESPONSE_CACHE_PASSWORD'],
+      ['digits-secret-files', 'LNMT_UPSTREAM_KEY_FILE'],
+    ] as const) {
+      expect(manifest(app, 'ml-workloads', 'ExternalSecret', name)).toMatchObject({ spec: { data: [{ secretKey }] } });
+    }
+  });
+});
+
 describe('who may call an endpoint', () => {
   it('proves it with keys that the server reads from a mounted secret', () => {
     const app = endpoint({ auth: Auth.apiKeys(SecretReference.fromKubernetes('made-by-hand')) });

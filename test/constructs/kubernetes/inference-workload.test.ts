@@ -40,6 +40,7 @@ const EVERYTHING: Partial<InferenceWorkloadProps> = {
   egress: [{ description: 'store', cidrs: ['10.0.0.0/8'], ports: [{ port: 443, protocol: 'TCP' }] }],
   env: { AWS_REGION: 'eu-west-1' },
   secretEnv: { AWS_ACCESS_KEY_ID: { secret: 'store-keys', key: 'AWS_ACCESS_KEY_ID' } },
+  secretFiles: { LNMT_TELEMETRY_TOKEN_FILE: SecretReference.fromKubernetes('collector') },
   serviceAccount: { name: 'digits-models', annotations: { 'eks.amazonaws.com/role-arn': TOKEN } },
   podLabels: { 'azure.workload.identity/use': 'true' },
   priorityClassName: 'serving',
@@ -243,7 +244,13 @@ describe('the settings of an inference workload', () => {
     const first = annotations({ storeUri: 's3://${TfToken[TOKEN.3]}' }) as Record<string, string>;
     const again = annotations({ storeUri: 's3://${TfToken[TOKEN.8]}' }) as Record<string, string>;
     expect(again[LABELS.configHash]).toBe(first[LABELS.configHash]);
-    expect(first[LABELS.lateBoundConfig]).toBe('LNMT_MODEL_URI=s3://${TfToken[TOKEN.3]}');
+    expect(first[LABELS.lateBoundConfig]).toBe('LNMT_MODEL_URI=${TfToken[TOKEN.3]}');
+  });
+
+  test('of a long file with late-bound parts, these alone are noted: annotations hold 256 KiB', () => {
+    const models = `{"models":[{"name":"a","uri":"${TOKEN}"},{"name":"b","uri":"${TOKEN}"}]}${' '.repeat(500_000)}`;
+    const noted = annotations({ files: { models } }) as Record<string, string>;
+    expect(noted[LABELS.lateBoundConfig]).toBe(`models.json=${TOKEN}`);
   });
 
   test('API keys of the store become an ExternalSecret that is mounted as a file', () => {
@@ -278,6 +285,53 @@ describe('the settings of an inference workload', () => {
     expect(at(containerOf(workload({ ...EVERYTHING, auditLog: undefined })), 'env')).toEqual([
       { name: 'AWS_ACCESS_KEY_ID', valueFrom: { secretKeyRef: { name: 'store-keys', key: 'AWS_ACCESS_KEY_ID' } } },
     ]);
+  });
+
+  test('secret variables of the store come in one ExternalSecret, those of Kubernetes from their own', () => {
+    const secretEnv = {
+      LNMT_RESPONSE_CACHE_PASSWORD: SecretReference.fromStore('cache'),
+      LNMT_MODEL_TOKEN: SecretReference.fromStore('models'),
+      OTHER: SecretReference.fromKubernetes('mine', 'other'),
+    };
+    const manifests = workload({ secretEnv, secretStore: STORE });
+    expect(at(objectOf(manifests, 'ExternalSecret'), 'spec')).toMatchObject({
+      target: { name: 'digits-secret-env' },
+      data: [
+        { secretKey: 'LNMT_RESPONSE_CACHE_PASSWORD', remoteRef: { key: 'ml/cache' } },
+        { secretKey: 'LNMT_MODEL_TOKEN', remoteRef: { key: 'ml/models' } },
+      ],
+    });
+    const from = (name: string, key: string): object => ({ valueFrom: { secretKeyRef: { name, key } } });
+    expect(at(containerOf(manifests), 'env')).toEqual([
+      { name: 'LNMT_MODEL_TOKEN', ...from('digits-secret-env', 'LNMT_MODEL_TOKEN') },
+      { name: 'LNMT_RESPONSE_CACHE_PASSWORD', ...from('digits-secret-env', 'LNMT_RESPONSE_CACHE_PASSWORD') },
+      { name: 'OTHER', ...from('mine', 'other') },
+    ]);
+  });
+
+  test('secret files lie in one folder, each where its setting says', () => {
+    const secretFiles = {
+      LNMT_UPSTREAM_KEY_FILE: SecretReference.fromStore('upstream'),
+      LNMT_PAYLOAD_LOG_KEY_FILE: SecretReference.fromKubernetes('mine', 'key'),
+    };
+    const manifests = workload({ ...EVERYTHING, secretFiles });
+    expect(at(objectOf(manifests, 'ConfigMap', 'digits-config'), 'data')).toMatchObject({
+      LNMT_UPSTREAM_KEY_FILE: '/etc/lnmt/secrets/LNMT_UPSTREAM_KEY_FILE',
+      LNMT_PAYLOAD_LOG_KEY_FILE: '/etc/lnmt/secrets/LNMT_PAYLOAD_LOG_KEY_FILE',
+    });
+    const source = (name: string, key: string, path: string): object => ({ secret: { name, items: [{ key, path }] } });
+    expect(at(podOf(manifests), 'volumes')).toContainEqual({
+      name: 'secret-files',
+      projected: {
+        defaultMode: 0o440,
+        sources: [
+          source('mine', 'key', 'LNMT_PAYLOAD_LOG_KEY_FILE'),
+          source('digits-secret-files', 'LNMT_UPSTREAM_KEY_FILE', 'LNMT_UPSTREAM_KEY_FILE'),
+        ],
+      },
+    });
+    const mount = { name: 'secret-files', mountPath: VOLUMES.secretFiles, readOnly: true };
+    expect(at(containerOf(manifests), 'volumeMounts')).toContainEqual(mount);
   });
 });
 
@@ -437,6 +491,11 @@ describe('what the server is told about its hardware', () => {
     const volume = parseInt(at(cache, 'emptyDir.sizeLimit') as string) * 2 ** 30;
     const config = readConfig(dataOf(props) as Record<string, string>);
     expect(config.modelCacheBytes / volume).toBeCloseTo(0.8, 6);
+  });
+
+  test('less memory for models where answers are kept in it', () => {
+    const bytes = (env?: Record<string, string>): number => Number(Object(dataOf({ env }))['LNMT_HOST_MEMORY_BYTES']);
+    expect(bytes() - bytes({ LNMT_RESPONSE_CACHE_BYTES: '100000000' })).toBe(100_000_000);
   });
 
   test('what somebody knows better, of the disk as of the memory', () => {
@@ -702,6 +761,36 @@ describe('what an inference workload refuses', () => {
       'an audit log on the root file system',
       { env: { LNMT_AUDIT_FILE: '/var/log/audit.jsonl' } },
       'LNMT3023 [chart/workload]: env sets LNMT_AUDIT_FILE to a file that no volume of the pod holds; got "/var/log/audit.jsonl"; allowed: /dev/stderr',
+    ],
+    [
+      'a log of payloads on the root file system',
+      { env: { LNMT_PAYLOAD_LOG_FILE: '/var/log/p.jsonl' } },
+      'LNMT3023 [chart/workload]: env sets LNMT_PAYLOAD_LOG_FILE to a file that no volume of the pod holds; got "/var/log/p.jsonl"; allowed: a file below /tmp',
+    ],
+    [
+      'a port of gRPC that the Service lacks',
+      { env: { LNMT_GRPC_PORT: '9001' } },
+      'LNMT3005 [chart/workload]: env sets LNMT_GRPC_PORT, which grpc already sets',
+    ],
+    [
+      'a secret file that nothing reads',
+      { secretFiles: { LNMT_AUDIT_FILE: SecretReference.fromKubernetes('a') } },
+      'LNMT3024 [chart/workload]: secretFiles has LNMT_AUDIT_FILE, and no setting of that name reads a file; allowed: LNMT_MODELS_FILE',
+    ],
+    [
+      'a file that is secret and is not',
+      { files: { models: '{}' }, secretFiles: { LNMT_MODELS_FILE: SecretReference.fromKubernetes('a') } },
+      'LNMT3005 [chart/workload]: secretFiles sets LNMT_MODELS_FILE, which files already sets',
+    ],
+    [
+      'a key of the listeners among secret files',
+      { secretFiles: { LNMT_TLS_KEY_FILE: SecretReference.fromKubernetes('a') } },
+      'LNMT3022 [chart/workload]: secretFiles sets LNMT_TLS_KEY_FILE',
+    ],
+    [
+      'a name of a model that the server refuses',
+      { model: { name: 'digits', version: 'v1 beta' } },
+      'LNMT1001 [chart/workload]: model.version is no name that the server takes; got "v1 beta"',
     ],
     [
       'an audit log in two places',

@@ -71,6 +71,7 @@ describe('Rollout', () => {
     [0, '0%'],
     [0.5, 1],
     [1, '1e3%'],
+    ['101%', 0],
   ])('refuses maxUnavailable %s with maxSurge %s', (maxUnavailable, maxSurge) => {
     expect(() => Rollout.rolling({ maxUnavailable, maxSurge })).toThrow(
       `LNMT3002: Rollout.rolling cannot replace any pod; got maxUnavailable ${maxUnavailable} and maxSurge ${maxSurge}`,
