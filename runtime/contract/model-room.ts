@@ -1,5 +1,5 @@
 /** Memory of a container that is left to the process which serves, and that models must not take, in bytes. */
-export const FRONT_MEMORY_BYTES = 384 * 2 ** 20;
+const FRONT_MEMORY_BYTES = 384 * 2 ** 20;
 
 /**
  * Bytes that models may take of a container: the rest, so that one that wants more fails by itself, where the kernel would
@@ -15,7 +15,7 @@ export function memoryForModels(limit: number): number | undefined {
  * Share of the volume for model files that the server may fill. Files that come at the same time are each measured before
  * the others are there, and a volume beyond its limit ends the pod: the rest is for them.
  */
-export const MODEL_CACHE_SHARE = 0.8;
+const MODEL_CACHE_SHARE = 0.8;
 
 /** Bytes of model files in a volume of so many GiB. */
 export function modelCacheBytes(volumeGiB: number): number {

@@ -19,7 +19,7 @@ export const SHUTDOWN = {
 export const TERMINATION_GRACE_SECONDS = SHUTDOWN.preStopSleep + SHUTDOWN.drainDelay + SHUTDOWN.grace + SHUTDOWN.margin;
 
 /** `terminationGracePeriodSeconds` of a pod whose manifest says nothing. */
-export const UNSTATED_TERMINATION_GRACE_SECONDS = 30;
+const UNSTATED_TERMINATION_GRACE_SECONDS = 30;
 
 /** `grace` of a server in a pod that others write, so that the whole sequence fits into what such a pod is given. */
 export const SHORT_GRACE_SECONDS =

@@ -1,7 +1,6 @@
 import type { Cancellation } from '../shared/cancellation';
 import { notReady } from '../shared/errors';
 import type { Backend, ModelSignature } from './backends/backend';
-import { unknownModel } from './errors';
 import type { BatchingInForce } from './model-configuration';
 import type { Batcher } from './batching/batcher';
 import { checkInputs, checkModelTexts, chooseOutputs } from './signature';
@@ -51,12 +50,6 @@ export class DataPlane {
   /** True while a run would be taken now. */
   get ready(): boolean {
     return this.signature !== undefined && this.backend.healthy();
-  }
-
-  /** @throws RequestError unless this is the served model; without a version any is meant */
-  identify(name: string, version: string | undefined): void {
-    const { model } = this;
-    if (name !== model.name || (version !== undefined && version !== model.version)) throw unknownModel();
   }
 
   /** What the model takes and gives. */

@@ -85,7 +85,7 @@ export class AccessControl {
   renew(principal: Principal | null, credentials: Credentials): Principal | null {
     if (principal === null) return null;
     const { keys, now } = this.options;
-    const { method = 'api-key' } = principal;
+    const { method } = principal;
     if (method === 'mtls') return principal;
     if (method === 'jwt') return this.known(isOver(principal, now()) ? undefined : principal, credentials);
     return this.known(keys?.find(credentials.presented ?? '', now()), credentials);

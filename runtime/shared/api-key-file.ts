@@ -4,6 +4,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { API_KEYS_FILE } from '../contract';
 import { ApiKeySet, KeyFileError } from './api-keys';
 import type { Principal } from './api-keys';
+import { codeOf, stateOf } from './file-state';
 
 const POLL_MS = 1_000;
 
@@ -14,16 +15,9 @@ function read(file: string): ApiKeySet {
   try {
     text = fs.readFileSync(file, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw new KeyFileError(`${API_KEYS_FILE} cannot be read (${code})`);
+    throw new KeyFileError(`${API_KEYS_FILE} cannot be read (${codeOf(error)})`);
   }
   return ApiKeySet.parse(text);
-}
-
-/** Tells one state of a file from another; the state of no file is a state too. */
-function stateOf(file: string): string {
-  const stat = fs.statSync(file, { throwIfNoEntry: false });
-  return stat ? [stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(':') : 'absent';
 }
 
 /**

@@ -27,8 +27,7 @@ export interface Principal {
   /** Id of the key, subject of the token or name of the certificate; safe to log. */
   readonly id: string;
   readonly scopes: ReadonlySet<Scope>;
-  /** @default 'api-key' */
-  readonly method?: AuthMethod;
+  readonly method: AuthMethod;
   /** Claims of a token, for policies. @default - none */
   readonly claims?: Readonly<Record<string, unknown>>;
   /** @default - those of the server */

@@ -37,7 +37,7 @@ export interface AuditHead {
 export const GENESIS: AuditHead = { seq: 0, hash: '0'.repeat(64) };
 
 /** Characters that each text of an entry has at most, the mark of what was cut included. */
-export const AUDIT_TEXT = 512;
+const AUDIT_TEXT = 512;
 const CUT_MARK = '…';
 
 /** Callers choose names, and some ways of asking give them megabytes for one. Half a pair of surrogates is not kept. */

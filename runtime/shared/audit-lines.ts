@@ -7,7 +7,7 @@ const LINE_END = '\n'.charCodeAt(0);
 const MOST_LINE_BYTES = 128 * 2 ** 20;
 
 /** A line is longer than any that was written. */
-export class LineTooLong extends Error {
+class LineTooLong extends Error {
   constructor() {
     super(`a line is longer than ${MOST_LINE_BYTES} bytes`);
   }

@@ -123,6 +123,6 @@ export class CallerLimiter {
 }
 
 /** Tells callers of one name but different proof apart. */
-export function callerKey({ method = 'api-key', id }: Principal): string {
+export function callerKey({ method, id }: Principal): string {
   return `${method} ${id}`;
 }

@@ -74,7 +74,7 @@ export class CedarPolicy implements Policy {
     const resource = model === undefined ? uid('Server', 'server') : uid('Model', model);
     const attrs: Record<string, Value> = {
       scopes: [...principal.scopes],
-      method: principal.method ?? 'api-key',
+      method: principal.method,
       claims: recordOf(principal.claims ?? {}),
     };
     const about: Record<string, Value> = {

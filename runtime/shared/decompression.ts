@@ -42,7 +42,7 @@ function decoder(encoding: string): Transform {
  *
  * @param refused told once when the body is not read to its end
  */
-export function decompress(
+function decompress(
   payload: RequestPayload,
   encoding: string,
   maxBytes: number,

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import fs from 'node:fs';
 import type { FastifyBaseLogger } from 'fastify';
+import { stateOf } from './file-state';
 import { readTls } from './tls';
 import type { TlsFiles, TlsMaterial } from './tls';
 
@@ -19,14 +19,8 @@ export interface TlsChanges {
   onOutcome(listener: (outcome: TlsOutcome) => void): void;
 }
 
-/** Tells one state of the files from another; the state of no file is a state too. */
-function stateOf({ tlsCertFile, tlsKeyFile, tlsClientCaFile }: TlsFiles): string {
-  const states = [tlsCertFile, tlsKeyFile, tlsClientCaFile].map((file) => {
-    const stat = file === undefined ? undefined : fs.statSync(file, { throwIfNoEntry: false });
-    return stat ? [stat.dev, stat.ino, stat.size, stat.mtimeMs, stat.ctimeMs].join(':') : 'absent';
-  });
-  return states.join('|');
-}
+const statesOf = ({ tlsCertFile, tlsKeyFile, tlsClientCaFile }: TlsFiles): string =>
+  [tlsCertFile, tlsKeyFile, tlsClientCaFile].map(stateOf).join('|');
 
 /**
  * Certificate, key and client authorities, followed as they change: certificates are renewed while servers run. They are
@@ -43,7 +37,7 @@ export class TlsFollower implements TlsChanges {
   /** Undefined where no files are named. @throws StartError LNMT8107 */
   static open(files: TlsFiles, log: Log): TlsFollower | undefined {
     // Taken before the content, so that a change between the two is seen at the next poll.
-    const state = stateOf(files);
+    const state = statesOf(files);
     const material = readTls(files);
     return material && new TlsFollower(files, log, state, material);
   }
@@ -78,7 +72,7 @@ export class TlsFollower implements TlsChanges {
   private poll(): void {
     let state = 'unknown';
     try {
-      state = stateOf(this.files);
+      state = statesOf(this.files);
       if (state === this.state) return;
       const material = readTls(this.files);
       if (material === undefined) return;

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { StartError } from './errors';
+import { codeOf } from './file-state';
 
 /** Where the PEM files are. */
 export interface TlsFiles {
@@ -25,8 +26,7 @@ function read(file: string): Buffer {
   try {
     return fs.readFileSync(file);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw new StartError('LNMT8107', `${file} cannot be read (${code})`, error);
+    throw new StartError('LNMT8107', `${file} cannot be read (${codeOf(error)})`, error);
   }
 }
 

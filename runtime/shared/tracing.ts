@@ -28,7 +28,7 @@ const VERSION_0 = '00';
 export const tracer = (): Tracer => trace.getTracer(TRACER);
 
 /** True once something takes spans: before that a tracer makes none that records. */
-export function isTracing(): boolean {
+function isTracing(): boolean {
   const provider = trace.getTracerProvider();
   return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(TRACER) !== undefined;
 }

@@ -49,7 +49,7 @@ export interface RunSummary {
 }
 
 /** A request that leaves later than that is late. */
-export const LATE_MS = 10;
+const LATE_MS = 10;
 const SHARES = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 1];
 
 function classOf(status: number): keyof Outcomes {

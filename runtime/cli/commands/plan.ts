@@ -25,7 +25,7 @@ interface PlanOptions {
 const KNOWN_TARGETS = ['aws', 'onprem'] as const;
 
 /** Entry of `context` in cdktf.json with the targets of the program. */
-export const TARGETS_CONTEXT = 'lnmt/targets';
+const TARGETS_CONTEXT = 'lnmt/targets';
 
 const EXAMPLES = `
 With --all-targets the program runs once a target, with LNMT_TARGET set to its name and an output folder of its own,

@@ -33,7 +33,7 @@ export interface CheckContext {
 export type Check = (context: CheckContext) => Promise<CheckResult>;
 
 /** Nothing that a doctor asks is worth waiting longer for. */
-export const ASK_TIMEOUT_MS = 8_000;
+const ASK_TIMEOUT_MS = 8_000;
 
 /** Asks a program; undefined when it is not installed. */
 export async function ask(

@@ -99,7 +99,7 @@ const READERS: readonly (readonly [ending: RegExp, reader: Reader])[] = [
 ];
 
 /** What is read, for messages and help. */
-export const SAMPLE_FORMS = 'golden.json, .jsonl, .csv (both also .gz), .npz, or a folder of those';
+const SAMPLE_FORMS = 'golden.json, .jsonl, .csv (both also .gz), .npz, or a folder of those';
 
 function content(file: string): Buffer {
   const { size } = fs.statSync(file);

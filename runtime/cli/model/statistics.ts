@@ -26,7 +26,7 @@ export interface OutputStatistics {
 }
 
 /** The index of the largest number in each row of the last dimension; undefined where there is nothing to choose from. */
-export function choices(values: ArrayLike<number>, shape: readonly number[]): number[] | undefined {
+function choices(values: ArrayLike<number>, shape: readonly number[]): number[] | undefined {
   const width = shape.at(-1) ?? 1;
   if (shape.length < 2 || width < 2) return undefined;
   return Array.from({ length: values.length / width }, (_, row) => {

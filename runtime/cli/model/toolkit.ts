@@ -41,7 +41,7 @@ const PARTS = [
 const joined = (parts: readonly unknown[]): Toolkit => Object.assign({}, ...parts) as Toolkit;
 
 /** Imports the parts of the server beside this command, whose packages come with that of the server. */
-export async function importOwn(): Promise<Toolkit> {
+async function importOwn(): Promise<Toolkit> {
   // By names that no compiler follows: the package of the command holds none of them.
   const server = '../../inference';
   return joined(await Promise.all(PARTS.map((part) => import(/* @vite-ignore */ `${server}/${part}.js`))));

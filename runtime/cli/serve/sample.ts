@@ -85,7 +85,7 @@ export function bodyOf({ text, zeros }: Sample): Uint8Array {
 }
 
 /** A word for a POSIX shell. */
-export const quoted = (word: string): string => `'${word.replace(/'/g, `'\\''`)}'`;
+const quoted = (word: string): string => `'${word.replace(/'/g, `'\\''`)}'`;
 
 /** The request as one line for a POSIX shell. */
 export function curlLine(base: string, sample: Sample, withKey: boolean): string {

@@ -24,7 +24,7 @@ const tensorOf = (value: unknown): TensorMetadata => ({
 });
 
 /** Reads the metadata of a model; undefined for whatever is none. */
-export function signatureOf(value: unknown): Signature | undefined {
+function signatureOf(value: unknown): Signature | undefined {
   const name = text(at(value, 'name'));
   const inputs = list(at(value, 'inputs')).map(tensorOf);
   if (name === undefined || inputs.length === 0 || inputs.some((tensor) => tensor.name === '')) return undefined;

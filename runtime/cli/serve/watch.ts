@@ -25,7 +25,7 @@ function visit(place: string, depth: number, found: string[]): void {
 }
 
 /** A text that changes with the files; empty while there are none, or they cannot be looked at. */
-export function fingerprint(places: readonly string[]): string {
+function fingerprint(places: readonly string[]): string {
   const found: string[] = [];
   try {
     for (const place of places) visit(place, 0, found);

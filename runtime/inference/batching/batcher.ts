@@ -56,7 +56,7 @@ export interface Turn {
 }
 
 /** Priority of requests that state none: some are more urgent, and some less. */
-export const DEFAULT_PRIORITY = 8;
+const DEFAULT_PRIORITY = 8;
 
 interface Entry extends QueuedRequest {
   bucket: string | undefined;

@@ -50,11 +50,6 @@ export class Engine {
     return new Engine(runner, graph, sharesRuns ? options.maxRows : 1, vocabulary, tell);
   }
 
-  /** Most sequences of one run; 1 where the graph does not let them share one. */
-  get rowsPerRun(): number {
-    return this.maxRows;
-  }
-
   /** True while there is something to do. */
   get busy(): boolean {
     return this.waiting.length > 0 || this.groups.length > 0;

@@ -20,7 +20,7 @@ const LOOK_MS = 500;
 const MAX_WATCHERS = 100;
 
 /** Services that can be asked for by name; the empty name is the server. */
-export const HEALTH_SERVICES: readonly string[] = ['', 'inference.GRPCInferenceService', 'grpc.health.v1.Health'];
+const HEALTH_SERVICES: readonly string[] = ['', 'inference.GRPCInferenceService', 'grpc.health.v1.Health'];
 
 /** The procedures of `grpc.health.v1.Health`. */
 export function healthHandlers(gate: Gate, health: HealthState): UntypedServiceImplementation {

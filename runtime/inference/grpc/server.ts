@@ -19,7 +19,7 @@ import type { IntakeLimits } from './intake';
 import { StalledCalls } from './stalled-calls';
 
 /** What a call may cost. Sizes in bytes, times in milliseconds. */
-export const GRPC_LIMITS = {
+const GRPC_LIMITS = {
   /** Clients send large tensors, so that this is no less where bodies of HTTP are. */
   messageBytes: 64 * 1024 * 1024,
   metadataBytes: HTTP_LIMITS.headerBytes,

@@ -23,7 +23,7 @@ export interface FieldShape {
 export type MessageShape = Readonly<Record<number, FieldShape>>;
 
 /** Longest names, in bytes: those of models and versions stand in logs, those of tensors have 256 characters. */
-export const NAME_BYTES = { model: 128, tensor: 1024 } as const;
+const NAME_BYTES = { model: 128, tensor: 1024 } as const;
 
 /**
  * What values take in the memory of V8, as `wire.test.ts` measures it, rounded up: a number its places in two lists, which are

@@ -7,7 +7,6 @@ export interface LockedPackage {
   readonly version?: string;
   readonly integrity?: string;
   readonly license?: string;
-  readonly link?: boolean;
   readonly os?: readonly string[];
   readonly cpu?: readonly string[];
   readonly libc?: readonly string[];
@@ -30,7 +29,7 @@ export interface Platform {
 }
 
 /** System of the images. */
-export const IMAGE_PLATFORM: Platform = { os: 'linux', cpu: 'x64', libc: 'glibc' };
+const IMAGE_PLATFORM: Platform = { os: 'linux', cpu: 'x64', libc: 'glibc' };
 
 const SERVER = 'runtime/inference';
 const MODULES = 'node_modules/';

@@ -25,7 +25,7 @@ const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const SIZE = /^\d{1,15}$/;
 
 /** True for a path that stays where it begins, on every system. */
-export const isPlainPath = (text: string): boolean => text.split('/').every((segment) => SEGMENT.test(segment));
+const isPlainPath = (text: string): boolean => text.split('/').every((segment) => SEGMENT.test(segment));
 
 function sizeOf(text: string | undefined, otherwise: number, what: string): number {
   if (text === undefined) return otherwise;

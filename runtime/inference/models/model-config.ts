@@ -10,7 +10,7 @@ export { ConfigMemberError, membersOf, nameOf } from './config-members';
 const MOST = { batch: 4_096, instances: 64, versions: 1_000, delaySeconds: 10 } as const;
 
 /** `"all"`, `{"latest": 2}` or a list of versions. */
-export function policyOf(value: unknown, where: string): VersionPolicy {
+function policyOf(value: unknown, where: string): VersionPolicy {
   if (value === 'all') return { kind: 'all' };
   if (Array.isArray(value) && value.length > 0) {
     return { kind: 'specific', versions: value.map((each, index) => nameOf(each, `${where}[${index}]`)) };
@@ -20,7 +20,7 @@ export function policyOf(value: unknown, where: string): VersionPolicy {
 }
 
 /** `{"production": "3"}`. */
-export function aliasesOf(value: unknown, where: string): Readonly<Record<string, string>> {
+function aliasesOf(value: unknown, where: string): Readonly<Record<string, string>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(`${where} is not an object`);
   const rows = Object.entries(value).map(([alias, version]) => {
     // A version is a number; an alias that is one, too, would hide it.

@@ -4,7 +4,7 @@ import type { StoreEntry } from './store';
 /** Most entries of one folder that a store may list. */
 export const MAX_ENTRIES = 10_000;
 /** Most answers that a listing may come in. */
-export const MAX_PAGES = 200;
+const MAX_PAGES = 200;
 
 const LINK = /<([^<>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"[^"]*"|[^",;\s]+))*)/g;
 const REL = /;\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]+))/i;

@@ -18,7 +18,7 @@ const failure = (description: string, schema = 'Error'): Schema => ({
 });
 
 /** `/v2/models/:name` as OpenAPI writes it. */
-export const templateOf = (path: string): string => path.replace(/:(\w+)/g, '{$1}');
+const templateOf = (path: string): string => path.replace(/:(\w+)/g, '{$1}');
 
 function pathParameters(path: string): Schema[] {
   return [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({

@@ -7,8 +7,9 @@ interface Growing {
 }
 
 /**
- * Texts that grow piece by piece. Together they have no more bytes than a record may: beyond that all are let go of, since
- * the values of a tensor stand in a record as a whole or not at all.
+ * Texts that grow piece by piece. Together they have no more bytes than a record may, in at most twice as much memory (one
+ * text alone in no more): beyond that all are let go of, since the values of a tensor stand in a record as a whole or not at
+ * all.
  */
 export class HeldTexts {
   private readonly texts: Growing[];
@@ -21,11 +22,6 @@ export class HeldTexts {
     private readonly most: number,
   ) {
     this.texts = Array.from({ length: count }, () => ({ bytes: Buffer.alloc(0), length: 0 }));
-  }
-
-  /** Bytes of memory that are held: twice those of a record at most, and no more than those where there is one text. */
-  get room(): number {
-    return this.texts.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   /** Adds to a text. */

@@ -54,7 +54,7 @@ const DIGITS = 32;
 const MOST_ID = 128;
 
 /** A name that nobody can turn back without the key. @param kind keeps equal texts of different kinds apart */
-export function pseudonym(key: Buffer, kind: 'caller' | 'tensor', content: string | Uint8Array): string {
+function pseudonym(key: Buffer, kind: 'caller' | 'tensor', content: string | Uint8Array): string {
   return createHmac('sha256', key).update(`${kind}\0`).update(content).digest('hex').slice(0, DIGITS);
 }
 

@@ -22,7 +22,7 @@ const isPassing = (error: unknown): boolean => error instanceof RequestError && 
 const isGone = (error: unknown): boolean => error instanceof RequestError && error.code === clientGone().code;
 
 /** The code of a failure, for metrics: that of the step itself, where the step of a pipeline carries another. */
-export function codeOf(error: unknown): string {
+function codeOf(error: unknown): string {
   return error instanceof RequestError ? error.code : 'LNMT8010';
 }
 

@@ -50,7 +50,7 @@ export function elementsOf({ datatype, data }: Pick<Tensor, 'datatype' | 'data'>
 }
 
 /** Datatypes that hold fractions. */
-export const FLOATS = ['FP16', 'FP32', 'FP64'] as const;
+const FLOATS = ['FP16', 'FP32', 'FP64'] as const;
 
 /** One of {@link FLOATS}. */
 export type FloatType = (typeof FLOATS)[number];

@@ -4,7 +4,7 @@ import { wrong } from '../models/config-members';
 import type { Fields } from '../models/config-members';
 
 /** Forms of images that are decoded. */
-export const IMAGE_FORMATS = ['jpeg', 'png', 'webp'] as const;
+const IMAGE_FORMATS = ['jpeg', 'png', 'webp'] as const;
 
 const MOST = { tokens: 1_048_576, size: 16_384, pixels: 2 ** 28, bytes: 2 ** 28, labels: 100_000, channels: 4_096 };
 

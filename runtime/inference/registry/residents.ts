@@ -31,11 +31,6 @@ export class Residents {
     private readonly evicted: (model: LoadedModel) => void,
   ) {}
 
-  /** Bytes that models hold, or were promised. */
-  get bytes(): number {
-    return [...this.models.keys()].reduce((sum, { bytes }) => sum + bytes, this.promised);
-  }
-
   /**
    * Makes room, then loads, then takes the model in.
    *

@@ -14,7 +14,7 @@ export interface Answering {
 }
 
 /** A new model is refused when it takes this many times as long as the one that it replaces, and this much longer. */
-export const SLOWDOWN = { factor: 10, leastMs: 200 } as const;
+const SLOWDOWN = { factor: 10, leastMs: 200 } as const;
 
 const never = new AbortController().signal;
 

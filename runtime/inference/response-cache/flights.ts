@@ -52,11 +52,6 @@ export class Flights<T> {
    */
   constructor(private readonly now: () => number) {}
 
-  /** Pieces of work that are under way. */
-  get count(): number {
-    return this.flights.size;
-  }
-
   /** Has work done, or waits for that of another. @throws RequestError */
   async board(key: string, passenger: Passenger, work: (signal: AbortSignal) => Promise<T>): Promise<Landed<T>> {
     const { signal, timeoutMs } = passenger;

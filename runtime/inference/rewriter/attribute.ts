@@ -42,9 +42,6 @@ export function integerAttribute(name: string, value: number): Attribute {
   return { name, original: new MemoryBytes(message.toBytes()) };
 }
 
-/** A constant as an attribute. */
-export const tensorAttribute = (name: string, tensor: Weight): Attribute => ({ name, original: undefined, tensor });
-
 function parsed(of: Attribute): Parsed | undefined {
   if (of.original === undefined) return undefined;
   const source = ParseSource.inMemory(of.original.read());
@@ -55,12 +52,6 @@ function parsed(of: Attribute): Parsed | undefined {
 export function integerOf(of: Attribute | undefined, otherwise: number): number {
   const message = of && parsed(of);
   return message ? Number(message.integer(ATTRIBUTE_FIELD.integer)) : otherwise;
-}
-
-/** The whole numbers of an attribute. */
-export function integersOf(of: Attribute | undefined): readonly number[] | undefined {
-  const message = of && parsed(of);
-  return message?.integers(ATTRIBUTE_FIELD.integers).map(Number);
 }
 
 /** The float of an attribute. */

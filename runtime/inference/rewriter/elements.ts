@@ -32,7 +32,7 @@ export const viewBytes = (list: ArrayBufferView): Uint8Array =>
   new Uint8Array(list.buffer, list.byteOffset, list.byteLength);
 
 /** Largest finite FP16, and the least that is rounded to no zero without losing all its digits. */
-export const FLOAT16 = { most: 65504, least: 1e-7 } as const;
+const FLOAT16 = { most: 65504, least: 1e-7 } as const;
 
 /** Bits of the FP16 nearest to a finite FP32 of so many bits; ties go to the even one. */
 function halfBits(bits: number): number {

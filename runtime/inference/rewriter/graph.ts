@@ -11,7 +11,6 @@ import type { Range } from '../inspector/proto-reader';
 
 /** Numbers of the fields of a graph. */
 const FIELD = { nodes: 1, weights: 5, inputs: 11, outputs: 12, infos: 13 } as const;
-const SPARSE_FIELD = 15;
 
 /** A graph that can be changed. */
 export class Graph {
@@ -48,11 +47,6 @@ export class Graph {
   /** True when the message is no longer what was read. */
   get changed(): boolean {
     return this.touched || this.original === undefined || this.nodes.some((node) => node.changed);
-  }
-
-  /** True when constants are written in a form that the rewriters do not look into. */
-  get hasSparse(): boolean {
-    return this.rest.some((bytes) => bytes.size > 0 && (bytes.read()[0] ?? 0) >> 3 === SPARSE_FIELD);
   }
 
   /** Its message. */

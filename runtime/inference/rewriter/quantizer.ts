@@ -36,7 +36,7 @@ function rounded(value: number, factor: number, most: number): number {
  * Rounds values to integers, symmetric around zero. Elements are those of `outer` blocks of `channels` rows of
  * `inner` values; each channel has its scale.
  */
-export function quantizeChannels(
+function quantizeChannels(
   values: Float32Array,
   channels: number,
   inner: number,

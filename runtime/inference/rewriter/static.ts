@@ -26,7 +26,7 @@ const INT32_MOST = 2 ** 31 - 1;
 const LEAST_SCALE = 1e-30;
 
 /** The scale and zero point with which a range fills unsigned bytes; zero is always one of them. */
-export function unsignedScale({ least, most }: ValueRange): { readonly scale: number; readonly zero: number } {
+function unsignedScale({ least, most }: ValueRange): { readonly scale: number; readonly zero: number } {
   const [low, high] = [Math.min(0, least), Math.max(0, most)];
   const scale = high === low ? 1 : Math.fround(Math.max((high - low) / LEVELS, LEAST_SCALE));
   return { scale, zero: Math.max(0, Math.min(LEVELS, Math.round(-low / scale))) };

@@ -3,6 +3,7 @@ import { HEADERS, PATHS } from '../../contract';
 import type { InferenceService } from '../serving/service';
 import { metadataOfModel, metadataOfServer } from '../metadata';
 import { configurationOf } from '../model-configuration';
+import { attributeOf } from './attribute';
 
 /** Parameters of every path below a model. */
 export interface ModelParams {
@@ -14,10 +15,7 @@ export interface ModelParams {
 export const MODEL_PATTERNS = [`${PATHS.models}/:name`, `${PATHS.models}/:name/versions/:version`] as const;
 
 /** Servers that a question came through. */
-function viaOf(headers: FastifyRequest['headers']): string | undefined {
-  const list = headers[HEADERS.via];
-  return Array.isArray(list) ? list.join(',') : list;
-}
+const viaOf = (request: FastifyRequest): string | undefined => attributeOf(request)(HEADERS.via);
 
 /** Server metadata, model metadata and model readiness. */
 export function modelRoutes(models: InferenceService): (app: FastifyInstance) => Promise<void> {
@@ -28,9 +26,10 @@ export function modelRoutes(models: InferenceService): (app: FastifyInstance) =>
       model_stats: models.statistics().filter(({ name, version }) => request.showsModel(name, version)),
     }));
     for (const pattern of MODEL_PATTERNS) {
-      app.get<{ Params: ModelParams }>(pattern, { config }, async ({ params, headers }) =>
-        metadataOfModel(await models.describe(params.name, params.version, viaOf(headers))),
-      );
+      app.get<{ Params: ModelParams }>(pattern, { config }, async (request) => {
+        const { name, version } = request.params;
+        return metadataOfModel(await models.describe(name, version, viaOf(request)));
+      });
       app.get<{ Params: ModelParams }>(`${pattern}/config`, { config }, ({ params }) =>
         configurationOf(models.details(params.name, params.version)),
       );
@@ -38,9 +37,10 @@ export function modelRoutes(models: InferenceService): (app: FastifyInstance) =>
         const rows = models.statistics(request.params.name, request.params.version);
         return { model_stats: rows.filter(({ name, version }) => request.showsModel(name, version)) };
       });
-      app.get<{ Params: ModelParams }>(`${pattern}/ready`, { config }, async ({ params, headers }, reply) => {
-        const ready = await models.isReady(params.name, params.version, viaOf(headers));
-        return reply.code(ready ? 200 : 503).send({ name: params.name, ready });
+      app.get<{ Params: ModelParams }>(`${pattern}/ready`, { config }, async (request, reply) => {
+        const { name, version } = request.params;
+        const ready = await models.isReady(name, version, viaOf(request));
+        return reply.code(ready ? 200 : 503).send({ name, ready });
       });
     }
   };

@@ -1,15 +1,15 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { MODEL_NAME_PATTERN, PATHS } from '../../contract';
 import { invalidRequest, unknownModel } from '../errors';
 import type { InferenceService } from '../serving/service';
-import { INLINE_MOST, parseJson } from '../tensors/json';
+import { takeOptionalJson } from './optional-body';
 
 interface Target {
   readonly name: string;
 }
 
 /** Parameters that clients send and that change nothing here: what is unloaded takes no other model along. */
-export const IGNORED_PARAMETERS: readonly string[] = ['unload_dependents'];
+const IGNORED_PARAMETERS: readonly string[] = ['unload_dependents'];
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -38,11 +38,7 @@ export function refuseParameters(names: readonly string[]): void {
 export function repositoryRoutes(models: InferenceService): (app: FastifyInstance) => Promise<void> {
   const config = { access: 'manage' } as const;
   return async (app) => {
-    // Clients send these without a body, whatever they say that it is, or without saying so.
-    app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
-      body.length === 0 ? undefined : parseJson(body, { most: INLINE_MOST }),
-    );
+    takeOptionalJson(app);
     app.post(`${PATHS.repository}/index`, { config }, (request) =>
       models.index(readyOnly(request.body)).filter(({ name, version }) => request.showsModel(name, version)),
     );

@@ -1,11 +1,11 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { PATHS } from '../../contract';
 import { unknownModel } from '../errors';
 import type { ModelRegistry } from '../registry';
-import { INLINE_MOST, parseJson } from '../tensors/json';
 import { unknownDecision } from '../traffic/errors';
 import type { Traffic, TrafficReport } from '../traffic/traffic';
 import { isVerdict } from '../traffic/trial';
+import { takeOptionalJson } from './optional-body';
 
 interface Target {
   readonly name: string;
@@ -24,10 +24,7 @@ export function trafficRoutes(
     return { model: name, ...traffic.report(name) };
   };
   return async (app) => {
-    app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) =>
-      body.length === 0 ? undefined : parseJson(body, { most: INLINE_MOST }),
-    );
+    takeOptionalJson(app);
     app.get<{ Params: Target }>(PATH, { config }, ({ params }) => report(params.name));
     app.post<{ Params: Target; Body: unknown }>(PATH, { config }, (request) => {
       const { name } = request.params;

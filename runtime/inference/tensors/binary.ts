@@ -11,8 +11,7 @@ export const WIDENED = { BF16: 'FP32' } as const satisfies Record<string, Dataty
 export type WireDatatype = Datatype | keyof typeof WIDENED;
 
 /** Bytes of an element on the wire; undefined where elements differ. */
-export const wireBytes = (datatype: WireDatatype): number | undefined =>
-  datatype === 'BF16' ? 2 : DATATYPE_BYTES[datatype];
+const wireBytes = (datatype: WireDatatype): number | undefined => (datatype === 'BF16' ? 2 : DATATYPE_BYTES[datatype]);
 
 /** The upper half of a 32-bit float is a BF16: no value changes. */
 export function widenBfloat16(data: Uint8Array): Uint8Array {

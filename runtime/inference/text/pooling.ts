@@ -4,7 +4,7 @@ import type { Tensor } from '../tensors/tensor';
 import type { Pooling } from './settings';
 
 /** The floats of a tensor. */
-export function floatsOf({ datatype, data }: Tensor): Float32Array {
+function floatsOf({ datatype, data }: Tensor): Float32Array {
   const { buffer, byteOffset, byteLength } = aligned(data);
   if (datatype === 'FP16') return Float32Array.from(new Float16Array(buffer, byteOffset, byteLength / 2));
   if (datatype === 'FP64') return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
@@ -12,7 +12,7 @@ export function floatsOf({ datatype, data }: Tensor): Float32Array {
 }
 
 /** One vector from those of the tokens of a text, which has no padding. */
-export function pool(vectors: Float32Array, size: number, pooling: Pooling): Float32Array {
+function pool(vectors: Float32Array, size: number, pooling: Pooling): Float32Array {
   const tokens = vectors.length / size;
   if (pooling === 'cls') return vectors.slice(0, size);
   if (pooling === 'last') return vectors.slice((tokens - 1) * size);

@@ -45,7 +45,7 @@ export interface Outcome {
 }
 
 /** Probability that a healthy canary is taken back, over all its steps: half by each test. */
-export const FALSE_ALARM = 0.008;
+const FALSE_ALARM = 0.008;
 
 const NOTHING: Tally = { requests: 0, failures: 0 };
 
@@ -64,7 +64,7 @@ export function shareOf({ phase, step }: CanaryState, { steps }: CanaryRule): nu
 }
 
 /** Logarithm of the capital at which a test is lost. */
-export const alarmAt = ({ steps }: CanaryRule): number => Math.log((2 * steps.length) / FALSE_ALARM);
+const alarmAt = ({ steps }: CanaryRule): number => Math.log((2 * steps.length) / FALSE_ALARM);
 
 /** How far each test is from its alarm: 0 or less says nothing against the canary, 1 is the alarm. */
 export function alarms(

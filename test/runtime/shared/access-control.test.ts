@@ -15,7 +15,12 @@ function control(options: Partial<AccessControlOptions> = {}): AccessControl {
   return new AccessControl({ now: () => NOW, failures: authFailures, ...options });
 }
 
-const principal = (more: Partial<Principal>): Principal => ({ id: 'a', scopes: new Set(['infer']), ...more });
+const principal = (more: Partial<Principal>): Principal => ({
+  id: 'a',
+  method: 'api-key',
+  scopes: new Set(['infer']),
+  ...more,
+});
 const token = (exp: unknown): Principal => principal({ method: 'jwt', claims: { exp } });
 
 describe('a caller that was known', () => {

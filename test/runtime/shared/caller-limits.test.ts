@@ -9,6 +9,7 @@ const ADDRESS = '192.0.2.1';
 
 const caller = (id: string, limits?: CallerLimits): Principal => ({
   id,
+  method: 'api-key',
   scopes: new Set(['infer']),
   ...(limits ? { limits } : {}),
 });

@@ -9,7 +9,7 @@ const NEWLINE = Buffer.from('\n');
 /** Bytes before the first record. */
 export const HEAD_BYTES = MAGIC.byteLength + KEY_BYTES + SUM_BYTES;
 /** Bytes of a record beside itself. */
-export const FRAME_BYTES = LENGTH_BYTES + SUM_BYTES;
+const FRAME_BYTES = LENGTH_BYTES + SUM_BYTES;
 
 /** What a segment holds, as far as it is whole. */
 export interface SegmentContent {

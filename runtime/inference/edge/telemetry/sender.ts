@@ -3,7 +3,7 @@ import type { Destination, Reply } from '../destination';
 import type { Outbox, Parcel } from './outbox';
 
 /** Milliseconds between tries: at first, and at most. */
-export const RETRY = { firstMs: 1_000, mostMs: 300_000 } as const;
+const RETRY = { firstMs: 1_000, mostMs: 300_000 } as const;
 
 const SEND_MS = 30_000;
 const MAX_REPLY_BYTES = 64 * 1024;

@@ -3,7 +3,7 @@ import { encodeFrame, FrameReader } from '../../host/frames';
 import type { Frame } from '../../host/frames';
 
 /** Descriptors that a process of steps inherits: one that tells it of the end of the server, and one for its work. */
-export const CHILD_FDS = { control: 3, work: 4 } as const;
+const CHILD_FDS = { control: 3, work: 4 } as const;
 
 /** What a step gives. */
 export interface Reply {
@@ -17,7 +17,7 @@ export type Handler = (header: Readonly<Record<string, unknown>>, payload: Uint8
 const MAX_MESSAGE = 500;
 
 /** What went wrong, for the log of the server. */
-export function messageOf(error: unknown): string {
+function messageOf(error: unknown): string {
   try {
     return (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE);
   } catch {

@@ -14,7 +14,7 @@ import { forbidden, tooBusy } from '../../../../runtime/shared/errors';
 import type { Principal } from '../../../../runtime/shared/api-keys';
 
 const MODEL = { name: 'demo', version: '7' };
-const CALLER: Principal = { id: 'ann', scopes: new Set(['infer']), limits: {} };
+const CALLER: Principal = { id: 'ann', method: 'api-key', scopes: new Set(['infer']), limits: {} };
 const QUERY = '{ completions(model: "demo:7", prompt: {tokens: [1]}) { choices { text finishReason } } }';
 const EMBED = '{ embeddings(model: "demo", input: {text: "a"}) { data { embedding raw } } }';
 
