@@ -201,7 +201,7 @@ export const METRICS = {
   canaryAlarm: {
     name: 'lnmt_traffic_canary_alarm_ratio',
     type: 'gauge',
-    help: 'How far a test of a canary is on its way to taking it back, which is 1',
+    help: 'How far a test of a canary is on its way to rolling it back, which is 1',
     labels: [...MODEL_LABELS, 'test'],
   },
   canaryOutcomes: {

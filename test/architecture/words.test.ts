@@ -30,6 +30,13 @@ describe('the code', () => {
   });
 });
 
+describe('a canary', () => {
+  it('is promoted, rolled back or restarted in every text, as the API has it', () => {
+    const traffic = sources('runtime/inference/traffic', 'runtime/inference/operations');
+    expect(found(/\btak(e|es|en|ing)\b.{0,20}\bback\b|tried again|\banew\b/i, traffic)).toEqual([]);
+  });
+});
+
 describe('the environment', () => {
   it('is read in main.ts, config.ts, the command and examples only', () => {
     const allowed = /(^|\/)(main|config)\.ts$|^runtime\/cli\/|^examples\//;

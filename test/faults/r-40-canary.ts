@@ -2,30 +2,30 @@ import { backWithin500, many, ruleOf, SEED, share } from '../runtime/support/can
 import type { Run, World } from '../runtime/support/canary-runs';
 import type { Bench, FaultCase } from './support/case';
 
-/** Share of the runs of a canary at fault that is to be taken back within 500 of its requests. */
+/** Share of the runs of a canary at fault that is to be rolled back within 500 of its requests. */
 const FAULTS: Readonly<Record<string, { readonly world: World; readonly least: number }>> = {
   '2 % errors': { world: { injected: 0.02 }, least: 0.99 },
   '30 % more time': { world: { slower: 0.3 }, least: 0.95 },
 };
 
-const wasTakenBack = ({ state }: Run): boolean => state.phase === 'rolled-back';
+const wasRolledBack = ({ state }: Run): boolean => state.phase === 'rolled-back';
 
 function atFault(bench: Bench): void {
   const count = bench.count('runs of each fault', 40, 1_000);
   for (const [what, { world, least }] of Object.entries(FAULTS)) {
     const runs = many(count, ruleOf(), world);
-    bench.atLeast(`${what}: taken back within 500 requests`, share(runs, backWithin500), least);
-    bench.atLeast(`${what}: taken back at all`, share(runs, wasTakenBack), 0.99);
+    bench.atLeast(`${what}: rolled back within 500 requests`, share(runs, backWithin500), least);
+    bench.atLeast(`${what}: rolled back at all`, share(runs, wasRolledBack), 0.99);
   }
 }
 
 function healthy(bench: Bench): void {
   const runs = bench.count('healthy runs', 1_000, 5_000);
   const rule = ruleOf({ steps: [100, 300], requestsPerStep: 200 });
-  bench.atMost('healthy: taken back', share(many(runs, rule, {}), wasTakenBack), 0.01);
+  bench.atMost('healthy: rolled back', share(many(runs, rule, {}), wasRolledBack), 0.01);
 }
 
-/** A canary that is at fault is taken back soon, and one that is not hardly ever. */
+/** A canary that is at fault is rolled back soon, and one that is not hardly ever. */
 export const canary: FaultCase = {
   id: 'R-40',
   what: `canary with injected faults, and without, simulated, seeds from ${SEED}`,

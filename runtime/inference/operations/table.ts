@@ -130,7 +130,7 @@ export const OPERATIONS = {
   },
   ModelTrafficDecide: {
     access: 'manage',
-    summary: 'Promotes a canary, takes it back, or begins it anew',
+    summary: 'Promotes a canary, rolls it back, or restarts it',
     rest: post(`${PATHS.repository}/models/:name/traffic`),
   },
   OpenAiModels: {

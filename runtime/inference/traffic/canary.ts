@@ -44,7 +44,7 @@ export interface Outcome {
   readonly random: number;
 }
 
-/** Probability that a healthy canary is taken back, over all its steps: half by each test. */
+/** Probability that a healthy canary is rolled back, over all its steps: half by each test. */
 const FALSE_ALARM = 0.008;
 
 const NOTHING: Tally = { requests: 0, failures: 0 };
@@ -112,7 +112,7 @@ function afterStep(state: CanaryState, { steps, promote }: CanaryRule, now: numb
   return { ...next, phase: promote ? 'promoted' : 'held' };
 }
 
-/** A canary after one more request: further, taken back, or where it was. */
+/** A canary after one more request: further, rolled back, or where it was. */
 export function afterOutcome(before: CanaryState, rule: CanaryRule, outcome: Outcome): CanaryState {
   if (before.phase !== 'running' && before.phase !== 'held') return before;
   const state = withTests(before, rule, outcome);

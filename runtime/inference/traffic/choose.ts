@@ -21,7 +21,7 @@ export interface ChoiceFacts {
   readonly caller: string | undefined;
   /** Share of the canary, in 1/1000. */
   readonly canaryShare: number;
-  /** False where what everybody gets without a rule is a canary that was taken back: it stands in for nobody. */
+  /** False where what everybody gets without a rule is a canary that was rolled back: it stands in for nobody. */
   readonly mayFallBack: boolean;
   /** True for a version, or an alias of one, that would answer now. */
   readonly isReady: (version: string) => boolean;

@@ -10,7 +10,7 @@ export const TRAFFIC_ERRORS = {
     status: 409,
     title: 'the model has no canary',
     explanation:
-      'Only a model whose `traffic` has a `canary`, with a version other than the stable one, can be promoted, taken back or tried again.',
+      'Only a model whose `traffic` has a `canary`, with a version other than the stable one, can be promoted, rolled back or restarted.',
   },
   LNMT8402: {
     status: 400,

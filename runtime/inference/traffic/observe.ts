@@ -15,7 +15,7 @@ export interface TrafficObserver {
   readonly decided: (model: string, decision: CanaryDecision, report: CanaryReport) => void;
   /** Told of a canary that would be its own stable version; `stable` is absent where there is no other version. */
   readonly assumed: (model: string, canary: string, stable: string | undefined) => void;
-  /** Forgets all gauges, before they are told anew. */
+  /** Forgets all gauges, before they are told again. */
   readonly reset: () => void;
   /** A share in 1/1000. */
   readonly share: (model: string, version: string, share: number) => void;

@@ -21,7 +21,7 @@ export interface Weight {
 /** What keeps requests of the same origin with the same version. */
 export type Sticky = { readonly by: 'caller' } | { readonly by: 'header'; readonly header: string };
 
-/** A new version that takes over step by step, or is taken back. */
+/** A new version that takes over step by step, or is rolled back. */
 export interface CanaryRule {
   /** The version on trial, or an alias of it. */
   readonly version: string;

@@ -60,7 +60,7 @@ export class Shadow {
     this.work.add(work);
   }
 
-  /** Takes back what is under way, and waits until it is over. */
+  /** Cancels what is under way, and waits until it is over. */
   async close(): Promise<void> {
     this.ending.abort();
     await Promise.all(this.work);

@@ -130,7 +130,7 @@ export class Traffic {
     const isUsual = (version: string): boolean => models.standing(name, undefined)?.identity.version === version;
     return choose(rule, {
       ...{ model: name, attribute, random, canaryShare: trial?.share ?? 0 },
-      mayFallBack: trial?.takenBack !== true || !isUsual(trial.versionOf(true)),
+      mayFallBack: trial?.rolledBack !== true || !isUsual(trial.versionOf(true)),
       caller: caller === undefined ? undefined : callerKey(caller),
       isReady: (version) => models.standing(name, version)?.ready === true,
     });
@@ -163,7 +163,7 @@ export class Traffic {
     }
   }
 
-  /** The plan of a model, made anew when its repository was asked again. */
+  /** The plan of a model, made again when its repository was asked again. */
   private planOf(name: string): Plan | undefined {
     const rules = this.deps.models.rulesOf(name);
     if (rules?.traffic === undefined) return undefined;

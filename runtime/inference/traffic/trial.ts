@@ -28,7 +28,7 @@ export interface CanaryReport {
   /** When the step began, or the decision fell, in milliseconds since the epoch. */
   readonly since: number;
   readonly requests: { readonly canary: Tally; readonly stable: Tally };
-  /** How far each test is on its way to taking it back, which is 1. */
+  /** How far each test is on its way to rolling it back, which is 1. */
   readonly alarms: { readonly errors: number; readonly latency: number };
 }
 
@@ -62,8 +62,8 @@ export class CanaryTrial {
     return this.state.phase === 'running' || this.state.phase === 'held';
   }
 
-  /** True once the version on trial was taken back. */
-  get takenBack(): boolean {
+  /** True once the version on trial was rolled back. */
+  get rolledBack(): boolean {
     return this.state.phase === 'rolled-back';
   }
 

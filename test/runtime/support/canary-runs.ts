@@ -67,5 +67,5 @@ export const many = (count: number, rule: CanaryRule, world: World): readonly Ru
 export const share = (runs: readonly Run[], holds: (run: Run) => boolean): number =>
   runs.filter(holds).length / runs.length;
 
-/** Taken back before it had more than 500 requests while it was at fault. */
+/** Rolled back before it had more than 500 requests while it was at fault. */
 export const backWithin500 = ({ state, suffered }: Run): boolean => state.phase === 'rolled-back' && suffered <= 500;

@@ -9,30 +9,30 @@ import {
 import { backWithin500, many, ruleOf, SEED, share, simulate } from '../../support/canary-runs';
 
 describe('a canary that is at fault (R-40)', () => {
-  it('with 2 % errors is taken back within 500 of its requests', () => {
+  it('with 2 % errors is rolled back within 500 of its requests', () => {
     const runs = many(200, ruleOf(), { injected: 0.02 });
     expect(share(runs, backWithin500)).toBeGreaterThanOrEqual(0.99);
     expect(runs.every(({ state }) => state.reason === 'errors')).toBe(true);
   });
 
-  it('with 2 % errors on top of one in a thousand is taken back, nearly always within 500', () => {
+  it('with 2 % errors on top of one in a thousand is rolled back, nearly always within 500', () => {
     const runs = many(60, ruleOf(), { failing: 0.001, injected: 0.02 });
     expect(share(runs, backWithin500)).toBeGreaterThanOrEqual(0.85);
     expect(share(runs, ({ state }) => state.phase === 'rolled-back')).toBeGreaterThanOrEqual(0.97);
   });
 
-  it.each([0.1, 0.3, 0.5])('and slower by three tenths is taken back within 500, at a spread of %s', (spread) => {
+  it.each([0.1, 0.3, 0.5])('and slower by three tenths is rolled back within 500, at a spread of %s', (spread) => {
     const runs = many(60, ruleOf(), { slower: 0.3, spread });
     expect(share(runs, backWithin500)).toBeGreaterThanOrEqual(0.95);
     expect(runs.every(({ state }) => state.reason === 'latency')).toBe(true);
   });
 
-  it('from its second step only is taken back all the same', () => {
+  it('from its second step only is rolled back all the same', () => {
     expect(share(many(40, ruleOf(), { injected: 0.02, from: 1 }), backWithin500)).toBeGreaterThanOrEqual(0.95);
     expect(share(many(40, ruleOf(), { slower: 0.3, from: 1 }), backWithin500)).toBeGreaterThanOrEqual(0.95);
   });
 
-  it('by ten failures of its first ten requests is taken back at once', () => {
+  it('by ten failures of its first ten requests is rolled back at once', () => {
     const { state, suffered } = simulate(SEED, ruleOf(), { injected: 1 });
     expect(state.phase).toBe('rolled-back');
     expect(suffered).toBeLessThanOrEqual(10);
@@ -42,11 +42,11 @@ describe('a canary that is at fault (R-40)', () => {
 describe('a healthy canary (R-40)', () => {
   const short = ruleOf({ steps: [100, 300], requestsPerStep: 200 });
 
-  it('is taken back in at most 1 % of 1 000 runs', () => {
+  it('is rolled back in at most 1 % of 1 000 runs', () => {
     expect(share(many(1_000, short, {}), ({ state }) => state.phase === 'rolled-back')).toBeLessThanOrEqual(0.01);
   });
 
-  it.each([0.001, 0.01, 0.1])('is taken back in at most 1 % of runs where %s of all requests fail', (failing) => {
+  it.each([0.001, 0.01, 0.1])('is rolled back in at most 1 % of runs where %s of all requests fail', (failing) => {
     const runs = many(200, short, { failing });
     expect(share(runs, ({ state }) => state.phase === 'rolled-back')).toBeLessThanOrEqual(0.01);
   });
@@ -95,7 +95,7 @@ describe('the state of a canary', () => {
     expect(back).toMatchObject({ reason: 'operator', since: 7 });
   });
 
-  it('begins anew when someone says so', () => {
+  it('is restarted when someone says so', () => {
     const promoted = afterDecision(beginCanary(0), 'promote', 7);
     expect(shareOf(promoted, rule)).toBe(1000);
     expect(afterDecision(promoted, 'restart', 9)).toEqual(beginCanary(9));

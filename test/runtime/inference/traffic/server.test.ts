@@ -203,7 +203,7 @@ async function untilDecided(most: number, status: (version: number) => number): 
 }
 
 describe('a canary', () => {
-  it('that fails is taken back, which metrics, log and audit log tell', async () => {
+  it('that fails is rolled back, which metrics, log and audit log tell', async () => {
     bench = await Bench.start({ aliases: ALIASES, traffic: { canary: CANARY } });
     const [, second] = bench.backends;
     if (second) second.failing = true;
@@ -260,7 +260,7 @@ describe('a canary that is the newest version, where no alias says what everybod
   });
 
   it.each([{}, { stable: '1' }])(
-    'stands in for nobody once it was taken back, also while the stable version is not ready: %j',
+    'stands in for nobody once it was rolled back, also while the stable version is not ready: %j',
     async (more) => {
       bench = await Bench.start({ traffic: { canary: { ...NEWEST, ...more } } });
       const [first] = bench.backends;

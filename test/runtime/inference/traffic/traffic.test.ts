@@ -170,7 +170,7 @@ describe('traffic', () => {
     expect(told).toEqual([{ name: 'm', version: '2' }]);
   });
 
-  it('begins a canary anew when its rule changes, and not when something else does', () => {
+  it('restarts a canary when its rule changes, and not when something else does', () => {
     const { traffic, rules } = bench({ canary: { version: '2' } });
     traffic.decide('m', 'rollback');
     const phase = (): unknown => traffic.report('m').canary?.phase;
