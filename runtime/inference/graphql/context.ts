@@ -1,5 +1,5 @@
 import type { Context as TraceContext } from '@opentelemetry/api';
-import type { AccessControl, Judge } from '../../shared/access-control';
+import type { AccessControl } from '../../shared/access-control';
 import type { Admission } from '../../shared/admission';
 import type { Principal } from '../../shared/api-keys';
 import type { AuditLog } from '../../shared/audit';
@@ -10,6 +10,7 @@ import type { ModelIdentity } from '../data-plane';
 import type { CallSubject } from '../grpc/gate';
 import type { ObservedCall } from '../observe';
 import type { OpenAiWork } from '../routes/openai-work';
+import type { Viewer } from '../serving/disclosure';
 import type { InferenceService } from '../serving/service';
 
 /** What the fields of the schema work with. */
@@ -47,13 +48,9 @@ export interface FieldContext {
 export type Arguments = Readonly<Record<string, unknown>>;
 
 /** What a field asks and tells while it answers. */
-export interface FieldCall {
+export interface FieldCall extends Viewer {
   /** Judges the caller for a model that only the answer finds out about. @throws RequestError 403 */
   readonly permit: (model: string, version?: string) => void;
-  /** Whether a model of a list is shown to the caller. */
-  readonly shows: (model: string, version?: string) => boolean;
-  /** Judges the version that answers; undefined where nobody has to. */
-  readonly judge: Judge | undefined;
   /** Told which version is going to answer, where that was not asked for. */
   readonly answering: (model: ModelIdentity) => void;
 }

@@ -1,8 +1,9 @@
 import { MODEL_NAME_PATTERN } from '../../contract';
 import { invalidRequest, unknownModel } from '../errors';
-import { metadataOfModel, metadataOfServer } from '../metadata';
-import { configurationOf } from '../model-configuration';
+import { metadataOfServer } from '../metadata';
 import type { Answer } from '../registry';
+import { Disclosure } from '../serving/disclosure';
+import type { Question } from '../serving/disclosure';
 import { BinarySection } from '../tensors/binary';
 import { readRequest } from '../tensors/request';
 import type { InferenceRequest } from '../tensors/request';
@@ -14,9 +15,9 @@ import { subjectOf, text } from './subject';
 
 const MICROSECONDS = 1000;
 
-const model = (ask: (name: string, version: string | undefined) => unknown): Field => ({
+const model = (ask: (question: Question, call: FieldCall) => unknown): Field => ({
   subject: subjectOf,
-  answer: (given) => ask(text(given, 'name') ?? '', text(given, 'version')),
+  answer: (given, _context, call) => ask({ name: text(given, 'name') ?? '', version: text(given, 'version') }, call),
 });
 
 interface GivenTensor extends Arguments {
@@ -94,14 +95,15 @@ function change({ models }: GraphQlDeps, verb: 'load' | 'unload'): Field {
 /** The operations, by the field of the schema that asks for them. */
 export function fieldsOf(deps: GraphQlDeps): Readonly<Record<string, Field>> {
   const { models, health } = deps;
+  const disclosure = new Disclosure(models);
   return {
     'Query.serverLive': { answer: () => true },
     'Query.serverReady': { answer: () => health.ready },
     'Query.serverStarted': { answer: () => health.started },
     'Query.server': { answer: metadataOfServer },
-    'Query.model': model(async (name, version) => metadataOfModel(await models.describe(name, version))),
-    'Query.modelReady': model((name, version) => models.isReady(name, version)),
-    'Query.modelConfig': model((name, version) => configurationOf(models.details(name, version))),
+    'Query.model': model((question, call) => disclosure.metadata(question, call)),
+    'Query.modelReady': model((question, call) => disclosure.isReady(question, call)),
+    'Query.modelConfig': model((question, call) => disclosure.configuration(question, call)),
     'Query.modelStatistics': {
       subject: subjectOf,
       answer: (given, _context, { shows }) => {

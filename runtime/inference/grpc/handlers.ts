@@ -7,10 +7,11 @@ import type { HealthState } from '../../shared/health';
 import type { OpenRequests } from '../../shared/open-requests';
 import { unknownModel } from '../errors';
 import type { ModelIdentity } from '../data-plane';
-import { metadataOfModel, metadataOfServer } from '../metadata';
+import { metadataOfServer } from '../metadata';
 import { refuseParameters } from '../routes/repository';
+import { Disclosure } from '../serving/disclosure';
+import type { Viewer, Question } from '../serving/disclosure';
 import type { InferenceService } from '../serving/service';
-import { configurationOf } from '../model-configuration';
 import type { Call, CallSubject, Gate } from './gate';
 import { departure, infer, subjectOf } from './infer';
 import { inferStream } from './infer-stream';
@@ -40,6 +41,7 @@ interface Procedure<Request, Response> {
 
 const nothing = (): CallSubject => ({});
 const named = ({ name, version }: ModelRequest): CallSubject => ({ model: name, version: version || undefined });
+const questionOf = ({ name, version }: ModelRequest): Question => ({ name, version: version || undefined });
 
 function unary<Request, Response>(
   deps: HandlerDeps,
@@ -87,6 +89,11 @@ function repositoryProcedure(deps: HandlerDeps, verb: 'load' | 'unload'): Proced
 /** The procedures of `inference.GRPCInferenceService`. */
 export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementation {
   const { models, health, gate } = deps;
+  const disclosure = new Disclosure(models);
+  const viewerOf = (passed: Call): Viewer => ({
+    judge: gate.judge(passed),
+    shows: (model, version) => gate.shows(passed, { model, version }),
+  });
   const shown =
     (passed: Call) =>
     ({ name, version }: ModelIdentity): boolean =>
@@ -97,15 +104,19 @@ export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementati
     ServerMetadata: unary(deps, { subject: nothing, answer: metadataOfServer }),
     ModelReady: unary<ModelRequest, object>(deps, {
       subject: named,
-      answer: async ({ name, version }) => ({ ready: await models.isReady(name, version || undefined) }),
+      answer: async (request, _call, passed) => ({
+        ready: await disclosure.isReady(questionOf(request), viewerOf(passed)),
+      }),
     }),
     ModelMetadata: unary<ModelRequest, object>(deps, {
       subject: named,
-      answer: async ({ name, version }) => metadataOfModel(await models.describe(name, version || undefined)),
+      answer: (request, _call, passed) => disclosure.metadata(questionOf(request), viewerOf(passed)),
     }),
     ModelConfig: unary<ModelRequest, object>(deps, {
       subject: named,
-      answer: ({ name, version }) => ({ config: configurationOf(models.details(name, version || undefined)) }),
+      answer: (request, _call, passed) => ({
+        config: disclosure.configuration(questionOf(request), viewerOf(passed)),
+      }),
     }),
     ModelStatistics: unary<ModelRequest, object>(deps, {
       subject: ({ name, version }) => ({ model: name || undefined, version: version || undefined }),

@@ -162,6 +162,7 @@ export class Pipelines {
       for (const { name, version } of modelsOf(spec)) permit(call.caller, name, version);
     }
     const identity = { name: spec.name, version: spec.version };
+    call.judge?.(identity);
     const asked = spec.access === 'models' ? call : { ...call, judge: undefined };
     return pipeline.infer({ pipeline: identity, call: asked, infer: inner.infer, now, random, observer, bytes: 0 });
   }

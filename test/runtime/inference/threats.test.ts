@@ -558,10 +558,43 @@ describe('tenants', () => {
     };
     const { code } = await remote.refused('ModelInfer', asked, { 'x-api-key': FULL_KEY });
     expect(code).toBe(status.PERMISSION_DENIED);
+    for (const what of ['', '/config', '/ready']) {
+      expect((await held.app.inject({ url: `${modelPath('demo')}${what}`, headers })).statusCode, what).toBe(403);
+    }
+    for (const procedure of ['ModelMetadata', 'ModelConfig', 'ModelReady']) {
+      const refused = await remote.refused(procedure, { name: 'demo' }, { 'x-api-key': FULL_KEY });
+      expect(refused.code, procedure).toBe(status.PERMISSION_DENIED);
+    }
+    for (const field of ['model(name: "demo") { name }', 'modelConfig(name: "demo")', 'modelReady(name: "demo")']) {
+      expect((await post(PATHS.graphql, JSON.stringify({ query: `{ ${field} }` }))).body, field).toContain('LNMT8016');
+    }
     remote.close();
     held.grpc.cut();
     await held.app.close();
     expect(held.backend.runs).toBe(before);
+  });
+
+  it('are told of no version of a model that a policy keeps from them', async () => {
+    const policy = await CedarPolicy.create(
+      'forbid (principal, action, resource) when { resource has version && resource.version == "1" };',
+      'test',
+    );
+    const held = await testServer({ access: { policy }, graphql: true });
+    held.source.models['demo'] = ['1', '2'];
+    await held.load('model.onnx');
+    const headers = { 'x-api-key': FULL_KEY, 'content-type': 'application/json' };
+    const remote = GrpcClient.inference(await held.grpc.listen('127.0.0.1', 0));
+    const payload = JSON.stringify({ query: '{ model(name: "demo") { versions } }' });
+    const graph = await held.app.inject({ method: 'POST', url: PATHS.graphql, headers, payload });
+    expect([
+      (await held.app.inject({ url: modelPath('demo'), headers })).json<{ versions: string[] }>().versions,
+      (await remote.call<{ versions: string[] }>('ModelMetadata', { name: 'demo' }, { 'x-api-key': FULL_KEY }))
+        .versions,
+      graph.json<{ data: { model: { versions: string[] } } }>().data.model.versions,
+    ]).toEqual([['2'], ['2'], ['2']]);
+    remote.close();
+    held.grpc.cut();
+    await held.app.close();
   });
 
   it('learn nothing of models of others: those that exist and those that do not are refused alike', async () => {

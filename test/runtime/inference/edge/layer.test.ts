@@ -2,8 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { modelProcessLost, unknownModel } from '../../../../runtime/inference/errors';
 import { proxyLayer } from '../../../../runtime/inference/edge/layer';
 import type { ProxyOptions } from '../../../../runtime/inference/edge/layer';
+import { withUpstream } from '../../../../runtime/inference/edge/service';
+import type { UpstreamModels } from '../../../../runtime/inference/edge/upstream-models';
 import { Via } from '../../../../runtime/inference/edge/via';
+import { Disclosure } from '../../../../runtime/inference/serving/disclosure';
+import type { Viewer } from '../../../../runtime/inference/serving/disclosure';
 import type { InferenceCall } from '../../../../runtime/inference/serving/layer';
+import type { LocalService } from '../../../../runtime/inference/serving/service';
 import { policyDenied } from '../../../../runtime/shared/errors';
 
 const CALL: InferenceCall = {
@@ -58,4 +63,30 @@ describe.each(MODES)('a server beside an upstream server, %s', (mode) => {
 it('a server says of an answer of the upstream server whether its own model failed', async () => {
   expect(await between('local-first', modelProcessLost()).infer(CALL)).toMatchObject({ failedHere: true });
   expect((await between('local-first', unknownModel()).infer(CALL)).failedHere).toBeUndefined();
+});
+
+describe('a model that only the upstream server has', () => {
+  const metadata = { name: 'm', versions: ['1', '2'], inputs: [], outputs: [] };
+  const absent = (): never => {
+    throw unknownModel();
+  };
+  const here = { identify: absent, describe: absent, isReady: absent } as unknown as LocalService;
+  const there = { describe: async () => metadata, isReady: async () => true } as unknown as UpstreamModels;
+  const disclosure = new Disclosure(withUpstream(here, there, new Via('here')));
+  const kept = (hidden: string): Viewer => ({
+    judge: ({ version }) => {
+      if (version === hidden) throw policyDenied();
+    },
+    shows: (_name, version) => version !== hidden,
+  });
+
+  it.each([undefined, 'canary'])('is told of by %s only where none of its versions is kept back', async (version) => {
+    expect(await disclosure.metadata({ name: 'm', version }, kept('3'))).toMatchObject({ versions: ['1', '2'] });
+    await expect(disclosure.metadata({ name: 'm', version }, kept('1'))).rejects.toMatchObject({ code: 'LNMT8016' });
+  });
+
+  it('is told of by a version that may be told of, without the others', async () => {
+    expect(await disclosure.metadata({ name: 'm', version: '2' }, kept('1'))).toMatchObject({ versions: ['2'] });
+    expect(await disclosure.isReady({ name: 'm' }, kept(''))).toBe(true);
+  });
 });

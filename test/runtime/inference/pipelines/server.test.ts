@@ -253,4 +253,13 @@ describe('a server with pipelines', () => {
     expect((await infer({ 'x-tier': 'gold' }, 'open')).body.outputs[0]?.data).toEqual([30, 60]);
     expect((await infer({}, 'large')).status).toBe(403);
   });
+
+  it('holds a caller to the policy for its version, named or not', async () => {
+    const policy = await CedarPolicy.create(
+      `forbid(principal, action, resource == LNMT::Model::"${NAME}") when { resource has version };`,
+      'S',
+    );
+    await serve({ deps: { policy } });
+    expect(await infer()).toMatchObject({ status: 403, body: { error: 'the policy does not allow this' } });
+  });
 });
