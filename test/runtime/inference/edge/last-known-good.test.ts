@@ -119,7 +119,9 @@ describe('a server whose repository comes and goes', () => {
   it('says why it cannot start where nothing was ever found good', async () => {
     store.instead = { status: 403, text: '' };
     expect((await start().line('model not loaded, trying again'))['err']).toMatchObject({
-      message: expect.stringContaining('LNMT8304: the model store cannot be reached: m/1/manifest.json: status 403'),
+      message: expect.stringContaining(
+        'LNMT8304: the model store cannot be reached: m/1/manifest.json: status 403',
+      ) as string,
     });
     store.instead = { status: 200, text: '<html>sign in</html>' };
     expect(await server?.ended()).toBe(1);
