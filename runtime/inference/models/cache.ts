@@ -12,10 +12,11 @@ import type { ExpectedFile } from './download';
 import { syncFolder, syncTree } from './durable';
 import { Notes } from './known';
 import type { KnownVersion } from './known';
-import { giveBack, ON_THE_WAY, OWNER, sweep, takeOver } from './leftovers';
+import { ON_THE_WAY, sweep, takeOver } from './leftovers';
 import { listFiles } from './listing';
 import { parseManifest } from './manifest';
-import { bootOf, Ownership } from './owner';
+import { bootOf } from './owner';
+import { apart } from './staging';
 import { ContentChanged } from './store';
 import type { ModelStore } from './store';
 
@@ -53,6 +54,11 @@ interface Arrival {
 }
 
 const partialOf = (...of: readonly unknown[]): string => `${ON_THE_WAY.partial}${sha256(JSON.stringify(of))}`;
+
+/** A file that its manifest lists. */
+const arrivalOf = (model: ModelIdentity, file: ModelFile): Arrival => ({
+  ...{ file, from: modelStorePath(model.name, model.version, file.path), partial: partialOf(model, file) },
+});
 
 /** Key of the note of which content was rejected. */
 const badKey = ({ name, version }: ModelIdentity): string => `${name}/${version}#bad`;
@@ -168,13 +174,14 @@ export class ModelCache {
    * @throws ModelError
    */
   repair(model: ModelIdentity, { file: graph, manifest }: Pick<CachedModel, 'file' | 'manifest'>): Promise<void> {
-    return this.repairs.run(async () => {
-      try {
-        for (const file of manifest.files) await this.repairFile(model, path.dirname(graph), file);
-      } catch (error) {
-        throw asModelError(error);
-      }
-    });
+    const folder = path.dirname(graph);
+    return this.repairs.run(() =>
+      apart(this.dir, async (staging) => {
+        for (const file of manifest.files) {
+          if (!(await this.isWhole(folder, file))) await this.replace(staging, arrivalOf(model, file), folder);
+        }
+      }),
+    );
   }
 
   /** Ends one use of a model. */
@@ -266,21 +273,18 @@ export class ModelCache {
     }
   }
 
-  private async repairFile(model: ModelIdentity, folder: string, file: ModelFile): Promise<void> {
-    if (await this.isWhole(folder, file)) return;
-    const target = path.join(folder, file.path);
+  private async replace(staging: string, { file, from, partial }: Arrival, folder: string): Promise<void> {
+    const [whole, target] = [path.join(staging, partial), path.join(folder, file.path)];
+    await takeOver(this.dir, staging, partial);
+    await download(this.store, from, file, whole);
     await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
-    const partial = path.join(this.dir, partialOf('repair', model, file));
-    await download(this.store, modelStorePath(model.name, model.version, file.path), file, partial);
-    await fs.rename(partial, target);
+    await fs.rename(whole, target);
     await syncFolder(path.dirname(target));
   }
 
   private async fetch(model: ModelIdentity, text: string): Promise<CachedModel> {
     const manifest = parseManifest(text);
-    const arrivals = manifest.files.map((file) => ({
-      ...{ file, from: modelStorePath(model.name, model.version, file.path), partial: partialOf(model, file) },
-    }));
+    const arrivals = manifest.files.map((file) => arrivalOf(model, file));
     await this.stage(async (staging) => {
       await this.fill(staging, arrivals);
       return text;
@@ -311,25 +315,12 @@ export class ModelCache {
   }
 
   /** Fills a folder out of sight and shows it under the digest of its manifest, held by the caller. */
-  private async stage(fill: (staging: string) => Promise<string>): Promise<string> {
-    const staging = path.join(this.dir, `${ON_THE_WAY.staging}${randomUUID()}`);
-    let owner: Ownership | undefined;
-    try {
-      await fs.mkdir(this.dir, { recursive: true, mode: 0o700 });
-      owner = await Ownership.over(`${staging}${OWNER}`);
-      await fs.mkdir(staging, { mode: 0o700 });
+  private stage(fill: (staging: string) => Promise<string>): Promise<string> {
+    return apart(this.dir, async (staging) => {
       const text = await fill(staging);
       await syncTree(staging);
-      return await this.holding(sha256(text), () => this.show(staging, text));
-    } catch (error) {
-      const failure = asModelError(error);
-      // What fills the disk keeps every other model from it, and what is at fault itself nobody completes.
-      if (failure.retryable && failure.code !== 'LNMT8308') await giveBack(this.dir, staging);
-      await fs.rm(staging, { recursive: true, force: true });
-      throw failure;
-    } finally {
-      await owner?.release();
-    }
+      return this.holding(sha256(text), () => this.show(staging, text));
+    });
   }
 
   /** Another server may have brought the same meanwhile, and be using it: then that one stays. */
@@ -343,7 +334,6 @@ export class ModelCache {
         if (!(await isThere())) throw error;
       });
     }
-    await fs.rm(staging, { recursive: true, force: true });
     await syncFolder(this.dir);
     return text;
   }

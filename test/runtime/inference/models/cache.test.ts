@@ -3,6 +3,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MODEL_STORE, modelStorePath, renderModelManifest } from '../../../../runtime/contract';
 import { ModelError } from '../../../../runtime/inference/errors';
@@ -33,6 +34,21 @@ beforeEach(() => {
 afterEach(() => fs.rmSync(dir, { recursive: true }));
 
 const inStore = (file: string): string => path.join(store, modelStorePath(MODEL.name, MODEL.version, file));
+
+/** A store whose files come in pieces, with pauses. */
+class Trickling extends FileStore {
+  override async open(...args: Parameters<FileStore['open']>): Promise<Readable> {
+    const source = await super.open(...args);
+    return Readable.from(
+      (async function* () {
+        for await (const chunk of source as AsyncIterable<Buffer>) {
+          await delay(5);
+          yield chunk;
+        }
+      })(),
+    );
+  }
+}
 
 describe('the model cache', () => {
   it('fetches every file once and finds it again', async () => {
@@ -164,6 +180,16 @@ describe('the model cache', () => {
       await Promise.all([cache.repair(MODEL, cached), cache.repair(MODEL, cached)]);
       expect(await cache.intact(cached)).toBe(true);
       expect(fs.readdirSync(cacheDir).filter((name) => name.startsWith('.partial-'))).toEqual([]);
+    });
+
+    it('has the file to itself that it brings, though another server repairs the same one', async () => {
+      const [one, two] = [1, 2].map(() => new ModelCache(new Trickling(store), cacheDir));
+      const cached = await one?.obtain(MODEL);
+      if (cached === undefined) throw new Error('no model');
+      fs.writeFileSync(weights(cached.file), 'damaged');
+      await Promise.all([one?.repair(MODEL, cached), two?.repair(MODEL, cached)]);
+      expect([fs.statSync(weights(cached.file)).size, await one?.intact(cached)]).toEqual([300_000, true]);
+      expect(fs.readdirSync(cacheDir).filter((name) => /^\.(staging|partial)-/.test(name))).toEqual([]);
     });
 
     it.each([
