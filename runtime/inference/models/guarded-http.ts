@@ -5,6 +5,7 @@ import { BlockList, isIP } from 'node:net';
 import dns from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { ModelError } from '../errors';
+import { asModelError } from './download';
 import { embeddedIn } from './embedded-address';
 
 /** Milliseconds that a store may be silent. */
@@ -135,6 +136,28 @@ export class GuardedHttp {
       request.once('error', (error) => reject(new ModelError('LNMT8304', `${file}: ${error.message}`, true, error)));
     });
   }
+}
+
+/**
+ * All of an answer, as text.
+ *
+ * @param most bytes that it may have
+ * @param tooLong what it means that there are more
+ * @throws ModelError
+ */
+export async function textOf(answer: IncomingMessage, most: number, tooLong: () => ModelError): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > most) throw tooLong();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw asModelError(error);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /**

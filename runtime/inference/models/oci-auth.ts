@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { ModelError } from '../errors';
-import { bodyOf } from './guarded-http';
+import { bodyOf, textOf } from './guarded-http';
 import type { GuardedHttp } from './guarded-http';
 
 /** Longest answer of a token service, in bytes. */
@@ -61,15 +61,14 @@ function challengeOf(answer: IncomingMessage, home: URL): Challenge | undefined 
   return { realm: url, service: parameters.get('service'), scope: parameters.get('scope') };
 }
 
-async function textOf(answer: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_ANSWER_BYTES) throw new ModelError('LNMT8304', 'the token service answers without end');
-    chunks.push(chunk);
+const endless = (): ModelError => new ModelError('LNMT8304', 'the token service answers without end', true);
+
+function fieldsOf(text: string): Fields {
+  try {
+    return objectOf(JSON.parse(text));
+  } catch (error) {
+    throw new ModelError('LNMT8304', 'the token service answers with no JSON', true, error);
   }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 interface Token {
@@ -124,9 +123,11 @@ export class RegistryAccess {
     const known = this.credential !== undefined && isTokenHost(realm.hostname, this.home.hostname);
     const headers: Record<string, string> = known ? { authorization: this.credential ?? '' } : {};
     const question = { file: 'a token of the registry', headers };
-    const body = objectOf(JSON.parse(await textOf(bodyOf(await this.http.get(realm, question), question))));
+    const body = fieldsOf(
+      await textOf(bodyOf(await this.http.get(realm, question), question), MAX_ANSWER_BYTES, endless),
+    );
     const token = body['token'] ?? body['access_token'];
-    if (typeof token !== 'string') throw new ModelError('LNMT8304', 'the token service gives no token');
+    if (typeof token !== 'string') throw new ModelError('LNMT8304', 'the token service gives no token', true);
     const seconds = typeof body['expires_in'] === 'number' ? body['expires_in'] : LIFE.default;
     return { header: `Bearer ${token}`, until: this.now() + Math.max(1, seconds - LIFE.reserve) * 1000 };
   }

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { MODEL_STORE, renderModelManifest } from '../../contract';
 import type { ModelFile } from '../../contract';
 import { ModelError } from '../errors';
-import { bodyOf, GuardedHttp } from './guarded-http';
+import { bodyOf, GuardedHttp, textOf } from './guarded-http';
 import type { Question } from './guarded-http';
 import { isPlainPath, MAX_FILES } from './manifest';
 import { RegistryAccess, storedCredential } from './oci-auth';
@@ -53,16 +53,10 @@ function blobOf(layer: unknown): Blob | undefined {
 }
 
 async function jsonOf(answer: IncomingMessage, file: string): Promise<Fields> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_MANIFEST_BYTES)
-      throw new ModelError('LNMT8302', `${file} is longer than ${MAX_MANIFEST_BYTES} bytes`);
-    chunks.push(chunk);
-  }
+  const tooLong = (): ModelError => new ModelError('LNMT8302', `${file} is longer than ${MAX_MANIFEST_BYTES} bytes`);
+  const text = await textOf(answer, MAX_MANIFEST_BYTES, tooLong);
   try {
-    return objectOf(JSON.parse(Buffer.concat(chunks).toString('utf8')));
+    return objectOf(JSON.parse(text));
   } catch (error) {
     throw new ModelError('LNMT8302', `${file} is not JSON`, false, error);
   }

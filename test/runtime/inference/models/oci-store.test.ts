@@ -40,6 +40,10 @@ class MockRegistry {
   pageSize = 1_000;
   /** The header that leads to the next page. */
   linkTo = (next: string): string => `<${next}>; rel="next"`;
+  /** Ending of a path whose answer breaks off. */
+  breaksAt = ' ';
+  /** What the token service says in place of a token. */
+  tokenText: string | undefined;
   base = '';
   private issued = 0;
   private readonly server = http.createServer((request, response) => this.answer(request, response));
@@ -57,6 +61,11 @@ class MockRegistry {
   private answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '', this.base);
     this.asked.push(`${url.pathname} ${request.headers.authorization ?? '-'}`);
+    if (url.pathname.endsWith(this.breaksAt)) {
+      response.writeHead(200, { 'content-length': 100 }).write('{');
+      return void setTimeout(() => response.destroy(), 10);
+    }
+    if (url.pathname === '/token' && this.tokenText !== undefined) return void response.end(this.tokenText);
     if (url.pathname === '/token') return this.token(request, response, url);
     if (url.pathname.startsWith('/bytes/')) return this.bytes(request, response, url.pathname.slice(7));
     const [, name = '', kind, reference = ''] = /^\/v2\/(.+)\/(tags|manifests|blobs)\/(.+)$/.exec(url.pathname) ?? [];
@@ -218,6 +227,15 @@ describe('a store in a registry', () => {
     });
   });
 
+  it.each(['/tags/list', '/manifests/3'])(
+    'is taken for out of reach when its answer at %s breaks off',
+    async (place) => {
+      registry.breaksAt = place;
+      const asked = place === '/tags/list' ? open().list('digits') : open().open('digits/3/model.onnx');
+      await expect(asked).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
+    },
+  );
+
   it('opens only the content that was listed', async () => {
     const [{ tag = '' } = {}] = await open().list('digits/3');
     await expect(open().open('digits/3/model.onnx', 0, tag)).resolves.toBeDefined();
@@ -318,6 +336,11 @@ describe('a registry that asks who one is', () => {
       expect(await access.answerTo(refusal as IncomingMessage, 'digits', registry.credential)).toBe(true);
     }
     expect(registry.asked).toHaveLength(1);
+  });
+
+  it.each(['<html>', '[]', '{"token": 1}'])('is asked again later when its token service says %s', async (said) => {
+    registry.tokenText = said;
+    await expect(open(own()).list('digits')).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
   });
 
   it.each(['Basic realm="x"', 'Bearer realm="not a url"', 'Bearer realm="ftp://127.0.0.1/"'])(
