@@ -48,6 +48,9 @@ export const EDGE_ERRORS = {
 export type UpstreamFailure =
   'absent' | 'unreachable' | 'timeout' | 'failed' | 'overloaded' | 'not-ready' | 'invalid' | 'refused' | 'loop';
 
+/** Statuses by which a server says that a request is wrong, whoever is asked; other refusals are its own. */
+const WRONG: ReadonlySet<number> = new Set([400, 422]);
+
 /** The upstream server gave no answer. */
 export class UpstreamError extends RequestError {
   constructor(
@@ -61,7 +64,7 @@ export class UpstreamError extends RequestError {
 
   /** True when somebody else may have an answer; otherwise the request itself is at fault. */
   get elsewhere(): boolean {
-    return this.reason !== 'refused';
+    return this.reason !== 'refused' || !WRONG.has(this.status);
   }
 }
 
@@ -89,7 +92,7 @@ export const invalidAnswer = (cause: unknown): UpstreamError =>
 export const inLoop = (): UpstreamError =>
   new UpstreamError('loop', 'LNMT8494', 'the request came here through too many servers');
 
-/** The status that the upstream server says: the request is at fault. */
+/** The status that the upstream server says: it does not take the request. */
 export const upstreamRefused = (status: number): UpstreamError =>
   new UpstreamError('refused', 'LNMT8495', `the upstream server refused the request with status ${status}`, { status });
 

@@ -73,7 +73,7 @@ function failureOf({ status, headers }: Reply): UpstreamError {
   if (status === 401 || status === 403) return errors.notAccepted(status);
   if (status === 429 || status === 503) return errors.upstreamBusy(seconds(headers['retry-after']), isWhole(headers));
   if (status === 508) return errors.inLoop();
-  if (status === 504) return errors.upstreamTimedOut();
+  if (status === 408 || status === 504) return errors.upstreamTimedOut();
   if (status >= 500) return errors.upstreamFailed(status);
   if (status >= 400) return errors.upstreamRefused(status);
   return errors.invalidAnswer(new Error(`status ${status}`));

@@ -396,6 +396,16 @@ describe('a server that asks the upstream server first', () => {
     expect(await told(await ask(edge.url, 'demo'))).toEqual([400, 'LNMT8495', null]);
   });
 
+  it.each([405, 408, 413, 421, 425, 431])(
+    'answers itself what the upstream server alone does not take: %i',
+    async (status) => {
+      const { url } = await listen((_request, response) => response.writeHead(status).end());
+      const edge = await run({ upstream: settings(url, first) });
+      expect(by(await ask(edge.url, 'demo'))).toBe('local');
+      expect((await ask(edge.url, 'far')).status).toBe(status === 408 ? 504 : status);
+    },
+  );
+
   it('answers itself what has come through too many servers', async () => {
     const edge = await run({ upstream: settings(DEAD, first) });
     expect(by(await ask(edge.url, 'demo', { [HEADERS.via]: 'a,b,c,d' }))).toBe('local');
