@@ -58,6 +58,14 @@ function templateText(dir: string, config: JsonObject): string | undefined {
   return readText(dir, TEXT_FILES.template);
 }
 
+/** A tokenizer that can only decode: what pairs of tokens become is most of its memory. */
+function withoutMerges(document: JsonObject): JsonObject {
+  const { model } = document;
+  return isObject(model) && Array.isArray(model['merges'])
+    ? { ...document, model: { ...model, merges: [] } }
+    : document;
+}
+
 /** Turns text into tokens and back. It works at once and without bound: run it where nothing waits for it. */
 export class TextEngine {
   private readonly tokenizer: TokenizerLibrary;
@@ -68,14 +76,17 @@ export class TextEngine {
   private readonly specials: Readonly<Record<string, string>>;
   private readonly config: JsonObject;
 
-  /** @throws ModelError when the files are missing or wrong */
-  constructor(dir: string) {
+  /**
+   * @param decodesOnly true for one that only turns tokens into text, which takes a fraction of the memory
+   * @throws ModelError when the files are missing or wrong
+   */
+  constructor(dir: string, decodesOnly = false) {
     const { tokenizer, tokenizerConfig } = TEXT_FILES;
     const document = readObject(dir, tokenizer);
     if (document === undefined) throw invalidFile(tokenizer, 'there is none');
     this.config = readObject(dir, tokenizerConfig) ?? {};
     try {
-      this.tokenizer = new Tokenizer(document, this.config);
+      this.tokenizer = new Tokenizer(decodesOnly ? withoutMerges(document) : document, this.config);
     } catch (error) {
       throw invalidFile(tokenizer, error instanceof Error ? error.message : String(error));
     }

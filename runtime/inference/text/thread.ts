@@ -4,7 +4,7 @@ import { QuestionThread } from '../threads/question-thread';
 import type { Unanswered } from '../threads/question-thread';
 import type { Asker } from '../threads/turn-queue';
 import { textFailed } from './errors';
-import type { TextAnswers, TextReply, TextRequest } from './worker';
+import type { TextAnswers, TextReply, TextRequest, TextWorkerData } from './worker';
 
 /** Bounds of a text thread. */
 export interface TextThreadOptions {
@@ -17,7 +17,7 @@ export interface TextThreadOptions {
 const LIMITS = { deadlineMs: 10_000, memoryMb: 1_024 } as const;
 /** Reading a large vocabulary takes longer than any question. */
 const START_MS = 60_000;
-/** Characters of texts that are turned into tokens in one go: some hundredths of a second. */
+/** Characters of texts that are turned into tokens in one go: some hundredths of a second, as a rule. */
 const PIECE = 64 * 1024;
 const WORKER = path.join(__dirname, 'worker');
 
@@ -32,17 +32,24 @@ const total = (parts: readonly { readonly length: number }[]): number =>
   parts.reduce((sum, { length }) => sum + length, 0);
 
 /** Characters or tokens that a question is about: either way what its answer takes. */
-function costOf(request: TextRequest): number {
+function sizeOf(request: TextRequest): number {
   switch (request.do) {
     case 'describe':
-      return 1;
+      return 0;
     case 'encode':
-      return 1 + total(request.texts);
+      return total(request.texts);
     case 'decode':
-      return 1 + total(request.lists);
+      return total(request.lists);
     case 'chat':
-      return 1 + total(request.messages.map(({ content }) => content));
+      return total(request.messages.map(({ content }) => content));
   }
+}
+
+type Kind = 'decoding' | 'short' | 'long';
+
+function kindOf(request: TextRequest): Kind {
+  if (request.do === 'decode') return 'decoding';
+  return sizeOf(request) > PIECE ? 'long' : 'short';
 }
 
 /** Texts in groups of some length, so that whoever asks for many lets others in between, and can leave. */
@@ -61,18 +68,21 @@ function piecesOf(texts: readonly string[]): string[][] {
 }
 
 /**
- * Tokenizer and chat template of a model in a thread of their own: text is of any length and templates are programs,
- * and neither may keep the sockets waiting.
+ * Tokenizer and chat template of a model in threads of their own: text is of any length and templates are programs, and
+ * neither may keep the sockets waiting. Nor other texts: what takes seconds has a thread for itself, and so has the text
+ * of answers, each token of which somebody waits for. A thread begins with its first question.
  */
 export class TextThread {
-  private readonly thread: QuestionThread<TextRequest, TextReply>;
+  private readonly threads: Readonly<Record<Kind, QuestionThread<TextRequest, TextReply>>>;
 
   constructor(dir: string, options: TextThreadOptions = {}) {
-    this.thread = new QuestionThread({
-      ...{ ...LIMITS, ...options },
-      ...{ startMs: START_MS, worker: WORKER, workerData: { dir } },
-      refusal: (why) => REFUSALS[why](),
-    });
+    const thread = (decodesOnly: boolean): QuestionThread<TextRequest, TextReply> =>
+      new QuestionThread({
+        ...{ ...LIMITS, ...options },
+        ...{ startMs: START_MS, worker: WORKER, workerData: { dir, decodesOnly } satisfies TextWorkerData },
+        refusal: (why) => REFUSALS[why](),
+      });
+    this.threads = { decoding: thread(true), short: thread(false), long: thread(false) };
   }
 
   /** Asks. @throws RequestError `LNMT8245` when it takes too long, ModelError when the files are wrong */
@@ -80,7 +90,8 @@ export class TextThread {
     request: Extract<TextRequest, { do: K }>,
     asker?: Asker,
   ): Promise<TextAnswers[K]> {
-    const reply = await this.thread.ask({ question: request, cost: costOf(request) }, asker);
+    const thread = this.threads[kindOf(request)];
+    const reply = await thread.ask({ question: request, cost: 1 + sizeOf(request) }, asker);
     if ('answer' in reply) return reply.answer as TextAnswers[K];
     throw reply.isFault ? new ModelError('LNMT8315', reply.failed) : textFailed('the tokenizer refuses it');
   }
@@ -94,8 +105,8 @@ export class TextThread {
     return lists;
   }
 
-  /** Ends the thread; open questions fail. */
-  close(): Promise<void> {
-    return this.thread.close();
+  /** Ends the threads; open questions fail. */
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.threads).map((thread) => thread.close()));
   }
 }

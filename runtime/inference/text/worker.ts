@@ -8,6 +8,8 @@ import type { ChatMessage, Rendered, TextDescription } from './engine';
 export interface TextWorkerData {
   /** Folder with the files of the model. */
   readonly dir: string;
+  /** True for one that is asked for nothing but texts of tokens. */
+  readonly decodesOnly: boolean;
 }
 
 /** What a text thread is asked. */
@@ -31,7 +33,8 @@ export type TextReply =
 
 function opened(): TextEngine | Error {
   try {
-    return new TextEngine((workerData as TextWorkerData).dir);
+    const { dir, decodesOnly } = workerData as TextWorkerData;
+    return new TextEngine(dir, decodesOnly);
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }

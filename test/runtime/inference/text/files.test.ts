@@ -190,6 +190,37 @@ describe('a text thread', () => {
     await thread.close();
   }, 30_000);
 
+  it('lets no text that takes seconds keep short ones waiting, nor those who read the tokens of their answers', async () => {
+    const thread = new TextThread(folder(decoderFiles()), { deadlineMs: 2_000 });
+    await thread.ask({ do: 'describe' });
+    const endless = thread.encode(['the cat '.repeat(2 ** 22)], { caller: 'one' }).then(
+      () => 'done',
+      ({ code }: { code: string }) => code,
+    );
+    const others = Promise.all([
+      thread.encode(['the cat'], { caller: 'other' }),
+      thread.ask({ do: 'decode', lists: [[0], [1]], skipSpecial: true }, { caller: 'other' }),
+    ]).then(() => 'others');
+    expect(await Promise.race([endless, others])).toBe('others');
+    expect(await endless).toBe('LNMT8245');
+    await thread.close();
+  }, 30_000);
+
+  it('decodes alike where it does nothing else', () => {
+    for (const files of [decoderFiles(), encoderFiles()]) {
+      const dir = folder(files);
+      const [whole, decoding] = [new TextEngine(dir), new TextEngine(dir, true)];
+      const { vocabulary } = whole.describe();
+      const lists = Array.from({ length: vocabulary }, (_each, id) => [
+        id,
+        (id * 7) % vocabulary,
+        (id * 13) % vocabulary,
+      ]);
+      expect(decoding.decode(lists, true)).toEqual(whole.decode(lists, true));
+      expect(decoding.describe()).toEqual(whole.describe());
+    }
+  });
+
   it('turns many texts into tokens piece by piece, and others in between', async () => {
     const thread = new TextThread(folder(encoderFiles()));
     const order: string[] = [];
