@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { RequestError } from '../../shared/errors';
 import type { GenerationWork } from '../backends/backend';
 import { Answer } from '../generation/answer';
 import type { GenerationListener } from '../generation/answer';
@@ -7,7 +8,7 @@ import type { EngineOptions, GenerationStep, SamplingOptions } from '../generati
 import type { Asker } from '../threads/turn-queue';
 import { AnswerText } from './answer-text';
 import type { Decode } from './answer-text';
-import type { ChatMessage, TextDescription } from './engine';
+import type { ChatMessage, Counted, TextDescription } from './engine';
 import type { TextInput } from './embedder';
 import { controlToken, invalidParameter, otherTask, templateRefused, tooManyTokens } from './errors';
 import type { TextSettings } from './settings';
@@ -70,8 +71,8 @@ export class Completer {
   async prompt(input: TextInput, param: string, asker?: Asker): Promise<readonly number[]> {
     if (typeof input !== 'string') return this.checked(input, param);
     this.checkCharacters(input.length, param);
-    const [ids = []] = await this.parts.thread.encode([input], asker);
-    return this.checked(ids, param);
+    const counted = await this.parts.thread.ask({ do: 'prompt', text: input, most: this.mostTokens }, asker);
+    return this.counted(counted, param);
   }
 
   /** Tokens of a conversation. @throws RequestError */
@@ -82,10 +83,10 @@ export class Completer {
       messages.reduce((sum, { content }) => sum + content.length, 0),
       'messages',
     );
-    const rendered = await thread.ask({ do: 'chat', messages }, asker);
+    const rendered = await thread.ask({ do: 'chat', messages, most: this.mostTokens }, asker);
     if ('refused' in rendered) throw templateRefused(rendered.refused);
     if ('controlTokenIn' in rendered) throw controlToken(`messages[${rendered.controlTokenIn}]`);
-    return this.checked(rendered.ids, 'messages');
+    return this.counted(rendered, 'messages');
   }
 
   /**
@@ -172,15 +173,25 @@ export class Completer {
     if (characters > most) throw tooManyTokens(param, `${characters} characters; at most ${most}`);
   }
 
+  /** Tokens of the longest prompt, which leaves room for one more. */
+  private get mostTokens(): number {
+    return this.parts.settings.maxLength - 1;
+  }
+
+  private counted(tokens: Counted, param: string): readonly number[] {
+    if ('ids' in tokens) return this.checked(tokens.ids, param);
+    throw this.tooLong(param, `at least ${tokens.atLeast}`);
+  }
+
+  private tooLong(param: string, tokens: number | string): RequestError {
+    const { maxLength } = this.parts.settings;
+    return tooManyTokens(param, `${tokens} tokens leave no room for an answer; the model takes ${maxLength}`);
+  }
+
   private checked(ids: readonly number[], param: string): readonly number[] {
-    const { settings, description } = this.parts;
+    const { description } = this.parts;
     if (ids.length === 0) throw invalidParameter(param, 'has no tokens');
-    if (ids.length >= settings.maxLength) {
-      throw tooManyTokens(
-        param,
-        `${ids.length} tokens leave no room for an answer; the model takes ${settings.maxLength}`,
-      );
-    }
+    if (ids.length > this.mostTokens) throw this.tooLong(param, ids.length);
     if (ids.some((id) => id >= description.vocabulary)) {
       throw invalidParameter(param, `a token is not below ${description.vocabulary}`);
     }

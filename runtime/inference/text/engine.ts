@@ -3,6 +3,7 @@ import { invalidFile, isObject, readObject, readText } from './files';
 import type { JsonObject } from './files';
 import { Template, Tokenizer } from './libraries';
 import type { TokenizerLibrary } from './libraries';
+import { TokenBound } from './token-bound';
 
 /** One message of a conversation. */
 export interface ChatMessage {
@@ -26,9 +27,12 @@ export interface TextDescription {
   readonly vocabulary: number;
 }
 
+/** Tokens of a text; how many there are at least where these are more than were asked for. */
+export type Counted = { readonly ids: number[] } | { readonly atLeast: number };
+
 /** Tokens of a conversation, or why there are none. */
 export type Rendered =
-  | { readonly ids: number[] }
+  | Counted
   /** Index of the message that holds a control token. */
   | { readonly controlTokenIn: number }
   | { readonly refused: string };
@@ -75,6 +79,7 @@ export class TextEngine {
   private readonly marks: readonly string[];
   private readonly specials: Readonly<Record<string, string>>;
   private readonly config: JsonObject;
+  private readonly bound: TokenBound | undefined;
 
   /**
    * @param decodesOnly true for one that only turns tokens into text, which takes a fraction of the memory
@@ -90,6 +95,7 @@ export class TextEngine {
     } catch (error) {
       throw invalidFile(tokenizer, error instanceof Error ? error.message : String(error));
     }
+    this.bound = decodesOnly ? undefined : TokenBound.of(document, this.config);
     const source = templateText(dir, this.config);
     try {
       this.template = source === undefined ? undefined : new Template(source);
@@ -136,14 +142,22 @@ export class TextEngine {
     return texts.map((text) => (text === '' && !addSpecialTokens ? [] : this.tokenizer.encode(text, options).ids));
   }
 
+  /** Tokens of a prompt, unless it is certain that they are more than `most`: then nothing is worked out. */
+  prompt(text: string, most: number, addSpecialTokens = true): Counted {
+    const atLeast = this.bound?.least(text) ?? 0;
+    if (atLeast > most) return { atLeast };
+    const [ids = []] = this.encode([text], addSpecialTokens);
+    return { ids };
+  }
+
   /** Text of each list of tokens. */
   decode(lists: readonly (readonly number[])[], skipSpecialTokens: boolean): string[] {
     const options = { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false };
     return lists.map((ids) => (ids.length === 0 ? '' : this.tokenizer.decode([...ids], options)));
   }
 
-  /** Tokens of a conversation, up to where its answer begins. */
-  chat(messages: readonly ChatMessage[]): Rendered {
+  /** Tokens of a conversation, up to where its answer begins, as those of {@link prompt}. */
+  chat(messages: readonly ChatMessage[], most = Number.POSITIVE_INFINITY): Rendered {
     const controlTokenIn = messages.findIndex((message) => this.holdsControl(message));
     if (controlTokenIn >= 0) return { controlTokenIn };
     let text: string;
@@ -153,8 +167,7 @@ export class TextEngine {
       return { refused: (error instanceof Error ? error.message : String(error)).slice(0, MOST_REASON) };
     }
     // The template wrote the control tokens that belong there.
-    const [ids = []] = this.encode([text], false);
-    return { ids };
+    return this.prompt(text, most, false);
   }
 
   /** Answers that are sent back may hold marks, such as the end of a thought; what others say may not. */

@@ -40,6 +40,8 @@ function sizeOf(request: TextRequest): number {
       return total(request.texts);
     case 'decode':
       return total(request.lists);
+    case 'prompt':
+      return request.text.length;
     case 'chat':
       return total(request.messages.map(({ content }) => content));
   }

@@ -2,7 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { ModelError } from '../errors';
 import { answerQuestions } from '../threads/answer-questions';
 import { TextEngine } from './engine';
-import type { ChatMessage, Rendered, TextDescription } from './engine';
+import type { ChatMessage, Counted, Rendered, TextDescription } from './engine';
 
 /** What a text thread is started with. */
 export interface TextWorkerData {
@@ -17,13 +17,15 @@ export type TextRequest =
   | { readonly do: 'describe' }
   | { readonly do: 'encode'; readonly texts: readonly string[]; readonly special: boolean }
   | { readonly do: 'decode'; readonly lists: readonly (readonly number[])[]; readonly skipSpecial: boolean }
-  | { readonly do: 'chat'; readonly messages: readonly ChatMessage[] };
+  | { readonly do: 'prompt'; readonly text: string; readonly most: number }
+  | { readonly do: 'chat'; readonly messages: readonly ChatMessage[]; readonly most: number };
 
 /** What it answers to each. */
 export interface TextAnswers {
   readonly describe: TextDescription;
   readonly encode: number[][];
   readonly decode: string[];
+  readonly prompt: Counted;
   readonly chat: Rendered;
 }
 
@@ -52,8 +54,10 @@ function answer(request: TextRequest): TextAnswers[keyof TextAnswers] {
       return engine.encode(request.texts, request.special);
     case 'decode':
       return engine.decode(request.lists, request.skipSpecial);
+    case 'prompt':
+      return engine.prompt(request.text, request.most);
     case 'chat':
-      return engine.chat(request.messages);
+      return engine.chat(request.messages, request.most);
   }
 }
 

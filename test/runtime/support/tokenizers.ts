@@ -121,6 +121,52 @@ export function wordPiece(): object {
   };
 }
 
+const PIECE_CONTROLS = ['<unk>', '<s>', '</s>'];
+
+/**
+ * A tokenizer as Llama has it: a space is written into the token after it, bytes stand for what no piece does, and a
+ * text of tokens has no space before its first word.
+ */
+export function sentencePiece(pieces: readonly string[]): object {
+  const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+  const characters = [...new Set(pieces.flatMap((piece) => [...piece]))];
+  const merges: Pair[] = [];
+  // From its first character on, so that each piece has all pieces that it is made of.
+  const parts = pieces.flatMap((piece) => {
+    const all = [...piece];
+    return all.slice(1).map((character, index) => {
+      const start = all.slice(0, index + 1).join('');
+      merges.push([start, character]);
+      return start + character;
+    });
+  });
+  const tokens = [...new Set([...PIECE_CONTROLS, ...bytes, ...characters, ...parts])];
+  const special = PIECE_CONTROLS.map((content, id) => ({
+    ...{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true },
+  }));
+  const [mark, space] = [{ type: 'Prepend', prepend: '\u2581' }, { String: ' ' }];
+  return {
+    ...{ version: '1.0', truncation: null, padding: null, added_tokens: special },
+    normalizer: {
+      type: 'Sequence',
+      normalizers: [mark, { type: 'Replace', pattern: space, content: '\u2581' }],
+    },
+    ...{ pre_tokenizer: null, post_processor: null },
+    decoder: {
+      type: 'Sequence',
+      decoders: [
+        { type: 'Replace', pattern: { String: '\u2581' }, content: ' ' },
+        ...[{ type: 'ByteFallback' }, { type: 'Fuse' }, { type: 'Strip', content: ' ', start: 1, stop: 0 }],
+      ],
+    },
+    model: {
+      ...{ type: 'BPE', dropout: null, unk_token: '<unk>', continuing_subword_prefix: null, end_of_word_suffix: null },
+      ...{ fuse_unk: true, byte_fallback: true, merges },
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+    },
+  };
+}
+
 /** A chat template in the manner of today's models; it refuses what comes out of turn. */
 export const CHAT_TEMPLATE = [
   '{% for message in messages %}',

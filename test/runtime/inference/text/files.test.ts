@@ -170,7 +170,7 @@ describe('a text thread', () => {
       const dir = folder({ ...decoderFiles(), 'tokenizer_config.json': {}, 'chat_template.jinja': template });
       const thread = new TextThread(dir, { deadlineMs: why.includes('long') ? 500 : 20_000, memoryMb: 64 });
       await thread.ask({ do: 'describe' });
-      const asked = thread.ask({ do: 'chat', messages: [{ role: 'user', content: 'a' }] });
+      const asked = thread.ask({ do: 'chat', messages: [{ role: 'user', content: 'a' }], most: 9 });
       await expect(asked).rejects.toMatchObject({
         code: 'LNMT8245',
         status: 422,
@@ -185,7 +185,7 @@ describe('a text thread', () => {
     const endless = '{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}';
     const dir = folder({ ...decoderFiles(), 'tokenizer_config.json': {}, 'chat_template.jinja': endless });
     const thread = new TextThread(dir, { deadlineMs: 500 });
-    const asked = thread.ask({ do: 'chat', messages: [{ role: 'user', content: 'a' }] });
+    const asked = thread.ask({ do: 'chat', messages: [{ role: 'user', content: 'a' }], most: 9 });
     await expect(asked).rejects.toMatchObject({ code: 'LNMT8245' });
     await thread.close();
   }, 30_000);
