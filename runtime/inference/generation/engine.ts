@@ -1,4 +1,5 @@
 import type { ModelSignature } from '../backends/backend';
+import { TurnQueue } from '../threads/turn-queue';
 import { cacheBytes } from './cache';
 import { readDecoder } from './decoder';
 import type { DecoderGraph } from './decoder';
@@ -18,10 +19,14 @@ const FP32_BYTES = 4;
 
 /**
  * Generates the tokens of many answers at once. Each turn takes one piece of one waiting prompt and one token for
- * every answer under way, so that neither a long prompt nor a long answer keeps others waiting.
+ * every answer under way, and the next turn a piece of another prompt, so that neither a long prompt nor a long answer
+ * keeps others waiting.
  */
 export class Engine {
-  private readonly waiting: Sequence[] = [];
+  /** Those whose prompt is not read yet. */
+  private readonly waiting = new Set<Sequence>();
+  /** The same in the order of their next pieces. */
+  private readonly pieces = new TurnQueue<Sequence>();
   private groups: Group[] = [];
   private inRun = false;
   private readonly givenUp = new Set<number>();
@@ -52,18 +57,20 @@ export class Engine {
 
   /** True while there is something to do. */
   get busy(): boolean {
-    return this.waiting.length > 0 || this.groups.length > 0;
+    return this.waiting.size > 0 || this.groups.length > 0;
   }
 
   /** Bytes of all caches. */
   get heldBytes(): number {
-    const waiting = this.waiting.reduce((sum, { cache }) => sum + cacheBytes(cache), 0);
+    const waiting = [...this.waiting].reduce((sum, { cache }) => sum + cacheBytes(cache), 0);
     return this.groups.reduce((sum, { bytes }) => sum + bytes, waiting);
   }
 
   /** Takes a prompt in. */
   add(id: number, prompt: Int32Array, options: GenerationOptions): void {
-    this.waiting.push(new Sequence(id, prompt, options, this.graph.slots));
+    const sequence = new Sequence(id, prompt, options, this.graph.slots);
+    this.waiting.add(sequence);
+    this.enqueue(sequence);
   }
 
   /** Gives an answer up; its cache is free at once, or when the run that reads it is over. */
@@ -74,24 +81,36 @@ export class Engine {
 
   /** One turn: a piece of a prompt, and a token for every answer under way. */
   async turn(): Promise<void> {
-    await this.guard(this.waiting.slice(0, 1), () => this.prefill());
+    const sequence = this.pieces.shift();
+    if (sequence !== undefined) await this.guard([sequence], () => this.prefill(sequence));
     for (const group of [...this.groups]) {
       await this.guard(group, () => group.step(this.runner, this.tell));
     }
     this.groups = this.groups.filter(({ size }) => size > 0);
   }
 
-  private async prefill(): Promise<void> {
-    const [sequence] = this.waiting;
-    if (sequence === undefined) return;
+  /** The next piece of its prompt. */
+  private pieceOf(sequence: Sequence): Int32Array {
     // The branch with a cache of a merged export may have been traced for one token: more would see what follows them.
-    const most = this.graph.hasCacheBranch && sequence.held > 0 ? 1 : this.chunk;
-    const tokens = sequence.chunk(most);
+    return sequence.chunk(this.graph.hasCacheBranch && sequence.held > 0 ? 1 : this.chunk);
+  }
+
+  /** After each piece others have their turn: by the tokens of their callers, and of one caller round and round. */
+  private enqueue(sequence: Sequence): void {
+    const cost = this.pieceOf(sequence).length;
+    this.pieces.push(sequence, { caller: sequence.caller, cost, left: () => undefined });
+  }
+
+  private async prefill(sequence: Sequence): Promise<void> {
+    const tokens = this.pieceOf(sequence);
     const fed = await feed(this.runner, this.graph, { cache: sequence.cache, tokens: [tokens], held: [sequence.held] });
     sequence.cache = fed.cache;
     sequence.held += tokens.length;
-    if (!sequence.isPrefilled) return this.tell(sequence, {});
-    this.waiting.shift();
+    if (!sequence.isPrefilled) {
+      this.enqueue(sequence);
+      return this.tell(sequence, {});
+    }
+    this.waiting.delete(sequence);
     const step = sequence.advance(fed.scores[0] ?? new Float32Array());
     if (step.finish === undefined) this.join(sequence);
     this.tell(sequence, step);
@@ -132,8 +151,11 @@ export class Engine {
   }
 
   private leave(leaves: (sequence: Sequence) => boolean, then: (sequence: Sequence) => void): void {
-    const left: Sequence[] = this.waiting.filter(leaves);
-    for (const sequence of left) this.waiting.splice(this.waiting.indexOf(sequence), 1);
+    const left: Sequence[] = [...this.waiting].filter(leaves);
+    for (const sequence of left) {
+      this.waiting.delete(sequence);
+      this.pieces.delete(sequence);
+    }
     for (const group of this.groups) {
       group.change([], (sequence) => {
         const isLeaving = leaves(sequence);

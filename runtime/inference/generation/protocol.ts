@@ -28,6 +28,8 @@ export interface GenerationOptions {
   readonly endTokens: readonly number[];
   /** Likeliest tokens to tell of each step; absent where no probabilities are wanted. */
   readonly logprobs: number | undefined;
+  /** Who asks: prompts are read in the turns of callers. @default - one with all others that are not named */
+  readonly caller?: string | undefined;
 }
 
 /** Probability of a chosen token and of those that were likelier, as natural logarithms. */

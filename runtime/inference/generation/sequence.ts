@@ -43,6 +43,11 @@ export class Sequence {
     return lengthClass(this.prompt.length + this.options.maxTokens);
   }
 
+  /** Who asks. */
+  get caller(): string | undefined {
+    return this.options.caller;
+  }
+
   /** Tokens of the prompt that are not in the cache yet, at most so many. */
   chunk(size: number): Int32Array {
     return this.prompt.subarray(this.held, this.held + size);

@@ -105,7 +105,8 @@ export class Completer {
     const way = this.under.begin(ledger.reserve(ids.length + maxTokens));
     const { logprobs } = options;
     const sampling = { ...options.sampling, seed: options.sampling.seed ?? randomInt(SEEDS) };
-    const work = { prompt: Int32Array.from(ids), options: { sampling, maxTokens, endTokens, logprobs }, engine };
+    const generation = { sampling, maxTokens, endTokens, logprobs, caller: asker.caller };
+    const work = { prompt: Int32Array.from(ids), options: generation, engine };
     try {
       const answer = new Answer((listener) => generate(work, listener), asker.signal, way.over);
       this.parts.observe.prompt(ids.length);

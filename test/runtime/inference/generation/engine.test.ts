@@ -118,6 +118,27 @@ describe('greedy generation with a cache', () => {
     expect(bench.tokens(0)).toHaveLength(40);
   });
 
+  it('takes prompts in turns, so that a long one holds up no first token of a short one, nor of another caller', async () => {
+    const bench = await Bench.open(model);
+    Reflect.set(bench.engine, 'chunk', 4);
+    const long = Int32Array.from({ length: 120 }, (_, index) => (index * 31) % VOCABULARY);
+    const ask = (id: number, prompt: Int32Array, caller?: string): void =>
+      bench.engine.add(id, prompt, { ...greedy(1), caller });
+    for (let id = 0; id < 6; id++) ask(id, long, 'many');
+    ask(6, long.subarray(0, 3), 'many');
+    ask(7, long.subarray(0, 12), 'other');
+    const firstAt = new Map<number, number>();
+    for (let turn = 1; bench.engine.busy; turn++) {
+      await bench.engine.turn();
+      for (const id of [0, 5, 6, 7]) if (!firstAt.has(id) && bench.tokens(id).length > 0) firstAt.set(id, turn);
+    }
+    expect(firstAt.get(7)).toBeLessThanOrEqual(6);
+    expect(firstAt.get(6)).toBeLessThanOrEqual(10);
+    expect(bench.tokens(5)).toEqual(await naive(model, [...long], 1));
+    // Nobody is ahead of others by more than its turn.
+    expect((firstAt.get(5) ?? 0) - (firstAt.get(0) ?? 0)).toBeLessThanOrEqual(6);
+  });
+
   it('gives a branch that is right for one token only no more, in prompts of any length', async () => {
     const file = path.join(dir, 'merged.onnx');
     fs.writeFileSync(file, decoderModel({ vocabulary: VOCABULARY, mergesBranches: true }));
