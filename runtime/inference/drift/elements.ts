@@ -1,4 +1,4 @@
-import { getFloat16 } from '@petamoriken/float16';
+import { halfAt } from '../tensors/half';
 import type { Datatype, Tensor } from '../tensors/tensor';
 
 type Reader = (view: DataView, index: number) => number;
@@ -13,7 +13,7 @@ const READERS: { readonly [D in Exclude<Datatype, 'BYTES'>]: Reader } = {
   INT16: (view, index) => view.getInt16(2 * index, true),
   INT32: (view, index) => view.getInt32(4 * index, true),
   INT64: (view, index) => Number(view.getBigInt64(8 * index, true)),
-  FP16: (view, index) => getFloat16(view, 2 * index, true),
+  FP16: (view, index) => halfAt(view, 2 * index),
   FP32: (view, index) => view.getFloat32(4 * index, true),
   FP64: (view, index) => view.getFloat64(8 * index, true),
 };

@@ -1,5 +1,5 @@
-import { Float16Array } from '@petamoriken/float16';
-import { aligned } from '../tensors/tensor';
+import { unpackHalves } from '../tensors/half';
+import { DATATYPE_BYTES } from '../tensors/tensor';
 import type { Datatype, Tensor } from '../tensors/tensor';
 import { cacheBytes, pastTensors, presentCache } from './cache';
 import type { KvCache } from './cache';
@@ -64,14 +64,11 @@ function inputsOf(graph: DecoderGraph, { cache, tokens, held }: Feed): Tensor[] 
 
 function lastScores({ datatype, shape, data }: Tensor, rows: number): Float32Array[] {
   const [, columns = 0, vocabulary = 0] = shape;
-  const { buffer, byteOffset, byteLength } = aligned(data);
-  const elements =
-    datatype === 'FP16'
-      ? new Float16Array(buffer, byteOffset, byteLength / 2)
-      : new Float32Array(buffer, byteOffset, byteLength / 4);
+  const size = DATATYPE_BYTES[datatype === 'FP16' ? 'FP16' : 'FP32'];
   return Array.from({ length: rows }, (_, row) => {
     const end = (row + 1) * columns * vocabulary;
-    return Float32Array.from(elements.subarray(end - vocabulary, end));
+    const last = new Uint8Array(data.subarray((end - vocabulary) * size, end * size));
+    return datatype === 'FP16' ? unpackHalves(last) : new Float32Array(last.buffer);
   });
 }
 

@@ -1,4 +1,4 @@
-import { getFloat16, setFloat16 } from '@petamoriken/float16';
+import { packHalves, unpackHalves } from '../tensors/half';
 import { aligned, DATATYPE_BYTES } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
 import { textRanges } from './elements';
@@ -17,19 +17,8 @@ interface Floats {
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Float64Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
-function readHalves(data: Uint8Array): Float64Array {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  return Float64Array.from({ length: data.byteLength / 2 }, (_, index) => getFloat16(view, 2 * index, true));
-}
-
-function writeHalves(values: Float64Array): Uint8Array {
-  const view = new DataView(new ArrayBuffer(2 * values.length));
-  values.forEach((value, index) => setFloat16(view, 2 * index, value, true));
-  return new Uint8Array(view.buffer);
-}
-
 const FLOATS: Readonly<Partial<Record<Tensor['datatype'], Floats>>> = {
-  FP16: { read: readHalves, write: writeHalves },
+  FP16: { read: unpackHalves, write: packHalves },
   FP32: {
     read: (data) => {
       const { buffer, byteOffset, byteLength } = aligned(data);

@@ -1,4 +1,4 @@
-import { getFloat16 } from '@petamoriken/float16';
+import { halfAt } from '../tensors/half';
 import { elementCount } from '../tensors/tensor';
 import type { Datatype, Tensor } from '../tensors/tensor';
 
@@ -16,7 +16,7 @@ const READ: Readonly<Record<Exclude<Datatype, 'BYTES'>, readonly [bytes: number,
   INT16: [2, (view, offset) => view.getInt16(offset, true)],
   INT32: [4, (view, offset) => view.getInt32(offset, true)],
   INT64: [8, (view, offset) => view.getBigInt64(offset, true)],
-  FP16: [2, (view, offset) => getFloat16(view, offset, true)],
+  FP16: [2, (view, offset) => halfAt(view, offset)],
   FP32: [4, (view, offset) => view.getFloat32(offset, true)],
   FP64: [8, (view, offset) => view.getFloat64(offset, true)],
 };

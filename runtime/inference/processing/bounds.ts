@@ -1,5 +1,5 @@
-import { f16round } from '@petamoriken/float16';
 import type { ModelSignature } from '../backends/backend';
+import { roundHalf } from '../tensors/half';
 import { DATATYPE_BYTES } from '../tensors/tensor';
 import type { Tensor, TensorSpec } from '../tensors/tensor';
 import { invalidProcessing, nonFinite, notListed, outOfRange, textTooLong } from './errors';
@@ -43,7 +43,7 @@ function firstOutside(values: Elements, min: number | bigint, max: number | bigi
 /** How numbers are held in a datatype whose floats are shorter than those of this language. */
 function rounding(datatype: TensorSpec['datatype']): (value: number) => number {
   if (datatype === 'FP32') return Math.fround;
-  return datatype === 'FP16' ? f16round : (value) => value;
+  return datatype === 'FP16' ? roundHalf : (value) => value;
 }
 
 const finite = (value: number, otherwise: number): number => (Number.isFinite(value) ? value : otherwise);

@@ -1,4 +1,4 @@
-import { getFloat16, setFloat16 } from '@petamoriken/float16';
+import { packHalves, unpackHalves } from '../tensors/half';
 import { aligned } from '../tensors/tensor';
 import type { Datatype, Tensor } from '../tensors/tensor';
 
@@ -14,15 +14,6 @@ export type Elements =
   | Float64Array
   | BigInt64Array
   | BigUint64Array;
-
-const FP16_BYTES = 2;
-
-function halves(data: Uint8Array): Float32Array {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const values = new Float32Array(data.byteLength / FP16_BYTES);
-  for (let index = 0; index < values.length; index++) values[index] = getFloat16(view, index * FP16_BYTES, true);
-  return values;
-}
 
 type Place = [buffer: ArrayBufferLike, offset: number, count: number];
 
@@ -42,7 +33,7 @@ const VIEWS: { readonly [D in Exclude<Datatype, 'BYTES' | 'FP16'>]: readonly [nu
 
 /** The elements of a tensor of numbers, viewed where that is possible and copied for FP16. */
 export function elementsOf({ datatype, data }: Pick<Tensor, 'datatype' | 'data'>): Elements {
-  if (datatype === 'FP16') return halves(data);
+  if (datatype === 'FP16') return unpackHalves(data);
   if (datatype === 'BYTES') throw new Error('texts are no numbers; this is a bug');
   const [bytes, view] = VIEWS[datatype];
   const { buffer, byteOffset, byteLength } = aligned(data);
@@ -60,14 +51,7 @@ export const isFloat = (datatype: Datatype): datatype is FloatType => FLOATS.som
 
 /** Writes numbers as elements of a datatype that holds fractions. */
 export function packFloats(datatype: FloatType, values: Float32Array | Float64Array): Uint8Array {
-  if (datatype === 'FP16') {
-    const data = new Uint8Array(values.length * FP16_BYTES);
-    const view = new DataView(data.buffer);
-    for (let index = 0; index < values.length; index++) {
-      setFloat16(view, index * FP16_BYTES, values[index] ?? 0, true);
-    }
-    return data;
-  }
+  if (datatype === 'FP16') return packHalves(values);
   const fits = datatype === 'FP32' ? values instanceof Float32Array : values instanceof Float64Array;
   const own = fits ? values : datatype === 'FP32' ? Float32Array.from(values) : Float64Array.from(values);
   return new Uint8Array(own.buffer, own.byteOffset, own.byteLength);

@@ -1,4 +1,4 @@
-import { getFloat16 } from '@petamoriken/float16';
+import { unpackHalves } from '../tensors/half';
 import { aligned } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
 
@@ -11,12 +11,10 @@ export interface Tolerance {
 
 /** The numbers of a tensor of floats; undefined for other datatypes. */
 export function floatsOf({ datatype, data }: Pick<Tensor, 'datatype' | 'data'>): ArrayLike<number> | undefined {
+  if (datatype === 'FP16') return unpackHalves(data);
   const { buffer, byteOffset, byteLength } = aligned(data);
   if (datatype === 'FP32') return new Float32Array(buffer, byteOffset, byteLength / 4);
-  if (datatype === 'FP64') return new Float64Array(buffer, byteOffset, byteLength / 8);
-  if (datatype !== 'FP16') return undefined;
-  const view = new DataView(buffer, byteOffset, byteLength);
-  return Float32Array.from({ length: byteLength / 2 }, (_, index) => getFloat16(view, 2 * index, true));
+  return datatype === 'FP64' ? new Float64Array(buffer, byteOffset, byteLength / 8) : undefined;
 }
 
 /** True when no float of the tensors is NaN or infinite. */

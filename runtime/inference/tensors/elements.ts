@@ -1,5 +1,5 @@
-import { f16round, setFloat16 } from '@petamoriken/float16';
 import { packStrings } from './bytes';
+import { halfBits, roundHalf } from './half';
 import { DATATYPE_BYTES } from './tensor';
 import type { Datatype } from './tensor';
 
@@ -68,7 +68,7 @@ const STORES: { readonly [D in Exclude<Datatype, 'BYTES'>]: Store } = {
   INT16: integer(16, true, (view, offset, value) => view.setInt16(offset, value, LITTLE)),
   INT32: integer(32, true, (view, offset, value) => view.setInt32(offset, value, LITTLE)),
   INT64: wide(true, (view, offset, value) => view.setBigInt64(offset, value, LITTLE)),
-  FP16: float('FP16', f16round, (view, offset, value) => setFloat16(view, offset, value, LITTLE)),
+  FP16: float('FP16', roundHalf, (view, offset, value) => view.setUint16(offset, halfBits(value), LITTLE)),
   FP32: float('FP32', Math.fround, (view, offset, value) => view.setFloat32(offset, value, LITTLE)),
   FP64: float('FP64', Number, (view, offset, value) => view.setFloat64(offset, value, LITTLE)),
 };

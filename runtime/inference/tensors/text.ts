@@ -1,6 +1,6 @@
-import { getFloat16 } from '@petamoriken/float16';
 import { answerTooLong } from '../errors';
 import { endOfElements, unpackStrings } from './bytes';
+import { unpackHalves } from './half';
 import { aligned, DATATYPE_BYTES } from './tensor';
 import type { Datatype, Tensor } from './tensor';
 
@@ -24,13 +24,6 @@ function float32Text(value: number): string {
   return String(Number(value.toPrecision(9)));
 }
 
-function float16Text(data: Uint8Array): string {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const texts: string[] = [];
-  for (let offset = 0; offset < data.byteLength; offset += 2) texts.push(numberText(getFloat16(view, offset, true)));
-  return texts.join(',');
-}
-
 function words(data: Uint8Array, bytes: number): [ArrayBufferLike, number, number] {
   return [data.buffer, data.byteOffset, data.byteLength / bytes];
 }
@@ -45,7 +38,7 @@ const WRITERS: { readonly [D in Datatype]: (data: Uint8Array) => string } = {
   INT16: (data) => new Int16Array(...words(data, 2)).join(','),
   INT32: (data) => new Int32Array(...words(data, 4)).join(','),
   INT64: (data) => new BigInt64Array(...words(data, 8)).join(','),
-  FP16: float16Text,
+  FP16: (data) => Array.from(unpackHalves(data), numberText).join(','),
   FP32: (data) => Array.from(new Float32Array(...words(data, 4)), float32Text).join(','),
   FP64: (data) => Array.from(new Float64Array(...words(data, 8)), numberText).join(','),
   BYTES: (data) =>

@@ -1,12 +1,12 @@
-import { Float16Array } from '@petamoriken/float16';
+import { unpackHalves } from '../tensors/half';
 import { aligned } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
 import type { Pooling } from './settings';
 
 /** The floats of a tensor. */
 function floatsOf({ datatype, data }: Tensor): Float32Array {
+  if (datatype === 'FP16') return unpackHalves(data);
   const { buffer, byteOffset, byteLength } = aligned(data);
-  if (datatype === 'FP16') return Float32Array.from(new Float16Array(buffer, byteOffset, byteLength / 2));
   if (datatype === 'FP64') return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
   return new Float32Array(buffer, byteOffset, byteLength / 4);
 }

@@ -1,5 +1,5 @@
-import { getFloat16 } from '@petamoriken/float16';
 import type { Tolerance } from '../registry/compare';
+import { halfAt } from '../tensors/half';
 import type { Tensor } from '../tensors/tensor';
 
 /** How one answer differs from another. */
@@ -22,7 +22,7 @@ function readerOf({ datatype, data }: Tensor): ((index: number) => number) | und
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   if (datatype === 'FP32') return (index) => view.getFloat32(4 * index, true);
   if (datatype === 'FP64') return (index) => view.getFloat64(8 * index, true);
-  return datatype === 'FP16' ? (index) => getFloat16(view, 2 * index, true) : undefined;
+  return datatype === 'FP16' ? (index) => halfAt(view, 2 * index) : undefined;
 }
 
 const FLOAT_BYTES: Partial<Record<Tensor['datatype'], number>> = { FP16: 2, FP32: 4, FP64: 8 };

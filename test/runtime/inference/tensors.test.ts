@@ -1,7 +1,9 @@
+import { getFloat16, setFloat16 } from '@petamoriken/float16';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RequestError } from '../../../runtime/shared/errors';
 import { packElements } from '../../../runtime/inference/tensors/elements';
+import { halfAt, halfBits, packHalves, roundHalf, unpackHalves } from '../../../runtime/inference/tensors/half';
 import { decodeRequest } from '../../../runtime/inference/tensors/request';
 import { writeResponse } from '../../../runtime/inference/tensors/response';
 import { DATATYPE_BYTES } from '../../../runtime/inference/tensors/tensor';
@@ -45,6 +47,50 @@ function messageOf(body: Uint8Array | string): string {
   }
   return 'accepted';
 }
+
+describe('FP16', () => {
+  const all = Uint16Array.from({ length: 2 ** 16 }, (_, bits) => bits);
+  const bytes = new Uint8Array(all.buffer);
+  const view = new DataView(bytes.buffer);
+  /** What another implementation makes of a number. */
+  function judged(value: number): number {
+    const cell = new DataView(new ArrayBuffer(2));
+    setFloat16(cell, 0, value);
+    return cell.getUint16(0);
+  }
+
+  it('are read as what they are, all of them, wherever they lie', () => {
+    const values = Array.from(all, (_, index) => getFloat16(view, 2 * index, true));
+    expect(Array.from(all, (_, index) => halfAt(view, 2 * index))).toEqual(values);
+    const odd = new Uint8Array(bytes.length + 1);
+    odd.set(bytes, 1);
+    for (const data of [bytes, odd.subarray(1)]) expect(Array.from(unpackHalves(data))).toEqual(values);
+  });
+
+  it('are written as they were read, NaN as one of them', () => {
+    const written = new Uint16Array(packHalves(unpackHalves(bytes)).buffer);
+    const isNumber = (bits: number): boolean => (bits & 0x7c00) !== 0x7c00 || (bits & 0x3ff) === 0;
+    expect(written.filter((_, bits) => isNumber(bits))).toEqual(all.filter(isNumber));
+    expect(new Set(written.filter((_, bits) => !isNumber(bits)))).toEqual(new Set([judged(Number.NaN)]));
+  });
+
+  it('are written as the nearest, and the even one between two', () => {
+    const finite = fc.integer({ min: 0, max: 0x7bff });
+    // Halfway between two neighbours, beyond the largest too, and what lies just beside that.
+    const halfway = fc.tuple(finite, fc.constantFrom(-1, 0, 1), fc.constantFrom(-1, 1)).map(([bits, beside, sign]) => {
+      const [low, high] = [bits, bits + 1].map((each) => getFloat16(view, 2 * each, true)) as [number, number];
+      const middle = high === Infinity ? 65_520 : (low + high) / 2;
+      return sign * middle * (1 + beside * Number.EPSILON);
+    });
+    fc.assert(
+      fc.property(fc.oneof(fc.double(), fc.float(), halfway), (value) => {
+        expect(halfBits(value)).toBe(judged(value));
+        expect(halfBits(roundHalf(value))).toBe(halfBits(value));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
 
 describe('JSON tensors', () => {
   it.each(DATATYPES)('come back element for element after decoding and encoding, for %s', (datatype) => {
