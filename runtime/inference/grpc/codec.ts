@@ -18,6 +18,8 @@ import type {
 
 const MAX_NAME = 256;
 const MICROSECONDS = 1000;
+/** Elements of an answer in typed contents, at most: each is a value of its own until the message is written. */
+const MOST_TYPED = 100_000;
 
 function shapeOf(shape: readonly Int64[], where: string): readonly number[] {
   if (shape.length > TENSOR_LIMITS.rank)
@@ -134,15 +136,20 @@ export function readInferRequest(message: ModelInferRequest, remainingMs: number
   };
 }
 
-/** Writes an answer, in the form that the request came in: raw for raw, typed for typed, where every datatype can be. */
+/**
+ * Writes an answer, in the form that the request came in: raw for raw, typed for typed, where every datatype can be and
+ * there are few elements.
+ */
 export function writeInferResponse(
   model: ModelIdentity,
   id: string | undefined,
   tensors: readonly Tensor[],
   raw: boolean,
 ): ModelInferResponse {
-  const contents = raw ? [] : tensors.map(unpackContents);
-  const typed = !raw && contents.every((each) => each !== undefined);
+  const elements = tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const isRaw = raw || elements > MOST_TYPED;
+  const contents = isRaw ? [] : tensors.map(unpackContents);
+  const typed = !isRaw && contents.every((each) => each !== undefined);
   return {
     model_name: model.name,
     model_version: model.version,

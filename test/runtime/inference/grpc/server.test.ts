@@ -62,6 +62,24 @@ describe('the gRPC form of the protocol', () => {
     expect(answer['raw_output_contents']).toEqual([RAW_DATA]);
   });
 
+  it('answers typed contents with raw ones where the outputs have more than 100 000 elements together', async () => {
+    const asked = async (rows: number, outputs: number): Promise<[typed: number, raw: number]> => {
+      const tensor = { name: 'y', datatype: 'INT8', shape: [rows, 2], data: new Uint8Array(2 * rows) } as const;
+      server.backend.run = () =>
+        Promise.resolve(Array.from({ length: outputs }, (_, n) => ({ ...tensor, name: `y${n}` })));
+      const answer = (await client.call('ModelInfer', TYPED, KEY)) as {
+        readonly outputs: readonly { readonly contents: { readonly int_contents: readonly number[] } | null }[];
+        readonly raw_output_contents: readonly Uint8Array[];
+      };
+      const typed = answer.outputs.map(({ contents }) => contents?.int_contents.length ?? 0);
+      return [typed.reduce((sum, each) => sum + each, 0), answer.raw_output_contents.length];
+    };
+    expect(await asked(50_000, 1)).toEqual([100_000, 0]);
+    expect(await asked(50_001, 1)).toEqual([0, 1]);
+    expect(await asked(25_000, 2)).toEqual([100_000, 0]);
+    expect(await asked(25_001, 2)).toEqual([0, 2]);
+  });
+
   it('describes itself and its model, and says whether it is ready', async () => {
     expect(await client.call('ServerLive', {})).toEqual({ live: true });
     expect(await client.call('ServerReady', {})).toEqual({ ready: true });
