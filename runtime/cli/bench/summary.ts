@@ -87,29 +87,51 @@ const counts = (status: number): boolean => {
   return kind === '2xx' || kind === 'timeout' || kind === 'unsent';
 };
 
+const succeeded = (status: number): boolean => classOf(status) === '2xx';
+
+/** The latency that answers have before a queue grows: that of the first tenth of requests, in the median. */
+function inherentLatency({ due, ended, status }: Run): number {
+  const order = [...due.keys()].filter((index) => succeeded(status[index] ?? 0));
+  order.sort((a, b) => (due[a] ?? 0) - (due[b] ?? 0));
+  const first = order.slice(0, Math.ceil(order.length / 10)).map((index) => (ended[index] ?? 0) - (due[index] ?? 0));
+  return first.length === 0 ? 0 : quantile(Float64Array.from(first).sort(), 0.5);
+}
+
+/** The time that rates are taken over, and the rate of requests by their indices. */
+function ratesOf(run: Run, open: boolean): Pick<RunSummary, 'seconds'> & { perSecond(indices: number[]): number } {
+  const { durationMs, ended } = run;
+  const latency = open ? inherentLatency(run) : 0;
+  const last = ended.reduce((latest, at) => Math.max(latest, at), 0);
+  // What is answered after the end belongs to a longer time than the run, but for the latency that every answer has.
+  const seconds = Math.max(durationMs, last - latency) / 1000 || 1;
+  const perSecond = (indices: number[]): number => {
+    const all = indices.length / seconds;
+    if (!open) return all;
+    // A queue leaves many answers behind and delays the last one; latencies that differ do not do both.
+    const inTime = indices.filter((index) => (ended[index] ?? 0) <= durationMs + latency);
+    return Math.max(all, inTime.length / (durationMs / 1000 || 1));
+  };
+  return { seconds, perSecond };
+}
+
 /** Turns a run into figures. @param slo milliseconds within which an answer is good */
-export function summaryOf(run: Run, open: boolean, slo: number | undefined): RunSummary {
+export function summaryOf(run: Run, open: boolean, slo = Infinity): RunSummary {
   const { due, sent, ended, status, capped, durationMs } = run;
   const latencies = ended.map((end, index) => end - (due[index] ?? 0));
   const counted = latencies.filter((_, index) => counts(status[index] ?? 0));
   const ascending = Float64Array.from(counted).sort();
   const lags = Float64Array.from(sent.map((at, index) => at - (due[index] ?? 0))).sort();
   const outcomes = outcomesOf(status);
-  // What is answered after the end belongs to a longer time than the run.
-  const seconds =
-    Math.max(
-      durationMs,
-      ended.reduce((latest, at) => Math.max(latest, at), 0),
-    ) / 1000 || 1;
-  const good = latencies.filter((ms, index) => classOf(status[index] ?? 0) === '2xx' && ms <= (slo ?? Infinity)).length;
-  const answered = status.filter((each) => each > 0).length;
+  const { seconds, perSecond } = ratesOf(run, open);
+  const answered = [...status.keys()].filter((index) => (status[index] ?? 0) > 0);
+  const good = answered.filter((index) => succeeded(status[index] ?? 0) && (latencies[index] ?? 0) <= slo);
   return {
     ...(open ? { offeredPerSecond: due.length / (durationMs / 1000 || 1) } : {}),
     requests: due.length,
     outcomes,
     failedShare: due.length === 0 ? 0 : 1 - outcomes['2xx'] / due.length,
-    throughput: answered / seconds,
-    goodput: good / seconds,
+    throughput: perSecond(answered),
+    goodput: perSecond(good),
     latency: summarize(counted),
     percentiles: counted.length === 0 ? [] : SHARES.map((share) => [share, quantile(ascending, share)] as const),
     histogram: logHistogram(counted),

@@ -283,6 +283,19 @@ describe('lnmt bench', () => {
   );
 
   test(
+    'does not take a slow server for a saturated one',
+    async () => {
+      const url = await toyServer(async () => {
+        await delay(400);
+        return {};
+      });
+      const argv = ['--rate', '10', '--max-rate', '10', '--sweep', '--duration', '1', '--warm-up', '0'];
+      expect((await reportOf([url, ...argv])).saturation?.sustained).toBe(10);
+    },
+    LONG,
+  );
+
+  test(
     'says when as many as allowed were under way, and counts the waiting',
     async () => {
       const url = await toyServer(async () => {

@@ -99,13 +99,46 @@ describe('the summary of a run', () => {
     expect(outcomes).toMatchObject({ '2xx': 2, '429': 1, '5xx': 1, timeout: 1, connection: 1, unsent: 0 });
     expect(failedShare).toBeCloseTo(4 / 6);
     expect(lag).toMatchObject({ late: 1, max: 60 });
+    expect({ throughput, goodput, seconds }).toEqual({ throughput: 4, goodput: 2, seconds: 1.35 });
+  });
+
+  test('takes the rates of a closed loop over the time until the last answer', () => {
+    const { throughput, goodput, seconds } = summaryOf(run, false, undefined);
     expect(seconds).toBe(1.4);
     expect(throughput).toBeCloseTo(4 / 1.4);
     expect(goodput).toBeCloseTo(2 / 1.4);
   });
 
   test('counts as good what meets the service level', () => {
-    expect(summaryOf(run, true, 60).goodput).toBeCloseTo(1 / 1.4);
+    expect(summaryOf(run, true, 60).goodput).toBe(1);
+  });
+
+  describe('of an open loop', () => {
+    const RATE = 50;
+    const due = Array.from({ length: 200 }, (_, index) => (1000 * index) / RATE);
+
+    function goodput(latencyOf: (due: number, index: number) => number): number {
+      const ended = due.map((at, index) => at + latencyOf(at, index));
+      return summaryOf({ ...run, due, sent: due, ended, status: due.map(() => 200), durationMs: 4_000 }, true).goodput;
+    }
+
+    test('takes the latency that every answer has for no queue', () => {
+      for (const latency of [1, 500, 3_000, 30_000]) expect(goodput(() => latency)).toBe(RATE);
+    });
+
+    test('takes latencies that differ for no queue', () => {
+      const random = randomOf(SEED);
+      expect(goodput(() => 100 + 400 * random())).toBeGreaterThan(0.97 * RATE);
+      expect(goodput((_, index) => (index % 10 === 9 ? 600 : 100))).toBeGreaterThan(0.97 * RATE);
+    });
+
+    test('sees a queue that grows, and how fast it is served', () => {
+      for (const capacity of [25, 40, 46]) {
+        const found = goodput((at) => 500 + at * (RATE / capacity - 1));
+        expect(found).toBeGreaterThan(0.98 * capacity);
+        expect(found).toBeLessThan(1.06 * capacity);
+      }
+    });
   });
 });
 
