@@ -21,7 +21,7 @@ export interface PodSpec {
 }
 
 /** The event of a pod that passed its readiness probe. */
-const READY = 'ready';
+export const READY = 'ready';
 
 /** Pauses before restarts: the kubelet's doubling, a tenth of its length. */
 const BACKOFF = { firstMs: 1_000, mostMs: 30_000 } as const;

@@ -588,8 +588,7 @@ describe('tenants', () => {
     const graph = await held.app.inject({ method: 'POST', url: PATHS.graphql, headers, payload });
     expect([
       (await held.app.inject({ url: modelPath('demo'), headers })).json<{ versions: string[] }>().versions,
-      (await remote.call<{ versions: string[] }>('ModelMetadata', { name: 'demo' }, { 'x-api-key': FULL_KEY }))
-        .versions,
+      (await remote.call('ModelMetadata', { name: 'demo' }, { 'x-api-key': FULL_KEY }))['versions'],
       graph.json<{ data: { model: { versions: string[] } } }>().data.model.versions,
     ]).toEqual([['2'], ['2'], ['2']]);
     remote.close();

@@ -438,7 +438,7 @@ describe('a pipeline', () => {
 
     it('keeps a caller on its branch by a header, a parameter, its identity or the id of the request', async () => {
       const { request } = callOf('p', [floats('x', 1, 2)]);
-      const caller = { id: 'me', scopes: new Set<never>() };
+      const caller = { id: 'me', scopes: new Set<never>(), method: 'api-key' as const };
       for (const [key, more] of [
         [{ header: 'X-User' }, { attribute: (name: string) => (name === 'x-user' ? 'me' : undefined) }],
         [{ parameter: 'user' }, { request: { ...request, parameters: { user: 'me' } } }],
@@ -622,7 +622,7 @@ describe('a pipeline', () => {
       },
     ];
     serve({ main: { kind: 'fallback', branches: [{ model: 'a', version: '1' }] } });
-    const caller = { id: 'me', scopes: new Set<never>() };
+    const caller = { id: 'me', scopes: new Set<never>(), method: 'api-key' as const };
     await answer({ caller, attribute: (name) => name });
     expect(seen).toEqual(['p', 'a']);
     const [call] = bench.models.get('a')?.calls ?? [];

@@ -59,7 +59,8 @@ class Bench {
 
   ask(asked: Asked, changes: Partial<InferenceCall> = {}): Promise<readonly Tensor[]> {
     const { value, tenant, outputs } = asked;
-    const caller = tenant === undefined ? undefined : { id: tenant, scopes: new Set<never>() };
+    const caller =
+      tenant === undefined ? undefined : { id: tenant, scopes: new Set<never>(), method: 'api-key' as const };
     return this.infer({
       ...{ name: 'm', version: undefined, signal: never, caller, attribute: () => undefined },
       request: { id: undefined, inputs: [tensor('x', value)], outputs },
