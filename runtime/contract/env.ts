@@ -687,13 +687,13 @@ export const INFERENCE_ENV = {
   upstreamCaFile: {
     name: 'LNMT_UPSTREAM_CA_FILE',
     kind: 'string',
-    doc: 'Certificates in PEM of those who certify the upstream server, instead of the public ones.',
+    doc: 'Certificates in PEM of those who certify the upstream server, instead of the public ones. New ones are taken within seconds.',
     optional: true,
   },
   upstreamCertFile: {
     name: 'LNMT_UPSTREAM_CERT_FILE',
     kind: 'string',
-    doc: 'Certificate chain in PEM by which this server shows the upstream server who it is.',
+    doc: 'Certificate chain in PEM by which this server shows the upstream server who it is. A renewed one is taken within seconds, once its key fits.',
     optional: true,
   },
   upstreamCertKeyFile: {
@@ -717,7 +717,7 @@ export const INFERENCE_ENV = {
   telemetryCaFile: {
     name: 'LNMT_TELEMETRY_CA_FILE',
     kind: 'string',
-    doc: 'Certificates in PEM of those who certify the collector, instead of the public ones.',
+    doc: 'Certificates in PEM of those who certify the collector, instead of the public ones. New ones are taken within seconds.',
     optional: true,
   },
   telemetryDir: {

@@ -106,7 +106,7 @@ async function serve(config: InferenceConfig, log: Logger): Promise<void> {
     ...(await openModels(config, log)),
     createBackend: (settings) => buildBackend(config, settings, log),
     memoryOf: (backend) => (backend instanceof HostBackend ? backend.memoryBytes || undefined : undefined),
-    ...{ log, registry, ...access, steps, now: Date.now, upstream: openUpstream(config) },
+    ...{ log, registry, ...access, steps, now: Date.now, upstream: openUpstream(config, log) },
     openPayloadLog: (counted) => openPayloadLog(config, log, counted, payloads),
   });
   late.telemetry = await openTelemetry(config, { registry, refresh: server.refresh, metrics: server.metrics, log });

@@ -32,8 +32,8 @@ function read(file: string): Buffer {
 
 const CERTIFICATE = /-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[^-]*-----END [A-Z0-9 ]*CERTIFICATE-----/g;
 
-/** TLS takes authorities that it cannot read for none, and would then refuse every client. */
-function checkAuthorities(ca: Buffer): void {
+/** TLS takes authorities that it cannot read for none, and would then refuse every peer. @throws Error */
+export function checkAuthorities(ca: Buffer): void {
   const found = ca.toString('latin1').match(CERTIFICATE);
   if (found === null) throw new Error('there is no certificate of an authority');
   for (const certificate of found) new X509Certificate(certificate);

@@ -1,8 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { SecureContextOptions } from 'node:tls';
 import { guardedLookup } from '../models/guarded-http';
+import type { PeerTls } from './peer-tls';
 import type { SecretFile } from './secret-file';
 
 const CONNECT_MS = 5_000;
@@ -50,18 +50,19 @@ export interface DestinationOptions {
   /** Credential that is sent as a bearer token. @default - none */
   readonly secret?: SecretFile | undefined;
   /** @default - the public authorities, and no certificate of one's own */
-  readonly tls?: SecureContextOptions | undefined;
+  readonly tls?: Pick<PeerTls, 'current'> | undefined;
 }
 
 /** One other server: always the host of its URL, never where an answer points to. */
 export class Destination {
-  private readonly agent: http.Agent;
+  private agent: http.Agent;
+  /** What the agent opens connections with. */
+  private material: PeerTls['current'] | undefined;
   private readonly base: string;
 
   constructor(private readonly options: DestinationOptions) {
-    const keep = { keepAlive: true, maxSockets: options.connections, scheduling: 'lifo' } as const;
-    const isTls = options.url.protocol === 'https:';
-    this.agent = isTls ? new https.Agent({ ...keep, ...options.tls, minVersion: 'TLSv1.2' }) : new http.Agent(keep);
+    this.material = options.tls?.current;
+    this.agent = this.newAgent();
     this.base = options.url.pathname.replace(/\/+$/, '');
   }
 
@@ -107,11 +108,30 @@ export class Destination {
     this.agent.destroy();
   }
 
+  private newAgent(): http.Agent {
+    const { url, connections } = this.options;
+    const keep = { keepAlive: true, maxSockets: connections, scheduling: 'lifo' } as const;
+    if (url.protocol !== 'https:') return new http.Agent(keep);
+    return new https.Agent({ ...keep, ...this.material, minVersion: 'TLSv1.2' });
+  }
+
+  /** Its connections, and the sessions that they could resume, are those of the certificate that is shown now. */
+  private currentAgent(): http.Agent {
+    const material = this.options.tls?.current;
+    if (material === this.material) return this.agent;
+    const old = this.agent;
+    this.material = material;
+    this.agent = this.newAgent();
+    old.maxFreeSockets = 0;
+    for (const idle of Object.values(old.freeSockets)) for (const socket of idle ?? []) socket.destroy();
+    return this.agent;
+  }
+
   private open({ method, path, headers, body }: Sending): ClientRequest {
     const { url, secret } = this.options;
     const isTls = url.protocol === 'https:';
     return (isTls ? https : http).request({
-      ...{ method, path: `${this.base}${path}` || '/', agent: this.agent },
+      ...{ method, path: `${this.base}${path}` || '/', agent: this.currentAgent() },
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port === '' ? undefined : Number(url.port),
       lookup: guardedLookup({ privateAllowed: true }),

@@ -1,9 +1,5 @@
-import fs from 'node:fs';
-import { createSecureContext } from 'node:tls';
-import type { SecureContextOptions } from 'node:tls';
 import type { FastifyBaseLogger } from 'fastify';
 import { PATHS } from '../../contract';
-import { StartError } from '../../shared/errors';
 import type { InferenceConfig } from '../config';
 import type { KnownModels, ServerMetrics } from '../observe';
 import type { ModelRegistry } from '../registry';
@@ -11,6 +7,7 @@ import type { Layer } from '../serving/layer';
 import type { InferenceService, LocalService } from '../serving/service';
 import { Destination } from './destination';
 import { proxyLayer } from './layer';
+import { PeerTls } from './peer-tls';
 import { SecretFile } from './secret-file';
 import { withUpstream } from './service';
 import { Upstream } from './upstream';
@@ -19,29 +16,6 @@ import { Via } from './via';
 import { UpstreamWatch } from './watch';
 
 const MIN_ANSWER_BYTES = 64 * 2 ** 20;
-
-/** PEM files by which servers know one another. */
-interface TlsPaths {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-}
-
-/** Reads PEM files. @throws StartError LNMT8114 */
-export function readTlsFiles({ ca, cert, key }: TlsPaths): SecureContextOptions | undefined {
-  const files = [ca, cert, key].filter((file) => file !== undefined);
-  if (files.length === 0) return undefined;
-  const read = (file: string | undefined): Buffer | undefined =>
-    file === undefined ? undefined : fs.readFileSync(file);
-  try {
-    const material = { ca: read(ca), cert: read(cert), key: read(key) };
-    createSecureContext(material);
-    return material;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new StartError('LNMT8114', `${files.join(', ')}: ${why}`, error);
-  }
-}
 
 /** Settings of the upstream server. */
 export interface UpstreamSettings {
@@ -58,12 +32,15 @@ export interface UpstreamSettings {
 const now = (): number => performance.now();
 
 /** Opens what the settings say of the upstream server; undefined where there is none. @throws StartError */
-export function openUpstream(config: InferenceConfig): UpstreamSettings | undefined {
+export function openUpstream(
+  config: InferenceConfig,
+  log: Pick<FastifyBaseLogger, 'error'>,
+): UpstreamSettings | undefined {
   const { upstreamUrl, upstreamKeyFile: file, upstreamConnections: connections } = config;
   if (upstreamUrl === undefined) return undefined;
   const { upstreamCaFile: ca, upstreamCertFile: cert, upstreamCertKeyFile: key } = config;
   const destination = new Destination({
-    ...{ url: new URL(upstreamUrl), connections, tls: readTlsFiles({ ca, cert, key }) },
+    ...{ url: new URL(upstreamUrl), connections, tls: PeerTls.open({ ca, cert, key }, now, log) },
     secret: file === undefined ? undefined : new SecretFile(file, now),
   });
   return {

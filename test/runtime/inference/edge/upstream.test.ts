@@ -2,12 +2,14 @@ import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import path from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HEADERS, inferPath, METRICS, modelPath, PATHS } from '../../../../runtime/contract';
 import { Destination } from '../../../../runtime/inference/edge/destination';
 import type { UpstreamSettings } from '../../../../runtime/inference/edge/open';
-import { readTlsFiles } from '../../../../runtime/inference/edge/open';
+import { PeerTls } from '../../../../runtime/inference/edge/peer-tls';
+import type { PeerTlsFiles } from '../../../../runtime/inference/edge/peer-tls';
 import { settingsOf } from '../../../../runtime/inference/models/model-config';
 import { parsePipelines } from '../../../../runtime/inference/pipelines/read-file';
 import { SecretFile } from '../../../../runtime/inference/edge/secret-file';
@@ -32,7 +34,7 @@ afterEach(async () => {
   fs.rmSync(dir, { recursive: true });
 });
 
-function settings(url: string, more: Partial<UpstreamSettings> = {}, tls = {}): UpstreamSettings {
+function settings(url: string, more: Partial<UpstreamSettings> = {}, tls?: PeerTls): UpstreamSettings {
   const secret = new SecretFile(path.join(dir, 'key'), now);
   const connections = more.connections ?? 8;
   const destination = new Destination({ url: new URL(url), connections, secret, tls });
@@ -444,11 +446,54 @@ describe('the way to another server', () => {
     });
     const url = `https://127.0.0.1:${portOf(listener)}`;
     const file = (name: string): string => path.join(dir, `${name}.pem`);
-    const tls = readTlsFiles({ ca: file('ca'), cert: file('cert'), key: file('key') });
+    const open = (files: PeerTlsFiles, at = now): PeerTls | undefined =>
+      PeerTls.open(files, at, { error: () => undefined });
+    const tls = open({ ca: file('ca'), cert: file('cert'), key: file('key') });
     expect(by(await ask((await run({ upstream: settings(url, {}, tls) })).url, 'far'))).toBe('upstream');
     expect((await ask((await run({ upstream: settings(url) })).url, 'far')).status).toBe(503);
-    expect(() => readTlsFiles({ ca: file('key'), cert: file('ca'), key: file('cert') })).toThrow('LNMT8114');
-    expect(() => readTlsFiles({ ca: file('absent') })).toThrow('LNMT8114');
+    for (const bad of [{ ca: file('key') }, { ca: file('absent') }, { cert: file('ca'), key: file('key') }]) {
+      expect(() => open(bad)).toThrow('LNMT8114');
+    }
+    expect(open({})).toBeUndefined();
+  });
+
+  it('shows a certificate that was renewed while it runs, and the last good one until its key fits', async () => {
+    const authority = new TestAuthority('ca');
+    const [server, one, two] = ['up', 'one', 'two'].map((name) => authority.issue(name, ['IP:127.0.0.1']));
+    const file = (name: string): string => path.join(dir, `${name}.pem`);
+    const write = (name: string, text = ''): void => fs.writeFileSync(file(name), text);
+    write('ca', authority.cert);
+    write('cert', one?.cert);
+    write('key', one?.key);
+    const shown: unknown[] = [];
+    const options = { ...server, ca: authority.cert, requestCert: true };
+    const listener = https.createServer(options, (request, response) => {
+      shown.push((request.socket as TLSSocket).getPeerCertificate().subject.CN);
+      response.end();
+    });
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    const [told, time]: [unknown[], { now: number }] = [[], { now: 0 }];
+    const files = { ca: file('ca'), cert: file('cert'), key: file('key') };
+    const tls = PeerTls.open(files, () => time.now, { error: (fields: unknown) => void told.push(fields) });
+    const url = new URL(`https://127.0.0.1:${portOf(listener)}`);
+    const destination = new Destination({ url, connections: 1, tls });
+    cleanup.push(() => {
+      destination.close();
+      listener.closeAllConnections();
+      listener.close();
+    });
+    const send = async (): Promise<void> => {
+      time.now += 6_000;
+      await destination.send({ method: 'GET', path: '/', headers: {}, timeoutMs: 5_000, maxBytes: 100 });
+    };
+    await send();
+    write('cert', two?.cert);
+    await send();
+    await send();
+    expect(told).toHaveLength(1);
+    write('key', two?.key);
+    await send();
+    expect(shown).toEqual(['one', 'one', 'one', 'two']);
   });
 
   it('takes a new key while it runs, and keeps the last good one', () => {
