@@ -93,7 +93,7 @@ export const DESCRIPTION_ERRORS = {
   LNMT1009: {
     title: 'the pool cannot hold the replicas',
     explanation:
-      'The largest number of replicas needs more nodes or accelerators than the pool may have, so that scaling would stop with pending pods.',
+      'The largest number of replicas, with those that an update makes before others leave, needs more nodes or accelerators than the pool may have: scaling would stop with pending pods, and an update would wait for ever.',
   },
   LNMT1010: {
     title: 'an image has no digest',
@@ -279,14 +279,17 @@ export function wrongCloud(
 /** The largest number of replicas does not fit into the pool. */
 export function poolTooSmall(
   scope: IConstruct | undefined,
-  need: { readonly maxReplicas: number; readonly perNode: number; readonly nodes: number },
+  need: { readonly maxReplicas: number; readonly surge: number; readonly perNode: number; readonly nodes: number },
   pool: { readonly name: string; readonly maxNodes: number },
 ): LnmtError {
+  const most = pool.maxNodes * need.perNode - need.surge;
+  const updated = need.surge > 0 ? ` and ${need.surge} more while they are updated,` : '';
+  const inPlace = need.surge > 0 ? ' or rollout, e.g. Rollout.rolling({ maxUnavailable: 1, maxSurge: 0 })' : '';
   return new LnmtError('LNMT1009', scope, {
     what: `maxReplicas does not fit into pool ${pool.name}`,
-    got: `${need.maxReplicas} replicas at ${need.perNode} a node, which is ${need.nodes} nodes`,
-    allowed: `${pool.maxNodes} nodes (maxNodes), so at most ${pool.maxNodes * need.perNode} replicas`,
-    remedy: 'raise maxNodes of the pool, lower maxReplicas, or relax spread',
+    got: `${need.maxReplicas} replicas${updated} at ${need.perNode} a node, which is ${need.nodes} nodes`,
+    allowed: `${pool.maxNodes} nodes (maxNodes), so at most ${Math.max(0, most)} replicas`,
+    remedy: `raise maxNodes of the pool, lower maxReplicas, or relax spread${inPlace}`,
   });
 }
 

@@ -10,7 +10,7 @@ import { endpointImage } from './endpoint-image';
 import type { EndpointImage } from './endpoint-image';
 import { EndpointMetrics } from './endpoint-metrics';
 import type { Images } from './images';
-import { INFERENCE_RESOURCES, InferenceWorkload, Scaling } from './kubernetes';
+import { INFERENCE_RESOURCES, InferenceWorkload, Rollout, Scaling } from './kubernetes';
 import type {
   Alerts,
   AuditVolume,
@@ -20,7 +20,6 @@ import type {
   InferenceWorkloadProps,
   PodResources,
   ProbeIntervals,
-  Rollout,
   ServerFiles,
   SecretReference,
   ServerTls,
@@ -30,7 +29,8 @@ import { imageFeatures } from './kubernetes/image-features';
 import type { LnmtPlatform } from './lnmt-platform';
 import type { Model } from './model';
 import { KUBERNETES_NAMES, legalName } from './names';
-import { replicasFit } from './replicas-fit';
+import { nodesOfOwnPool, replicasFit } from './replicas-fit';
+import type { ReplicaNeeds } from './replicas-fit';
 import type { PriceTable } from './select-shape';
 import { DEFAULT_IMAGE_FEATURES, PORTS, buildCommand } from '../runtime/contract';
 import type { ImageFeature } from '../runtime/contract';
@@ -76,7 +76,11 @@ export interface InferenceEndpointProps {
   readonly nodes?: INodePool;
   /** Capacity ladder of its own pool. @default [Capacity.onDemand()] */
   readonly capacity?: readonly Capacity[];
-  /** Nodes of its own pool, at most. @default - one a replica */
+  /**
+   * Nodes of its own pool, at most. A pool that `rollout` could not update the largest number of replicas in is refused.
+   *
+   * @default - as many as hold the largest number of replicas and, where none of them may be missing, those that `rollout` adds
+   */
   readonly maxNodes?: number;
   /** Prices for its own pool by shape name. @default - none */
   readonly prices?: PriceTable;
@@ -201,13 +205,16 @@ export class InferenceEndpoint extends Construct {
     this.scaling = props.scaling ?? Scaling.between(2, 10).cpu(70);
     this.requireBlocks(props);
     this.checkAccelerators(props.gpus);
-    this.nodes = this.definePool(props);
-    replicasFit(this, this.nodes, {
-      maxReplicas: this.scaling.maxReplicas,
+    const { maxReplicas } = this.scaling;
+    const needs: ReplicaNeeds = {
+      maxReplicas,
+      surge: (props.rollout ?? Rollout.surge()).surgeOf(maxReplicas),
       gpus: props.accelerator === undefined ? 0 : 1,
       resources: props.resources ?? INFERENCE_RESOURCES,
       strict: props.spread === 'strict',
-    });
+    };
+    this.nodes = this.definePool(props, needs);
+    replicasFit(this, this.nodes, needs);
     this.identity = platform.cloud.security.workloadIdentity(this, 'identity', {
       cluster: platform.cluster,
       namespace: this.namespace,
@@ -250,16 +257,17 @@ export class InferenceEndpoint extends Construct {
     );
   }
 
-  private definePool(props: InferenceEndpointProps): INodePool | undefined {
+  private definePool(props: InferenceEndpointProps, needs: ReplicaNeeds): INodePool | undefined {
     const { platform, accelerator } = props;
     if (props.nodes !== undefined) return expectCloud(this, 'nodes', props.nodes, platform.cloud.name);
     if (accelerator === undefined) return platform.nodes;
+    const maxNodes = props.maxNodes ?? nodesOfOwnPool(this, platform.cloud, { ...props, accelerator }, needs);
     const pool = platform.cloud.compute.gpuNodePool(this, 'nodes', {
       cluster: platform.cluster,
       name: legalName({ maxLength: 30 }, [this.endpointName], this),
       accelerator,
       gpusPerNode: 1,
-      maxNodes: wholeNumber(this, 'maxNodes', props.maxNodes ?? this.scaling.maxReplicas, { min: 1, max: 5000 }),
+      maxNodes: wholeNumber(this, 'maxNodes', maxNodes, { min: 1, max: 5000 }),
       ...(props.capacity === undefined ? {} : { capacity: props.capacity }),
       ...(props.prices === undefined ? {} : { prices: props.prices }),
     });

@@ -13,7 +13,7 @@ export interface RollingBounds {
 
 /** How pods are replaced when a workload changes. */
 export class Rollout {
-  /** One new pod has to be ready before an old one leaves: no request fails, and one spare place is needed. */
+  /** One new pod has to be ready before an old one leaves: no request fails, and room for one more pod is needed. */
   static surge(): Rollout {
     return new Rollout(0, 1);
   }
@@ -35,6 +35,14 @@ export class Rollout {
     /** Pods beyond the replicas. */
     readonly maxSurge: PodCount,
   ) {}
+
+  /** Pods beyond so many replicas that have to find room before one of those leaves; 0 where one may leave first. */
+  surgeOf(replicas: number): number {
+    const pods = (value: PodCount): number =>
+      typeof value === 'number' ? value : (Number.parseInt(value, 10) / 100) * replicas;
+    // Kubernetes rounds the missing down and the further ones up.
+    return Math.floor(pods(this.maxUnavailable)) > 0 ? 0 : Math.ceil(pods(this.maxSurge));
+  }
 }
 
 function share(value: PodCount): number | undefined {

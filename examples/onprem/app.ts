@@ -1,5 +1,16 @@
 import type { App } from 'cdktf';
-import { Accelerator, Auth, Block, ClusterAccess, Images, KServeRuntime, Model, Scaling, SecretReference } from 'lnmt';
+import {
+  Accelerator,
+  Auth,
+  Block,
+  ClusterAccess,
+  Images,
+  KServeRuntime,
+  Model,
+  Rollout,
+  Scaling,
+  SecretReference,
+} from 'lnmt';
 import { OnPremCertificates, OnPremCloud, OnPremFileStorage, OnPremObjectStorage, OnPremSecrets } from 'lnmt/onprem';
 import { PlatformStacks } from 'lnmt/stacks';
 import digests from './images.json';
@@ -54,6 +65,8 @@ export function build(app: App): void {
         gpus: 1,
         maxNodes: 3,
         scaling: Scaling.between(1, 6).requestsPerSecond(20),
+        // At six replicas no GPU is left: an update has to free one before a new replica finds room.
+        rollout: Rollout.rolling({ maxUnavailable: 1, maxSurge: 0 }),
         auth: Auth.apiKeys(SecretReference.fromStore('inspection-api-keys')),
       },
     ],

@@ -72,9 +72,16 @@ describe('messages of descriptions', () => {
     ],
     [
       'LNMT1009',
-      errors.poolTooSmall(scope, { maxReplicas: 50, perNode: 8, nodes: 7 }, { name: 'gpus', maxNodes: 4 }),
+      errors.poolTooSmall(scope, { maxReplicas: 50, surge: 0, perNode: 8, nodes: 7 }, { name: 'gpus', maxNodes: 4 }),
       'maxReplicas does not fit into pool gpus; got 50 replicas at 8 a node, which is 7 nodes; ' +
         'allowed: 4 nodes (maxNodes), so at most 32 replicas; raise maxNodes of the pool, lower maxReplicas, or relax spread',
+    ],
+    [
+      'LNMT1009',
+      errors.poolTooSmall(scope, { maxReplicas: 4, surge: 1, perNode: 1, nodes: 5 }, { name: 'gpus', maxNodes: 4 }),
+      'maxReplicas does not fit into pool gpus; got 4 replicas and 1 more while they are updated, at 1 a node, which is 5 nodes; allowed: 4 nodes (maxNodes), ' +
+        'so at most 3 replicas; raise maxNodes of the pool, lower maxReplicas, or relax spread or rollout, ' +
+        'e.g. Rollout.rolling({ maxUnavailable: 1, maxSurge: 0 })',
     ],
     [
       'LNMT1010',

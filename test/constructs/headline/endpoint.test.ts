@@ -185,6 +185,20 @@ describe('an endpoint with accelerators', () => {
     });
     expect(manifestsOf(app, 'ml-workloads').some((object) => object.kind === 'NodePool')).toBe(true);
   });
+
+  const inPlace = Rollout.rolling({ maxUnavailable: 1, maxSurge: 0 });
+  it.each<[nodes: number, of: string, props: Partial<InferenceEndpointProps>]>([
+    [4, 'one GPU, and the replica that an update makes first', { accelerator: Accelerator.NVIDIA_L4 }],
+    [3, 'one GPU where a replica may be missing', { accelerator: Accelerator.NVIDIA_L4, rollout: inPlace }],
+    [1, 'eight GPUs', { accelerator: Accelerator.NVIDIA_A100_40GB }],
+    [4, 'eight GPUs, one a replica', { accelerator: Accelerator.NVIDIA_A100_40GB, spread: 'strict' }],
+  ])('may have, for 3 replicas, %s nodes of %s', (nodes, _of, props) => {
+    synthApp((app) => {
+      const { workloads, platform } = twoStacks(app, new AwsCloud({ region: 'eu-west-1' }));
+      const common = { platform, model, auth, scaling: Scaling.fixed(3) };
+      expect(new InferenceEndpoint(workloads, 'digits', { ...common, ...props }).nodes?.maxNodes).toBe(nodes);
+    });
+  });
 });
 
 describe('images of an endpoint', () => {

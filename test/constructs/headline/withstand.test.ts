@@ -136,6 +136,12 @@ const descriptions: readonly Refused[] = [
     build: (app) => serve(app, aws(), { resources: PodResources.of({ cpu: '500', memory: '1Gi' }) }),
   },
   {
+    title: 'replicas that the pool holds, and cannot update',
+    code: 'LNMT1009',
+    names: ['3 replicas and 1 more while they are updated', '3 nodes (maxNodes)', 'maxUnavailable: 1, maxSurge: 0'],
+    build: (app) => serve(app, aws(), { accelerator: Accelerator.NVIDIA_L4, scaling: Scaling.fixed(3), maxNodes: 3 }),
+  },
+  {
     title: 'two endpoints with one id',
     code: 'LNMT1020',
     names: ['"digits" is taken', 'a-workloads', 'another id'],

@@ -65,6 +65,17 @@ describe('Rollout', () => {
     });
   });
 
+  test.each<[PodCount, PodCount, number, number]>([
+    [0, 1, 10, 1],
+    [0, '25%', 10, 3],
+    ['9%', '25%', 10, 3],
+    ['10%', '25%', 10, 0],
+    [1, 1, 10, 0],
+  ])('with maxUnavailable %s and maxSurge %s needs, for %s replicas, room for %s more first', (...given) => {
+    const [maxUnavailable, maxSurge, replicas, more] = given;
+    expect(Rollout.rolling({ maxUnavailable, maxSurge }).surgeOf(replicas)).toBe(more);
+  });
+
   test.each<[PodCount, PodCount]>([
     [0, 0],
     [-1, 1],
