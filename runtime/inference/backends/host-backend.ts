@@ -137,6 +137,7 @@ export class HostBackend implements Backend {
     return this.talk.listen(host, 0, question, [bytes], {
       step: (step) => {
         this.steps.heard();
+        if (step.token !== undefined) this.pause = BACKOFF_MS.first;
         if (step.finish !== undefined) over();
         listener.step(step);
       },

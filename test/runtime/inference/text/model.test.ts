@@ -115,6 +115,20 @@ describe('a decoder in a model host', () => {
     await vi.waitFor(() => expect(backend.healthy()).toBe(true), 10_000);
     expect(await tokensOf(text, [1, 2], 5)).toEqual(await naive(reference, [1, 2], 5));
   });
+
+  it('is replaced at once each time that its process dies, as long as it generates in between', async () => {
+    const { backend, text } = await served(decoderFiles());
+    log.error.mockClear();
+    const pauses = (): unknown[] =>
+      log.error.mock.calls.map(([fields]) => (fields as { readonly pauseMs?: number }).pauseMs);
+    for (let death = 1; death <= 3; death++) {
+      await tokensOf(text, [1, 2], 3);
+      process.kill(backend.pid ?? 0, 'SIGKILL');
+      await vi.waitFor(() => expect(pauses()).toHaveLength(death), 10_000);
+      await vi.waitFor(() => expect(backend.healthy()).toBe(true), 10_000);
+    }
+    expect(pauses()).toEqual([50, 50, 50]);
+  });
 });
 
 describe('the text of an answer', () => {
