@@ -31,11 +31,11 @@ const PACKAGE = '@lnmt/inference';
 /** Where the parts are, below the folder of the server. */
 const PARTS = [
   'backends/onnx',
-  'registry/compare',
   'registry/golden',
   'tensors/elements',
   'tensors/json',
   'tensors/request',
+  'tensors/values',
 ] as const;
 
 const joined = (parts: readonly unknown[]): Toolkit => Object.assign({}, ...parts) as Toolkit;

@@ -1,7 +1,7 @@
 import { rowsOfShape, rowValue } from '../../contract';
 import type { DriftBaseline } from '../../contract';
 import type { Tensor } from '../tensors/tensor';
-import { elementReader } from './elements';
+import { numberReader } from '../tensors/values';
 import { FeatureWindow } from './feature-window';
 
 /** What one request may cost: rows that are looked at, and elements. */
@@ -62,7 +62,7 @@ export class DriftMonitor {
   private take(window: FeatureWindow, observed: Observed, most: number): number {
     const { side, tensor: name, element } = window.feature;
     const tensor = observed[side].find((each) => each.name === name);
-    const at = tensor && elementReader(tensor);
+    const at = tensor && numberReader(tensor);
     if (tensor === undefined || at === undefined) return 0;
     const { rows, width } = rowsOfShape(tensor.shape);
     const cost = element === 'mean' ? width : 1;

@@ -1,5 +1,6 @@
-import { aligned } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
+import { floatsOf } from '../tensors/values';
+import type { Floats } from '../tensors/values';
 
 /**
  * Shares of the largest value that a row alone may differ by from the same row in a batch. Graphs that quantize by all
@@ -8,14 +9,6 @@ import type { Tensor } from '../tensors/tensor';
  * order differ in their last digits.
  */
 const TOLERANCE = { whole: 0.05, place: 0.25, rounding: 1e-6 } as const;
-
-type Floats = Float32Array | Float64Array;
-
-function floats({ datatype, data }: Tensor): Floats | undefined {
-  const { buffer, byteOffset, byteLength } = aligned(data);
-  if (datatype === 'FP32') return new Float32Array(buffer, byteOffset, byteLength / 4);
-  return datatype === 'FP64' ? new Float64Array(buffer, byteOffset, byteLength / 8) : undefined;
-}
 
 /** One axis of an output: the largest value of each slice across it. */
 interface Axis {
@@ -80,11 +73,11 @@ export interface Compared {
 /** True where rows are in a batch what they are alone, but for rounding. */
 export function alike({ alone, shared, batch }: Compared): boolean {
   const scales = new Scales(batch.shape);
-  for (const tensor of [...alone, batch]) scales.see(floats(tensor) ?? new Float32Array());
+  for (const tensor of [...alone, batch]) scales.see(floatsOf(tensor) ?? new Float32Array());
   return alone.every((tensor, row) => {
     const other = shared[row];
     if (other === undefined || tensor.data.byteLength !== other.data.byteLength) return false;
-    const [a, b] = [floats(tensor), floats(other)];
+    const [a, b] = [floatsOf(tensor), floatsOf(other)];
     if (a === undefined || b === undefined) return Buffer.compare(tensor.data, other.data) === 0;
     return a.every((value, index) => {
       const found = b[index] ?? Number.NaN;

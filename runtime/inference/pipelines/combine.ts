@@ -1,6 +1,6 @@
-import { packHalves, unpackHalves } from '../tensors/half';
-import { aligned, DATATYPE_BYTES } from '../tensors/tensor';
+import { DATATYPE_BYTES } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
+import { floatsOf, isFloat, packFloats } from '../tensors/values';
 import { textRanges } from './elements';
 
 /** A tensor of one branch, and how much it counts. */
@@ -9,46 +9,20 @@ export interface Ballot {
   readonly weight: number;
 }
 
-interface Floats {
-  readonly read: (data: Uint8Array) => ArrayLike<number>;
-  readonly write: (values: Float64Array) => Uint8Array;
-}
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Float64Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
-
-const FLOATS: Readonly<Partial<Record<Tensor['datatype'], Floats>>> = {
-  FP16: { read: unpackHalves, write: packHalves },
-  FP32: {
-    read: (data) => {
-      const { buffer, byteOffset, byteLength } = aligned(data);
-      return new Float32Array(buffer, byteOffset, byteLength / 4);
-    },
-    write: (values) => bytesOf(Float32Array.from(values)),
-  },
-  FP64: {
-    read: (data) => {
-      const { buffer, byteOffset, byteLength } = aligned(data);
-      return new Float64Array(buffer, byteOffset, byteLength / 8);
-    },
-    write: bytesOf,
-  },
-};
-
 /** The mean of floats, element by element, each with its weight; summed in 64 bits, in the order of the branches. */
 export function meanOf(ballots: readonly Ballot[]): Uint8Array {
   const [first] = ballots;
-  const floats = first && FLOATS[first.tensor.datatype];
-  if (floats === undefined) throw new TypeError('a mean is taken of floats');
+  const datatype = first?.tensor.datatype;
+  if (datatype === undefined || !isFloat(datatype)) throw new TypeError('a mean is taken of floats');
   const total = ballots.reduce((sum, { weight }) => sum + weight, 0);
   let sums = new Float64Array();
   for (const { tensor, weight } of ballots) {
-    const values = floats.read(tensor.data);
+    const values = floatsOf(tensor) ?? sums;
     if (sums.length === 0) sums = new Float64Array(values.length);
     for (let index = 0; index < sums.length; index++)
       sums[index] = (sums[index] ?? 0) + (weight * (values[index] ?? 0)) / total;
   }
-  return floats.write(sums);
+  return packFloats(datatype, sums);
 }
 
 /** The elements of a tensor as bytes, those of texts without their length. */

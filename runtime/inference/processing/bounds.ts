@@ -3,27 +3,13 @@ import { roundHalf } from '../tensors/half';
 import { DATATYPE_BYTES } from '../tensors/tensor';
 import type { Tensor, TensorSpec } from '../tensors/tensor';
 import { invalidProcessing, nonFinite, notListed, outOfRange, textTooLong } from './errors';
-import { elementsOf, isFloat } from './numbers';
-import type { Elements } from './numbers';
 import type { InputBounds, NonFinitePolicy } from './settings';
 import { firstElement } from '../tensors/bytes';
+import { elementsOf, firstNonFinite, isFloat } from '../tensors/values';
+import type { Elements } from '../tensors/values';
 
 /** Holds the elements of one input to what is declared. @throws RequestError that names the input and the element */
 export type Check = (tensor: Tensor) => void;
-
-const HALF_EXPONENT = 0x7c00;
-
-/** Index of the first element that is NaN or infinite; -1 when there is none. */
-export function firstNonFinite({ datatype, data }: Pick<Tensor, 'datatype' | 'data'>): number {
-  if (!isFloat(datatype)) return -1;
-  if (datatype === 'FP16') {
-    const halves = elementsOf({ datatype: 'UINT16', data });
-    return halves.findIndex((bits: number | bigint) => (Number(bits) & HALF_EXPONENT) === HALF_EXPONENT);
-  }
-  const values = elementsOf({ datatype, data });
-  for (let index = 0; index < values.length; index++) if (!Number.isFinite(values[index])) return index;
-  return -1;
-}
 
 /** Refuses NaN and infinities. @throws RequestError */
 export function refuseNonFinite(tensor: Tensor): void {

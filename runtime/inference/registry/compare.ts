@@ -1,6 +1,5 @@
-import { unpackHalves } from '../tensors/half';
-import { aligned } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
+import { firstNonFinite, floatsOf } from '../tensors/values';
 
 /** How far numbers may lie from what is expected. */
 export interface Tolerance {
@@ -9,18 +8,9 @@ export interface Tolerance {
   readonly relative: number;
 }
 
-/** The numbers of a tensor of floats; undefined for other datatypes. */
-export function floatsOf({ datatype, data }: Pick<Tensor, 'datatype' | 'data'>): ArrayLike<number> | undefined {
-  if (datatype === 'FP16') return unpackHalves(data);
-  const { buffer, byteOffset, byteLength } = aligned(data);
-  if (datatype === 'FP32') return new Float32Array(buffer, byteOffset, byteLength / 4);
-  return datatype === 'FP64' ? new Float64Array(buffer, byteOffset, byteLength / 8) : undefined;
-}
-
 /** True when no float of the tensors is NaN or infinite. */
-export function allFinite(tensors: readonly Tensor[]): boolean {
-  return tensors.every((tensor) => Array.prototype.every.call(floatsOf(tensor) ?? [], Number.isFinite));
-}
+export const allFinite = (tensors: readonly Tensor[]): boolean =>
+  tensors.every((tensor) => firstNonFinite(tensor) === -1);
 
 function near(got: number, expected: number, { absolute, relative }: Tolerance): boolean {
   if (Object.is(got, expected) || got === expected) return true;

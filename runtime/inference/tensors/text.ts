@@ -1,8 +1,8 @@
 import { answerTooLong } from '../errors';
 import { endOfElements, unpackStrings } from './bytes';
-import { unpackHalves } from './half';
-import { aligned, DATATYPE_BYTES } from './tensor';
+import { DATATYPE_BYTES } from './tensor';
 import type { Datatype, Tensor } from './tensor';
+import { elementsOf } from './values';
 
 /** JSON has no NaN or infinity; they are written as strings, as in the JSON form of Protocol Buffers. */
 function numberText(value: number): string {
@@ -24,30 +24,19 @@ function float32Text(value: number): string {
   return String(Number(value.toPrecision(9)));
 }
 
-function words(data: Uint8Array, bytes: number): [ArrayBufferLike, number, number] {
-  return [data.buffer, data.byteOffset, data.byteLength / bytes];
-}
-
-const WRITERS: { readonly [D in Datatype]: (data: Uint8Array) => string } = {
+/** How elements are written that are not written as whole numbers. */
+const WRITERS: { readonly [D in Datatype]?: (data: Uint8Array) => string } = {
   BOOL: (data) => Array.from(data, (value) => String(value !== 0)).join(','),
-  UINT8: (data) => data.join(','),
-  UINT16: (data) => new Uint16Array(...words(data, 2)).join(','),
-  UINT32: (data) => new Uint32Array(...words(data, 4)).join(','),
-  UINT64: (data) => new BigUint64Array(...words(data, 8)).join(','),
-  INT8: (data) => new Int8Array(...words(data, 1)).join(','),
-  INT16: (data) => new Int16Array(...words(data, 2)).join(','),
-  INT32: (data) => new Int32Array(...words(data, 4)).join(','),
-  INT64: (data) => new BigInt64Array(...words(data, 8)).join(','),
-  FP16: (data) => Array.from(unpackHalves(data), numberText).join(','),
-  FP32: (data) => Array.from(new Float32Array(...words(data, 4)), float32Text).join(','),
-  FP64: (data) => Array.from(new Float64Array(...words(data, 8)), numberText).join(','),
+  FP16: (data) => Array.from(elementsOf({ datatype: 'FP16', data }) as Float32Array, numberText).join(','),
+  FP32: (data) => Array.from(elementsOf({ datatype: 'FP32', data }) as Float32Array, float32Text).join(','),
+  FP64: (data) => Array.from(elementsOf({ datatype: 'FP64', data }) as Float64Array, numberText).join(','),
   BYTES: (data) =>
     unpackStrings(data)
       .map((value) => JSON.stringify(value))
       .join(','),
 };
 
-type Elements = Pick<Tensor, 'datatype' | 'data'>;
+type Content = Pick<Tensor, 'datatype' | 'data'>;
 
 /** Most bytes of JSON that an answer has. The longest string of the engine is about twice as long. */
 export const MAX_TEXT_BYTES = 256 * 2 ** 20;
@@ -56,14 +45,14 @@ export const MAX_TEXT_BYTES = 256 * 2 ** 20;
 const SLICE = { count: 8192, bytes: 2 ** 18 } as const;
 
 /** Bytes of text that elements have at least, each with its comma. */
-export function leastTextBytes({ datatype, data }: Elements): number {
+export function leastTextBytes({ datatype, data }: Content): number {
   if (datatype === 'BYTES') return data.byteLength;
   return (data.byteLength / DATATYPE_BYTES[datatype]) * (datatype === 'BOOL' ? 'true,'.length : '0,'.length);
 }
 
-function textOf({ datatype, data }: Elements): string {
+function textOf({ datatype, data }: Content): string {
   try {
-    return WRITERS[datatype](aligned(data));
+    return WRITERS[datatype]?.(data) ?? elementsOf({ datatype, data }).join(',');
   } catch (error) {
     // A string that the engine cannot hold.
     if (error instanceof RangeError && error.message === 'Invalid string length') throw answerTooLong(MAX_TEXT_BYTES);
@@ -76,13 +65,13 @@ function textOf({ datatype, data }: Elements): string {
  *
  * @throws RequestError (413) where they are too long for text
  */
-export function elementsText(tensor: Elements): string {
+export function elementsText(tensor: Content): string {
   if (leastTextBytes(tensor) > MAX_TEXT_BYTES) throw answerTooLong(MAX_TEXT_BYTES);
   return `[${textOf(tensor)}]`;
 }
 
 /** The same text in parts, each of which is written when it is asked for. @throws as {@link elementsText} */
-export function* elementsParts({ datatype, data }: Elements): Generator<string> {
+export function* elementsParts({ datatype, data }: Content): Generator<string> {
   if (leastTextBytes({ datatype, data }) > MAX_TEXT_BYTES) throw answerTooLong(MAX_TEXT_BYTES);
   const size = DATATYPE_BYTES[datatype];
   let separator = '[';

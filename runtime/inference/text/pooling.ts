@@ -1,15 +1,6 @@
-import { unpackHalves } from '../tensors/half';
-import { aligned } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
+import { floatsOf } from '../tensors/values';
 import type { Pooling } from './settings';
-
-/** The floats of a tensor. */
-function floatsOf({ datatype, data }: Tensor): Float32Array {
-  if (datatype === 'FP16') return unpackHalves(data);
-  const { buffer, byteOffset, byteLength } = aligned(data);
-  if (datatype === 'FP64') return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
-  return new Float32Array(buffer, byteOffset, byteLength / 4);
-}
 
 /** One vector from those of the tokens of a text, which has no padding. */
 function pool(vectors: Float32Array, size: number, pooling: Pooling): Float32Array {
@@ -35,7 +26,8 @@ export function normalized(vector: Float32Array): Float32Array {
 export function rowVectors(output: Tensor, pooling: Pooling): Float32Array[] {
   const [rows = 0] = output.shape;
   const size = output.shape.at(-1) ?? 0;
-  const floats = floatsOf(output);
+  const given = floatsOf(output) ?? new Float32Array();
+  const floats = given instanceof Float32Array ? given : Float32Array.from(given);
   const stride = rows === 0 ? 0 : floats.length / rows;
   const row = (index: number): Float32Array => floats.subarray(index * stride, (index + 1) * stride);
   return Array.from({ length: rows }, (_, index) =>

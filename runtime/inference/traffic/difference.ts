@@ -1,6 +1,7 @@
 import type { Tolerance } from '../registry/compare';
-import { halfAt } from '../tensors/half';
+import { DATATYPE_BYTES } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
+import { isFloat, numberReader } from '../tensors/values';
 
 /** How one answer differs from another. */
 export interface Difference {
@@ -17,21 +18,11 @@ const SMALL = 1e-6;
 
 const DIFFERENT: Difference = { same: false, deviation: undefined };
 
-/** Reads the numbers of a tensor of floats, one by one; undefined for other datatypes. */
-function readerOf({ datatype, data }: Tensor): ((index: number) => number) | undefined {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  if (datatype === 'FP32') return (index) => view.getFloat32(4 * index, true);
-  if (datatype === 'FP64') return (index) => view.getFloat64(8 * index, true);
-  return datatype === 'FP16' ? (index) => halfAt(view, 2 * index) : undefined;
-}
-
-const FLOAT_BYTES: Partial<Record<Tensor['datatype'], number>> = { FP16: 2, FP32: 4, FP64: 8 };
-
-/** Compares the numbers of two outputs of one size. */
+/** Compares the numbers of two outputs of one size; undefined where they hold no floats. */
 function compareNumbers(got: Tensor, expected: Tensor, tolerance: Tolerance, most: number): Difference | undefined {
-  const [a, b, bytes] = [readerOf(got), readerOf(expected), FLOAT_BYTES[expected.datatype]];
-  if (a === undefined || b === undefined || bytes === undefined) return undefined;
-  const count = expected.data.byteLength / bytes;
+  const [a, b] = [numberReader(got), numberReader(expected)];
+  if (a === undefined || b === undefined || !isFloat(expected.datatype)) return undefined;
+  const count = expected.data.byteLength / DATATYPE_BYTES[expected.datatype];
   const stride = Math.max(1, Math.ceil(count / most));
   let same = true;
   let deviation = 0;

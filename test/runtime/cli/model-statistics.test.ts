@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { gateFailures } from '../../../runtime/cli/model/gate';
 import { Comparison } from '../../../runtime/cli/model/statistics';
 import type { OutputStatistics } from '../../../runtime/cli/model/statistics';
-import { floatsOf } from '../../../runtime/inference/registry/compare';
+import { floatsOf } from '../../../runtime/inference/tensors/values';
 import { packElements } from '../../../runtime/inference/tensors/elements';
 import type { Datatype, Tensor } from '../../../runtime/inference/tensors/tensor';
 

@@ -206,6 +206,30 @@ describe('a measured model', () => {
     },
   );
 
+  it.each<[string, (halves: Uint16Array, rows: number) => Uint16Array, number]>([
+    [
+      'is batched when sums in another order change the last digit',
+      (x, rows) => x.map((bits) => bits + (rows > 1 ? 1 : 0)),
+      8,
+    ],
+    [
+      'is not batched when its rows influence one another',
+      (x) => x.map((bits, at) => bits + (x[0] ?? 0) - (x[at] ?? 0)),
+      1,
+    ],
+  ])('of FP16 %s', async (_title, change, most) => {
+    const half = { datatype: 'FP16', shape: [-1, 2] } as const;
+    let clock = 0;
+    const run = async ([x]: readonly Tensor[]): Promise<readonly Tensor[]> => {
+      const [rows = 0] = x?.shape ?? [];
+      clock += 1 + rows / 64;
+      const halves = new Uint16Array(Uint8Array.from(x?.data ?? []).buffer);
+      return [{ name: 'y', datatype: 'FP16', shape: [rows, 2], data: new Uint8Array(change(halves, rows).buffer) }];
+    };
+    const signature = { inputs: [{ name: 'x', ...half }], outputs: [{ name: 'y', ...half }] };
+    expect((await measure({ signature, run }, { maxRows: 8, budgetMs: 500 }, () => clock)).maxRows).toBe(most);
+  });
+
   it('is not batched when its first dimension is fixed', async () => {
     expect((await measured('loop')).maxRows).toBe(1);
   });

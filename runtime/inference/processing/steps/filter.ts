@@ -1,8 +1,8 @@
 import { packStrings, unpackStrings } from '../../tensors/bytes';
 import type { Tensor, TensorSpec } from '../../tensors/tensor';
 import { invalidProcessing } from '../errors';
-import { elementsOf, isFloat, packFloats, roomFor } from '../numbers';
-import type { FloatType } from '../numbers';
+import { elementsOf, isFloat, packFloats, roomFor } from '../../tensors/values';
+import type { FloatType } from '../../tensors/values';
 import type { Step } from '../step';
 import type { FilterSettings } from '../step-settings';
 import { largest } from './labels';

@@ -1,7 +1,7 @@
 import type { Tensor, TensorSpec } from '../../tensors/tensor';
 import type { StepWorkers } from '../children/workers';
 import { imageRefused, imageTooLarge, invalidProcessing, stepFailed } from '../errors';
-import { isFloat, packFloats, roomFor } from '../numbers';
+import { isFloat, packFloats, roomFor } from '../../tensors/values';
 import type { Step, StepContext } from '../step';
 import type { ImageSettings } from '../step-settings';
 import { bytesOf } from '../../tensors/bytes';

@@ -4,8 +4,8 @@ import { isPlainPath } from '../../models/manifest';
 import { packStrings } from '../../tensors/bytes';
 import type { Tensor, TensorSpec } from '../../tensors/tensor';
 import { invalidProcessing, stepFailed } from '../errors';
-import { elementsOf, isFloat, packFloats, roomFor } from '../numbers';
-import type { Elements, FloatType } from '../numbers';
+import { elementsOf, isFloat, packFloats, roomFor } from '../../tensors/values';
+import type { Elements, FloatType } from '../../tensors/values';
 import type { Step } from '../step';
 import type { LabelsSettings } from '../step-settings';
 

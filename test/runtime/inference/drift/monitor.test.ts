@@ -7,10 +7,10 @@ import type { DriftBaseline, DriftFeatureName } from '../../../../runtime/contra
 import { parseBaseline } from '../../../../runtime/inference/drift/baseline';
 import { DriftMonitors } from '../../../../runtime/inference/drift/monitors';
 import { buildServerMetrics } from '../../../../runtime/inference/server-metrics';
-import { elementReader } from '../../../../runtime/inference/drift/elements';
 import { DriftMonitor } from '../../../../runtime/inference/drift/monitor';
 import { packElements } from '../../../../runtime/inference/tensors/elements';
 import type { Datatype, Tensor } from '../../../../runtime/inference/tensors/tensor';
+import { numberReader } from '../../../../runtime/inference/tensors/values';
 import { FULL_KEY, testServer } from '../../support/server';
 import type { TestServer } from '../../support/server';
 import { normal } from '../../support/random';
@@ -90,13 +90,13 @@ describe('elements', () => {
     const packed = packElements(datatype, written);
     const shifted = new Uint8Array(packed.length + 1);
     shifted.set(packed, 1);
-    const read = elementReader({ name: 'x', datatype, shape: [2], data: shifted.subarray(1) });
+    const read = numberReader({ datatype, data: shifted.subarray(1) });
     expect([0, 1].map((index) => read?.(index))).toEqual(expected);
   });
 
   it('of text are none', () => {
-    const text = { name: 't', datatype: 'BYTES', shape: [1], data: packElements('BYTES', ['a']) } as const;
-    expect(elementReader(text)).toBeUndefined();
+    const text = { datatype: 'BYTES', data: packElements('BYTES', ['a']) } as const;
+    expect(numberReader(text)).toBeUndefined();
   });
 });
 

@@ -1,6 +1,6 @@
 import { getFloat16 } from '@petamoriken/float16';
 import { describe, expect, it, vi } from 'vitest';
-import { firstNonFinite, boundsChecks } from '../../../../runtime/inference/processing/bounds';
+import { boundsChecks } from '../../../../runtime/inference/processing/bounds';
 import { Plan } from '../../../../runtime/inference/processing/plan';
 import { parseProcessing } from '../../../../runtime/inference/processing/settings';
 import type { InputBounds } from '../../../../runtime/inference/processing/settings';
@@ -15,6 +15,7 @@ import { settingsOf } from '../../../../runtime/inference/models/model-config';
 import { packElements } from '../../../../runtime/inference/tensors/elements';
 import { elementsText } from '../../../../runtime/inference/tensors/text';
 import type { Datatype, Tensor, TensorSpec } from '../../../../runtime/inference/tensors/tensor';
+import { firstNonFinite } from '../../../../runtime/inference/tensors/values';
 
 const spec = (name: string, datatype: Datatype, shape?: readonly number[]): TensorSpec => ({ name, datatype, shape });
 const given = (...specs: TensorSpec[]): Map<string, TensorSpec> => new Map(specs.map((each) => [each.name, each]));

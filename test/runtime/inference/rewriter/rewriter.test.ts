@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { OnnxBackend } from '../../../../runtime/inference/backends/onnx';
 import { generator } from '../../../../runtime/inference/generation/sampling';
 import { inspectFile } from '../../../../runtime/inference/inspector';
-import { floatsOf } from '../../../../runtime/inference/registry/compare';
+import { floatsOf } from '../../../../runtime/inference/tensors/values';
 import { quantizeDynamic } from '../../../../runtime/inference/rewriter/dynamic';
 import { toHalf } from '../../../../runtime/inference/rewriter/elements';
 import { toFloat16 } from '../../../../runtime/inference/rewriter/half';
