@@ -1,8 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { METRICS } from '../contract';
-import type { RequestError } from '../shared/errors';
+import { countedStatus, ERROR_CODE_HEADER } from '../shared/error-plugin';
 import type { MetricSet } from '../shared/metrics';
-import { ERROR_CODE_HEADER } from '../shared/error-plugin';
 import { whenOver } from '../shared/when-over';
 import type { ModelIdentity } from './data-plane';
 import type { MetricAliases } from './metric-aliases/aliases';
@@ -16,8 +15,6 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The model that answers, where the body and not the path says which. */
     servedModel: ModelIdentity | null;
-    /** What ended an answer after its head was out, which says 200. */
-    lateError: RequestError | null;
   }
 }
 
@@ -55,18 +52,16 @@ function labelsOf({ name, version }: ModelParams, models: KnownModels): { model:
  */
 export function observeRequests(app: FastifyInstance, metrics: ServerMetrics, models: KnownModels): void {
   app.decorateRequest('servedModel', null);
-  app.decorateRequest('lateError', null);
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.access !== 'infer') return done();
     const started = performance.now();
     whenOver(reply, (gone) => {
       const labels = labelsOf(request.servedModel ?? (request.params as ModelParams), models);
-      const { lateError } = request;
-      const code = gone ? CLIENT_GONE : String(lateError?.status ?? reply.statusCode);
+      const code = gone ? CLIENT_GONE : String(countedStatus(reply));
       metrics.inferenceRequests.inc({ ...labels, code });
       const seconds = (performance.now() - started) / 1000;
       metrics.inferenceDuration.observe(labels, seconds);
-      const error = lateError?.code ?? reply.getHeader(ERROR_CODE_HEADER);
+      const error = request.lateError?.code ?? reply.getHeader(ERROR_CODE_HEADER);
       metrics.tallies.of(labels).ended(Number(code), typeof error === 'string' ? error : undefined, seconds);
       request.log.debug({ key: request.principal?.id, code, seconds }, 'inference');
     });

@@ -4,6 +4,7 @@ import type { AskedModel, ResourceParams } from './auth';
 import type { Principal } from './api-keys';
 import type { AuditLog } from './audit';
 import { callerKey } from './caller-limits';
+import { countedStatus } from './error-plugin';
 import { traceIdOf } from './tracing';
 import { whenOver } from './when-over';
 
@@ -37,7 +38,7 @@ export const auditPlugin = fp<AuditOptions>(
         audit.record({
           ...{ operation: operation ?? '', transport: 'http', model, version, request: request.id },
           caller: auditedCaller(request.principal),
-          outcome: gone ? 'client left' : String(reply.statusCode),
+          outcome: gone ? 'client left' : String(countedStatus(reply)),
           trace: traceIdOf(request),
         });
       });

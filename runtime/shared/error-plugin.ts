@@ -2,6 +2,13 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { badRequest, bodyTooLarge, internalError, notFound, RequestError, unsupportedMediaType } from './errors';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What ended an answer after its head was out, which says 200. */
+    lateError: RequestError | null;
+  }
+}
+
 /** Header that carries the stable code of an error; the body is the protocol's own form. */
 export const ERROR_CODE_HEADER = 'x-error-code';
 
@@ -28,6 +35,9 @@ export function sendError(reply: FastifyReply, error: RequestError): FastifyRepl
   return reply.code(error.status).header(ERROR_CODE_HEADER, error.code).send({ error: error.message });
 }
 
+/** The status that an answer counts with, wherever it is told of: what ended it late says more than its head. */
+export const countedStatus = ({ request, statusCode }: FastifyReply): number => request.lateError?.status ?? statusCode;
+
 /** Options of {@link errorPlugin}. */
 export interface ErrorPluginOptions {
   /** Limit that a 413 answer names, in bytes. */
@@ -37,6 +47,7 @@ export interface ErrorPluginOptions {
 /** One form of error answer for every route: `{"error": "…"}` as the Open Inference Protocol has it. */
 export const errorPlugin = fp<ErrorPluginOptions>(
   async (app, options) => {
+    app.decorateRequest('lateError', null);
     app.setErrorHandler((thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
       const error = toRequestError(thrown, options.maxRequestBytes);
       if (error.status >= 500 && error.cause !== undefined) {

@@ -10,6 +10,7 @@ import {
 import type { Attributes, Context, Span, SpanContext, Tracer } from '@opentelemetry/api';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { countedStatus } from './error-plugin';
 import { whenOver } from './when-over';
 
 declare module 'fastify' {
@@ -117,8 +118,8 @@ export const tracePlugin = fp(
       const fields = traceFields(spanned);
       if (fields !== undefined) request.log = request.log.child(fields);
       whenOver(reply, (gone) => {
-        const { statusCode } = reply;
-        endSpan(spanned, { 'http.response.status_code': statusCode }, gone || statusCode >= 500);
+        const status = countedStatus(reply);
+        endSpan(spanned, { 'http.response.status_code': status }, gone || status >= 500);
       });
       done();
     });

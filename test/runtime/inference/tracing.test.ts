@@ -1,5 +1,3 @@
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { trace } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PATHS } from '../../../runtime/contract';
@@ -8,6 +6,7 @@ import { parseTraceparent } from '../../../runtime/shared/tracing';
 import { GrpcClient } from '../support/grpc-client';
 import { KEY } from '../support/process';
 import { DEMO_REQUEST, FULL_KEY, testServer } from '../support/server';
+import { spanCollector } from '../support/span-collector';
 import { encoderFiles } from '../support/text-store';
 import { TextStore } from '../support/text-server';
 
@@ -16,34 +15,6 @@ const PARENT = '00f067aa0ba902b7';
 const TRACEPARENT = `00-${TRACE}-${PARENT}-01`;
 const headers = { 'x-api-key': FULL_KEY, 'content-type': 'application/json', traceparent: TRACEPARENT };
 const INFER = { method: 'POST', url: '/v2/models/demo/infer', headers, payload: DEMO_REQUEST } as const;
-
-interface ExportedSpan {
-  readonly name: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
-  readonly attributes: readonly { readonly key: string; readonly value: object }[];
-}
-
-/** A collector that keeps what it is sent. */
-async function collector(): Promise<{ readonly url: string; readonly spans: ExportedSpan[]; close(): void }> {
-  const spans: ExportedSpan[] = [];
-  const server = http.createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const body = JSON.parse(Buffer.concat(chunks).toString()) as {
-        resourceSpans: { scopeSpans: { spans: ExportedSpan[] }[] }[];
-      };
-      for (const { scopeSpans } of body.resourceSpans) spans.push(...scopeSpans.flatMap((scope) => scope.spans));
-      response.end('{}');
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  return { url, spans, close: () => server.close() };
-}
 
 describe('a traceparent', () => {
   it.each([
@@ -78,7 +49,7 @@ describe('a trace', () => {
   });
 
   it('of a batch links to every request in it', async () => {
-    const to = await collector();
+    const to = await spanCollector();
     const log = { info: () => undefined };
     const end = await startTracing({ setting: 'S', endpoint: to.url, service: 'test', version: '1', log });
     const server = await testServer();
@@ -96,7 +67,7 @@ describe('a trace', () => {
   });
 
   it('of embeddings leads to their batches', async () => {
-    const to = await collector();
+    const to = await spanCollector();
     const store = new TextStore('tiny-embed', encoderFiles());
     const server = await store.serve({ otlpEndpoint: to.url });
     const answer = await fetch(`${await server.url()}${PATHS.openai}/embeddings`, {
@@ -120,7 +91,7 @@ describe('a trace', () => {
   }, 60_000);
 
   it('leads from the caller through the request, over HTTP and gRPC', async () => {
-    const to = await collector();
+    const to = await spanCollector();
     const log = { info: () => undefined };
     const end = await startTracing({ setting: 'S', endpoint: to.url, service: 'test', version: '1', log });
     const server = await testServer();

@@ -1,15 +1,26 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { METRICS, PATHS } from '../../../../runtime/contract';
 import { KEY } from '../../support/process';
+import { spanCollector } from '../../support/span-collector';
+import { temporaryFolder } from '../../support/temporary';
 import { decoderFiles } from '../../support/text-store';
 import { TextStore } from '../../support/text-server';
 
 const store = new TextStore('tiny-chat', decoderFiles({}, { eos_token_id: 100_000 }));
 
-afterAll(() => store.remove());
+const dir = temporaryFolder();
+const auditFile = path.join(dir, 'audit.jsonl');
 
-it('a stream that fails after its head counts as what it failed with, not as its head says', async () => {
-  const server = await store.serve();
+afterAll(() => {
+  store.remove();
+  fs.rmSync(dir, { recursive: true, force: true });
+});
+
+it('a stream that fails after its head counts as what it failed with, in metrics, audit log and trace', async () => {
+  const to = await spanCollector();
+  const server = await store.serve({ auditFile, otlpEndpoint: to.url });
   const host = await server.hostPid();
   process.kill(host, 'SIGSTOP');
   const metrics = async (): Promise<string> => (await fetch((await server.metricsUrl()) + PATHS.metrics)).text();
@@ -28,5 +39,13 @@ it('a stream that fails after its head counts as what it failed with, not as its
       .split('\n')
       .filter((line) => line.startsWith(METRICS.inferenceRequests.name) && !line.endsWith(' 0'));
   await expect.poll(counted).toEqual([`${METRICS.inferenceRequests.name}{model="tiny-chat",version="1",code="503"} 1`]);
+  server.signal('SIGTERM');
+  expect(await server.ended()).toBe(0);
   await server.dispose();
+  to.close();
+  const [entry = ''] = fs.readFileSync(auditFile, 'utf8').split('\n');
+  expect(JSON.parse(entry)).toMatchObject({ operation: 'OpenAiCompletions', outcome: '503' });
+  const span = to.spans.find(({ name }) => name === 'OpenAiCompletions');
+  expect(span?.status).toEqual({ code: 2 });
+  expect(span?.attributes).toContainEqual({ key: 'http.response.status_code', value: { intValue: 503 } });
 }, 60_000);
