@@ -1,4 +1,5 @@
 import { StartError } from '../../../shared/errors';
+import { isShortage } from '../../errors';
 import { Turns } from '../../registry/turns';
 import type { Disk } from './disk';
 import { frame, HEAD_BYTES, newHead, readSegment } from './segment';
@@ -7,6 +8,8 @@ import type { SegmentContent } from './segment';
 const NAME = /^(\d{12})\.seg$/;
 /** Bytes of records that may wait for the disk. */
 const WAITING_BYTES = 2 ** 20;
+/** So often a segment that cannot be read is tried before its records are given up. */
+const MOST_MISREADS = 5;
 
 /** Why a record was given up: above the bound of the folder, longer than a segment, no disk, torn, or refused. */
 export type DropReason = 'bound' | 'size' | 'disk' | 'damaged' | 'refused';
@@ -24,9 +27,12 @@ export interface OutboxOptions {
 
 interface Segment {
   readonly number: number;
+  /** 0 where it could not be read yet: then all of it counts. */
   bytes: number;
   records: number;
   sealed: boolean;
+  /** Times that it could not be read. */
+  misreads: number;
 }
 
 /** A segment on its way to the collector. */
@@ -97,7 +103,7 @@ export class Outbox {
     return this.turns.run(async () => {
       for (let segment = this.segments[0]; segment !== undefined; segment = this.segments[0]) {
         segment.sealed = true;
-        const content = readSegment((await this.options.disk.read(nameOf(segment.number))).subarray(0, segment.bytes));
+        const content = await this.contentOf(segment);
         const whole = content?.records ?? 0;
         if (whole < segment.records) this.options.dropped('damaged', segment.records - whole);
         [segment.records, segment.bytes] = [whole, content?.bytes ?? 0];
@@ -105,7 +111,7 @@ export class Outbox {
           this.out = segment.number;
           return { ...content, number: segment.number };
         }
-        await this.remove(segment);
+        await this.discard(segment);
       }
       return undefined;
     });
@@ -130,12 +136,39 @@ export class Outbox {
     const numbers = (await disk.list()).flatMap((name) => NAME.exec(name)?.[1] ?? []).map(Number);
     for (const number of numbers.sort((a, b) => a - b)) {
       this.next = number + 1;
-      const content = readSegment(await disk.read(nameOf(number)));
-      const { bytes = 0, records = 0 } = content ?? {};
-      if (records === 0) await disk.remove(nameOf(number));
-      else this.segments.push({ number, bytes, records, sealed: true });
+      const segment: Segment = { number, bytes: 0, records: 0, sealed: true, misreads: 0 };
+      try {
+        const { bytes, records } = readSegment(await disk.read(nameOf(number))) ?? { bytes: 0, records: 0 };
+        if (records === 0) await disk.remove(nameOf(number));
+        else this.segments.push({ ...segment, bytes, records });
+      } catch (error) {
+        this.options.failed(error);
+        // It holds one record at least, or would have been removed.
+        this.segments.push({ ...segment, records: 1 });
+      }
     }
     await this.makeRoom(0, undefined);
+  }
+
+  /** What a segment holds; undefined where that is lost. @throws what the disk says while it may be read later */
+  private async contentOf(segment: Segment): Promise<SegmentContent | undefined> {
+    try {
+      const all = await this.options.disk.read(nameOf(segment.number));
+      return readSegment(segment.bytes === 0 ? all : all.subarray(0, segment.bytes));
+    } catch (error) {
+      if (isShortage(error)) throw error;
+      segment.misreads += 1;
+      const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      if (!isGone && segment.misreads < MOST_MISREADS) throw error;
+      this.options.failed(error);
+      return undefined;
+    }
+  }
+
+  /** Nothing of a segment can be sent: it stands before the others no more, whether or not the disk removes it. */
+  private async discard(segment: Segment): Promise<void> {
+    this.forget(segment);
+    await this.options.disk.remove(nameOf(segment.number)).catch(this.options.failed);
   }
 
   /** As many waiting records as the current segment takes. */
@@ -169,7 +202,7 @@ export class Outbox {
     const number = this.next;
     this.next += 1;
     await this.options.disk.create(nameOf(number), newHead());
-    const segment: Segment = { number, bytes: HEAD_BYTES, records: 0, sealed: false };
+    const segment: Segment = { number, bytes: HEAD_BYTES, records: 0, sealed: false, misreads: 0 };
     this.segments.push(segment);
     return segment;
   }
@@ -186,6 +219,10 @@ export class Outbox {
 
   private async remove(segment: Segment): Promise<void> {
     await this.options.disk.remove(nameOf(segment.number));
+    this.forget(segment);
+  }
+
+  private forget(segment: Segment): void {
     const place = this.segments.indexOf(segment);
     if (place >= 0) this.segments.splice(place, 1);
   }

@@ -180,6 +180,55 @@ describe('an outbox', () => {
     expect([await drain(outbox), counts]).toEqual([range(0, 9), { damaged: 1 }]);
   });
 
+  describe('whose disk does not read a segment', () => {
+    /** A folder of three segments, of which the first gives an error in place of its content. */
+    class Unread extends FolderDisk {
+      code: string | undefined;
+      override async read(name: string): Promise<Buffer> {
+        if (this.code !== undefined && name.startsWith('000000000001')) {
+          throw Object.assign(new Error(this.code), { code: this.code });
+        }
+        return super.read(name);
+      }
+    }
+    let disk: Unread;
+    beforeEach(async () => {
+      disk = new Unread(dir);
+      for (const n of [0, 1, 2]) await fill(await box(), n, n + 1);
+      expect(fs.readdirSync(dir)).toHaveLength(3);
+    });
+
+    it('goes on at once with the others where it is gone', async () => {
+      const outbox = await box(MIB, disk);
+      fs.rmSync(path.join(dir, '000000000001.seg'));
+      expect([await drain(outbox), counts]).toEqual([[1, 2], { damaged: 1 }]);
+    });
+
+    it.each([false, true])('gives it up after five tries, found so at the start: %s', async (early) => {
+      if (early) disk.code = 'EIO';
+      const outbox = await box(MIB, disk);
+      disk.code = 'EIO';
+      for (let tries = 1; tries < 5; tries += 1) await expect(outbox.oldest()).rejects.toThrow('EIO');
+      expect([await drain(outbox), counts]).toEqual([[1, 2], { damaged: 1 }]);
+      expect(fs.readdirSync(dir)).toEqual([]);
+    });
+
+    it('sends it once it can be read, and waits for that while the system is short of something', async () => {
+      disk.code = 'EMFILE';
+      const outbox = await box(MIB, disk);
+      for (let tries = 0; tries < 9; tries += 1) await expect(outbox.oldest()).rejects.toThrow('EMFILE');
+      disk.code = undefined;
+      expect([await drain(outbox), counts]).toEqual([[0, 1, 2], {}]);
+    });
+
+    it('goes on where it cannot be removed either', async () => {
+      fs.mkdirSync(path.join(dir, '000000000000.seg'));
+      const outbox = await box();
+      for (let tries = 1; tries < 5; tries += 1) await expect(outbox.oldest()).rejects.toThrow('EISDIR');
+      expect([await drain(outbox), counts]).toEqual([[0, 1, 2], { damaged: 1 }]);
+    });
+  });
+
   it('refuses a folder that is none', async () => {
     fs.writeFileSync(path.join(dir, 'file'), '');
     await expect(box(MIB, new FolderDisk(path.join(dir, 'file')))).rejects.toThrow('LNMT8115');
