@@ -32,7 +32,7 @@ function ownSettings(scope: IConstruct, props: InferenceWorkloadProps): Record<s
     allowCpuFallback: props.allowCpuFallback ? 'true' : undefined,
     ...modelBudgets(props),
     drainDelay: String(SHUTDOWN.drainDelay),
-    grace: String(SHUTDOWN.grace),
+    grace: String(props.graceSeconds ?? SHUTDOWN.grace),
   });
   const open = { ...settings, ...fileSettings(props.files), ...tlsSettings(props.tls) };
   const secret = secretFileSettings(scope, props.secretFiles);

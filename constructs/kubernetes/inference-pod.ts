@@ -7,9 +7,9 @@ import {
   PORTS,
   PORT_NAMES,
   SHUTDOWN,
-  TERMINATION_GRACE_SECONDS,
   VOLUMES,
   VOLUME_NAMES,
+  terminationGraceSeconds,
 } from '../../runtime/contract';
 import { auditVariables, auditVolume } from './audit-log';
 import type { InferenceWorkloadProps } from './inference-workload-props';
@@ -47,7 +47,7 @@ export function inferencePod(props: InferenceWorkloadProps, parts: InferencePodP
     ...placementOf(props.placement, props.accelerator !== undefined),
     ...spreadOf(props.spread ?? 'preferred', parts.selector),
     priorityClassName: props.priorityClassName,
-    terminationGracePeriodSeconds: TERMINATION_GRACE_SECONDS,
+    terminationGracePeriodSeconds: terminationGraceSeconds(props.graceSeconds),
     containers: [inferenceContainer(props, parts)],
     volumes: mountsOf(props, parts).map(({ volume }) => volume),
   };

@@ -110,6 +110,13 @@ export interface InferenceWorkloadProps {
    */
   readonly startupSeconds?: number;
   /**
+   * Seconds that requests in flight may take once a pod that ends takes no more, such as long generations. The pod is given
+   * 20 seconds beside them: 10 until nobody sends it requests, 10 to end.
+   *
+   * @default 25
+   */
+  readonly graceSeconds?: number;
+  /**
    * Room for model files on the node's disk in GiB. Verified files may hold four fifths of it: a model that is replaced has to
    * fit there beside its successor, and those used least of late go.
    *

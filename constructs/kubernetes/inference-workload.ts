@@ -4,6 +4,7 @@ import {
   API_KEYS_FILE,
   COMPONENTS,
   DASHBOARD_MARK,
+  INFERENCE_ENV,
   LABELS,
   MANAGED_BY,
   METRICS,
@@ -106,16 +107,17 @@ export class InferenceWorkload extends Construct {
   }
 
   private check(props: InferenceWorkloadProps): void {
-    const whole: readonly (readonly [property: string, value: number | undefined, unit: string])[] = [
+    const whole: readonly (readonly [property: string, value: number | undefined, unit: string, max?: number])[] = [
       ['startupSeconds', props.startupSeconds, 's'],
+      ['graceSeconds', props.graceSeconds, 's', INFERENCE_ENV.grace.max],
       ['modelCacheGiB', props.modelCacheGiB, 'GiB'],
       ['accelerator.count', props.accelerator?.count, 'devices'],
       ['probes.readinessPeriodSeconds', props.probes?.readinessPeriodSeconds, 's'],
       ['probes.livenessPeriodSeconds', props.probes?.livenessPeriodSeconds, 's'],
     ];
-    for (const [property, value, unit] of whole) {
-      if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-        throw numberOutOfRange(this, property, value, { min: 1, unit });
+    for (const [property, value, unit, max] of whole) {
+      if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= (max ?? value))) {
+        throw numberOutOfRange(this, property, value, { min: 1, max, unit });
       }
     }
     for (const part of ['name', 'version'] as const) {

@@ -15,12 +15,12 @@ export const SHUTDOWN = {
   margin: 10,
 } as const;
 
-/** `terminationGracePeriodSeconds` that covers the whole sequence. */
-export const TERMINATION_GRACE_SECONDS = SHUTDOWN.preStopSleep + SHUTDOWN.drainDelay + SHUTDOWN.grace + SHUTDOWN.margin;
+/** `terminationGracePeriodSeconds` that covers the whole sequence. @param grace seconds for requests in flight */
+export const terminationGraceSeconds = (grace: number = SHUTDOWN.grace): number =>
+  SHUTDOWN.preStopSleep + SHUTDOWN.drainDelay + grace + SHUTDOWN.margin;
 
 /** `terminationGracePeriodSeconds` of a pod whose manifest says nothing. */
 const UNSTATED_TERMINATION_GRACE_SECONDS = 30;
 
 /** `grace` of a server in a pod that others write, so that the whole sequence fits into what such a pod is given. */
-export const SHORT_GRACE_SECONDS =
-  UNSTATED_TERMINATION_GRACE_SECONDS - SHUTDOWN.preStopSleep - SHUTDOWN.drainDelay - SHUTDOWN.margin;
+export const SHORT_GRACE_SECONDS = UNSTATED_TERMINATION_GRACE_SECONDS - terminationGraceSeconds(0);

@@ -8,7 +8,6 @@ import {
   REQUESTS_PER_SECOND_METRIC,
   RUN_AS,
   SHUTDOWN,
-  TERMINATION_GRACE_SECONDS,
   VOLUMES,
   featuresOfSettings,
 } from '../../../runtime/contract';
@@ -106,7 +105,15 @@ describe('the pod of an inference workload', () => {
     expect(at(container, 'livenessProbe.httpGet.path')).toBe(PATHS.live);
     expect(at(container, 'readinessProbe.httpGet.path')).toBe(PATHS.ready);
     expect(at(container, 'lifecycle.preStop')).toEqual({ sleep: { seconds: SHUTDOWN.preStopSleep } });
-    expect(at(podOf(workload()), 'terminationGracePeriodSeconds')).toBe(TERMINATION_GRACE_SECONDS);
+  });
+
+  test.each([
+    [{}, '25', 45],
+    [{ graceSeconds: 600 }, '600', 620],
+  ])('gives requests in flight their time, and itself as much more as it takes to end: %o', (props, grace, pod) => {
+    const manifests = workload(props);
+    expect(at(objectOf(manifests, 'ConfigMap'), 'data.LNMT_GRACE_SECONDS')).toBe(grace);
+    expect(at(podOf(manifests), 'terminationGracePeriodSeconds')).toBe(pod);
   });
 
   test.each([
@@ -835,6 +842,7 @@ describe('what an inference workload refuses', () => {
       'LNMT3011 [chart/workload]: podLabels sets app.kubernetes.io/instance, which selectors rest on',
     ],
     ['a start in no time', { startupSeconds: 0 }, 'LNMT1002 [chart/workload]: startupSeconds is out of range; got 0 s'],
+    ['more time to end than the server takes', { graceSeconds: 3601 }, 'allowed: whole numbers from 1 to 3600 s'],
     ['half a GPU', { accelerator: { ...GPU, count: 0.5 } }, 'accelerator.count is out of range; got 0.5 devices'],
     ['several GPUs', { accelerator: { ...GPU, count: 2 } }, 'LNMT1022'],
     ['a cache of nothing', { modelCacheGiB: 0 }, 'modelCacheGiB is out of range; got 0 GiB'],
