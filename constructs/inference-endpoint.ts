@@ -92,7 +92,12 @@ export interface InferenceEndpointProps {
   readonly ingressFrom?: readonly IngressRule[];
   /** Where its pods may connect to, besides the model store and the cloud's credential endpoints. @default [] */
   readonly egress?: readonly EgressRule[];
-  /** Seconds that a start with an empty model cache is expected to take; twice as long is allowed. @default 60, with an accelerator 300 */
+  /**
+   * Seconds that a start with an empty model cache is expected to take. Twice as long is allowed; where that is more than 600,
+   * each load of a model may take it, too.
+   *
+   * @default 60, with an accelerator 300
+   */
   readonly startupSeconds?: number;
   /**
    * Seconds that requests in flight may take once a pod that ends takes no more, such as long generations. The pod is given

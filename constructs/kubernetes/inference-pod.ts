@@ -13,7 +13,7 @@ import {
 } from '../../runtime/contract';
 import { auditVariables, auditVolume } from './audit-log';
 import type { InferenceWorkloadProps } from './inference-workload-props';
-import { MODEL_CACHE_GIB } from './model-budgets';
+import { MODEL_CACHE_GIB, STARTUP_PERIOD_SECONDS, startupBudget } from './model-budgets';
 import { CONTAINER_SECURITY, placementOf, restrictedPod, sizedEmptyDir } from './pod-defaults';
 import type { EmptyDirVolume } from './pod-defaults';
 import { INFERENCE_RESOURCES } from './resources';
@@ -21,8 +21,6 @@ import { secretFilesVolume } from './secret-files';
 import type { SecretKey } from './secret-reference';
 import { tlsVolume } from './server-tls';
 import { spreadOf } from './spread';
-
-const STARTUP_PERIOD_SECONDS = 5;
 
 /** What the pod template needs beside the props. */
 export interface InferencePodParts {
@@ -51,12 +49,6 @@ export function inferencePod(props: InferenceWorkloadProps, parts: InferencePodP
     containers: [inferenceContainer(props, parts)],
     volumes: mountsOf(props, parts).map(({ volume }) => volume),
   };
-}
-
-/** Seconds that a start is allowed to take: twice what is expected. */
-export function startupBudget(props: InferenceWorkloadProps): number {
-  const expected = props.startupSeconds ?? (props.accelerator ? 300 : 60);
-  return Math.ceil((2 * expected) / STARTUP_PERIOD_SECONDS) * STARTUP_PERIOD_SECONDS;
 }
 
 function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodParts): object {

@@ -104,7 +104,8 @@ export interface InferenceWorkloadProps {
   /** A dashboard for the Grafana of kube-prometheus-stack, where `scraperNamespace` is set. @default true */
   readonly dashboard?: boolean;
   /**
-   * Seconds that a start with an empty model cache is expected to take; twice as long is allowed.
+   * Seconds that a start with an empty model cache is expected to take. Twice as long is allowed; where that is more than 600,
+   * each load of a model may take it, too.
    *
    * @default 60, with an accelerator 300
    */

@@ -23,8 +23,9 @@ import { dashboardJson } from './endpoint-dashboard';
 import { metricWithoutScraper, reservedLabel } from './errors';
 import { imageFeatures } from './image-features';
 import { configAnnotations, inferenceConfig } from './inference-config';
-import { inferencePod, startupBudget } from './inference-pod';
+import { inferencePod } from './inference-pod';
 import type { InferenceWorkloadProps } from './inference-workload-props';
+import { startupBudget } from './model-budgets';
 import { denyAllBut } from './network-policy';
 import { labelValue, objectName } from './object-names';
 import { Rollout } from './rollout';
@@ -108,7 +109,7 @@ export class InferenceWorkload extends Construct {
 
   private check(props: InferenceWorkloadProps): void {
     const whole: readonly (readonly [property: string, value: number | undefined, unit: string, max?: number])[] = [
-      ['startupSeconds', props.startupSeconds, 's'],
+      ['startupSeconds', props.startupSeconds, 's', INFERENCE_ENV.loadTimeout.max / 2],
       ['graceSeconds', props.graceSeconds, 's', INFERENCE_ENV.grace.max],
       ['modelCacheGiB', props.modelCacheGiB, 'GiB'],
       ['accelerator.count', props.accelerator?.count, 'devices'],

@@ -7,7 +7,10 @@ import { INFERENCE_RESOURCES } from './resources';
 /** GiB of the volume for model files when nothing is said. */
 export const MODEL_CACHE_GIB = 10;
 
-/** Settings that keep models within memory and disk of their pod; each is left to `env` where that says another. */
+/** Seconds between two startup probes. */
+export const STARTUP_PERIOD_SECONDS = 5;
+
+/** Settings that keep models within memory, disk and time of their pod; each is left to `env` where that says another. */
 export function modelBudgets(props: InferenceWorkloadProps): EnvSettings<typeof INFERENCE_ENV> {
   const { env = {}, secretEnv = {}, modelCacheGiB = MODEL_CACHE_GIB } = props;
   const unlessGiven = (setting: InferenceSetting, value: string | undefined): string | undefined =>
@@ -18,7 +21,20 @@ export function modelBudgets(props: InferenceWorkloadProps): EnvSettings<typeof 
     // One model has the whole of it without being counted, and counting begins with an estimate.
     modelMemoryBytes: unlessGiven('modelMemoryBytes', servesSeveral(props) ? memory : undefined),
     modelCacheBytes: unlessGiven('modelCacheBytes', String(modelCacheBytes(modelCacheGiB))),
+    loadTimeout: unlessGiven('loadTimeout', loadTimeoutOf(props)),
   };
+}
+
+/** Seconds that a start is allowed to take: twice what is expected. */
+export function startupBudget(props: InferenceWorkloadProps): number {
+  const expected = props.startupSeconds ?? (props.accelerator ? 300 : 60);
+  return Math.ceil((2 * expected) / STARTUP_PERIOD_SECONDS) * STARTUP_PERIOD_SECONDS;
+}
+
+/** A load may take as long as a start, and is never cut shorter than by default: it may come beside one that serves. */
+function loadTimeoutOf(props: InferenceWorkloadProps): string | undefined {
+  const budget = startupBudget(props);
+  return budget > Number(INFERENCE_ENV.loadTimeout.default) ? String(budget) : undefined;
 }
 
 /** What models may take of the container. With an accelerator nobody knows: its libraries hold far more than they use. */

@@ -126,6 +126,15 @@ describe('the pod of an inference workload', () => {
     expect(at(objectOf(workload(props), 'Deployment'), 'spec.progressDeadlineSeconds')).toBeGreaterThan(seconds);
   });
 
+  test.each<[Partial<InferenceWorkloadProps>, string | undefined]>([
+    [{}, undefined],
+    [{ accelerator: GPU }, undefined],
+    [{ startupSeconds: 1800 }, '3600'],
+    [{ startupSeconds: 1800, env: { LNMT_LOAD_TIMEOUT_SECONDS: '900' } }, '900'],
+  ])('may take as long to load its model as to start, unless told otherwise: %o', (props, seconds) => {
+    expect(at(objectOf(workload(props), 'ConfigMap'), 'data.LNMT_LOAD_TIMEOUT_SECONDS')).toBe(seconds);
+  });
+
   test('its GPU limit is text in the rendered manifest', () => {
     const resources = at(containerOf(workload({ accelerator: GPU })), 'resources');
     expect(at(resources as Json, 'limits')).toEqual({ memory: '2Gi', 'nvidia.com/gpu': '1' });
