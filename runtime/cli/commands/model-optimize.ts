@@ -25,8 +25,9 @@ Wraps BF16 inputs and outputs with Cast, so that a server takes them as FP32; re
 effect, constants that are there twice and what nothing uses; computes what depends on constants alone. What onnxruntime
 does itself when it loads a model is left to it. A second run changes nothing.
 
-The new model is written only when it answers samples (invented ones, without --samples) as the original does; where
-onnxruntime cannot run the original, as with BF16, the answer says so.
+The new model is written only when it answers samples (invented ones, without --samples) as the original does. Where none
+has the new sizes, it has to run on invented ones that do; where onnxruntime cannot run the original, as with BF16, nothing
+is compared. The answer says so.
 
 Examples:
   lnmt model optimize exported.onnx --out model.onnx

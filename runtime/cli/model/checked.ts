@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { OnnxModel } from '../../inference/rewriter/model';
 import type { Written } from '../../inference/rewriter/write';
-import { modelRefused } from './errors';
+import { modelRefused, notRunnable } from './errors';
 import { readOnnxFile } from './onnx-file';
 import { readSamples } from './sample-files';
 import type { Sample } from './samples';
@@ -69,11 +69,16 @@ export async function samplesFor(
 }
 
 /** Inputs of sizes that the model takes, which nobody chose. @throws LNMT6036 when it takes none of them */
-export async function inventedSamples(toolkit: Toolkit, file: string, model: OnnxModel): Promise<readonly Sample[]> {
-  const loaded = await LoadedModel.load(toolkit, file, 0, 'the original model');
+export async function inventedSamples(
+  toolkit: Toolkit,
+  file: string,
+  model: OnnxModel,
+  what: string,
+): Promise<readonly Sample[]> {
+  const loaded = await LoadedModel.load(toolkit, file, 0, what);
   try {
     const kept: Sample[] = [];
-    let failure: unknown;
+    let failure: unknown = notRunnable(what, 'it takes only inputs that are too large to be invented; pass --samples');
     for (const sample of syntheticSamples(toolkit, loaded.signature.inputs, model.graph)) {
       await loaded.run(sample).then(
         () => kept.push(sample),

@@ -42,6 +42,6 @@ export function notAccurate(failures: readonly string[]): CliError {
 export function notRunnable(which: string, reason: string): CliError {
   return new CliError('LNMT6036', failure, {
     what: `onnxruntime does not run ${which}: ${reason}`,
-    remedy: 'check the model and the samples; --no-gate writes without running it',
+    remedy: 'check the model, its sizes and the samples; `lnmt model quantize --no-gate` writes without running it',
   });
 }

@@ -35,11 +35,12 @@ export interface OptimizeOutcome extends OptimizeReport {
   readonly unverified?: string;
 }
 
+const NOT_COMPARED = 'no sample that it takes has the new sizes; the new model runs on others';
 const REMEDY = 'name the dimensions as `lnmt model inspect` shows them';
 
 async function samplesOf(request: OptimizeRequest, toolkit: Toolkit, model: OnnxModel): Promise<readonly Sample[]> {
   if (request.samples !== undefined) return samplesFor(toolkit, request.file, request.samples, request.threads);
-  return inventedSamples(toolkit, request.file, model);
+  return inventedSamples(toolkit, request.file, model, 'the original model');
 }
 
 /** Samples of a model, or why there are none: a model that onnxruntime does not run as it is has nothing to compare. */
@@ -57,7 +58,7 @@ async function collect(
 }
 
 /** Samples that a model with other sizes still takes. */
-function fitting(samples: readonly Sample[], { inputs }: OnnxModel['graph']): Sample[] {
+function fitting(samples: readonly Sample[], inputs: OnnxModel['graph']['inputs']): Sample[] {
   return samples.filter((sample) =>
     sample.inputs.every(({ name, shape }) => {
       const wanted = inputs.find((each) => each.name === name)?.shape;
@@ -81,14 +82,20 @@ export async function optimize(
   try {
     const model = await openSource(request.file, true);
     try {
+      const { inputs } = model.graph;
       const { samples, unverified } = await collect(request, toolkit, model);
       const evaluate = evaluator(toolkit, () => staging.scratch());
       const report = await rewriting(request.file, REMEDY, () => optimizeModel(model, request.dimensions, evaluate));
       const written = await writeChecked(staging, model);
-      const fit = fitting(samples, model.graph);
+      let fit = fitting(samples, model.graph.inputs);
+      if (fit.length === 0 && unverified === undefined) {
+        // Whatever becomes of them: a model that runs on nothing of its sizes is not written.
+        const invented = await inventedSamples(toolkit, staging.file, model, 'the new model');
+        if (request.samples === undefined) fit = fitting(invented, inputs);
+      }
       const trial = fit.length > 0 ? await compare(request, toolkit, staging, fit) : undefined;
       staging.publish();
-      const reason = unverified ?? (fit.length === 0 ? 'no sample has the new sizes' : undefined);
+      const reason = unverified ?? (fit.length === 0 ? NOT_COMPARED : undefined);
       return { ...report, ...written, ...(trial ? { trial } : {}), ...(reason ? { unverified: reason } : {}) };
     } finally {
       model.close();

@@ -15,6 +15,8 @@ const SIZES: readonly (readonly [rows: number, other: number])[] = [
 const SEED = 1;
 /** Elements of all inputs together: many open dimensions multiply. */
 const MOST_ELEMENTS = 2 ** 22;
+/** Elements that the sizes of the model itself may make of them. */
+const MOST_STATED = 2 ** 24;
 
 /** Numbers that look random and are the same each time. */
 function generator(seed: number): () => number {
@@ -48,25 +50,35 @@ function shapesOf(wanted: readonly TensorSpec[], graph: Graph, rows: number, oth
   });
 }
 
-/** The same with less where the inputs would become too large. */
-function boundedShapes(wanted: readonly TensorSpec[], graph: Graph, rows: number, most: number): readonly number[][] {
+/** The same with less where the inputs would become too large; undefined where they are, whatever is chosen. */
+function boundedShapes(
+  wanted: readonly TensorSpec[],
+  graph: Graph,
+  rows: number,
+  most: number,
+): readonly number[][] | undefined {
   for (let other = most; ; other = Math.floor(other / 2)) {
     const shapes = shapesOf(wanted, graph, rows, other);
     const elements = shapes.reduce((sum, shape) => sum + elementCount(shape), 0);
-    if (elements <= MOST_ELEMENTS || other <= 1) return shapes;
+    if (elements <= MOST_ELEMENTS) return shapes;
+    if (other <= 1) return elements <= MOST_STATED ? shapes : undefined;
   }
 }
 
-/** Inputs that nobody chose, of several sizes: enough to see that two models compute the same, not how well. */
+/**
+ * Inputs that nobody chose, of several sizes: enough to see that two models compute the same, not how well. None where
+ * the model takes only large ones.
+ */
 export function syntheticSamples(toolkit: Toolkit, wanted: readonly TensorSpec[], graph: Graph): Sample[] {
-  return SIZES.map(([rows, other], index) => {
+  return SIZES.flatMap(([rows, other], index) => {
     const random = generator(SEED + index);
     const shapes = boundedShapes(wanted, graph, rows, other);
+    if (shapes === undefined) return [];
     const inputs = wanted.map((spec, at): Tensor => {
       const shape = shapes[at] ?? [];
       const values = Array.from({ length: elementCount(shape) }, () => valueOf(spec, random));
       return { name: spec.name, datatype: spec.datatype, shape, data: toolkit.packElements(spec.datatype, values) };
     });
-    return { inputs };
+    return [{ inputs }];
   });
 }

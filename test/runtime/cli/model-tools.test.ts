@@ -540,6 +540,55 @@ describe('lnmt model optimize', () => {
     expect((await inspectFile(named)).outputs[1]?.shape).toEqual([1, 10]);
   });
 
+  test('compares with inputs of the new sizes, whatever they are', async () => {
+    const argv = ['model', 'optimize', DIGITS, '--out', fresh(), '--batch-dim', '7', '--json'];
+    expect(report(await cli(argv)).trial).toMatchObject({ samples: 5, outputs: [{ maxDifference: 0 }, {}] });
+  });
+
+  describe('with sizes that the original does not take', () => {
+    /** Rows of four, which are reshaped as the constant says. */
+    const reshaped = (...shape: bigint[]): string => {
+      const data = new Uint8Array(BigInt64Array.from(shape).buffer);
+      return write(
+        writeOnnx(
+          {
+            name: 'g',
+            nodes: [{ op: 'Reshape', inputs: ['x', 'shape'], outputs: ['y'] }],
+            constants: [{ name: 'shape', type: ElementType.INT64, shape: [shape.length], data }],
+            inputs: [{ name: 'x', type: ElementType.FLOAT, shape: [1, 4] }],
+            outputs: [{ name: 'y', type: ElementType.FLOAT, shape: ['n', 'm'] }],
+          },
+          'test',
+        ),
+      );
+    };
+    const optimize = (file: string, out: string, ...more: string[]) =>
+      cli(['model', 'optimize', file, '--out', out, '--batch-dim', '8', ...more]);
+
+    test('runs the new model on inputs of its sizes, and says that nothing was compared', async () => {
+      const samples = write(
+        '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}',
+        's.jsonl',
+      );
+      for (const more of [[], ['--samples', samples]]) {
+        const { code, err } = await optimize(reshaped(-1n, 2n), fresh(), ...more);
+        expect([code, err]).toEqual([0, expect.stringMatching(/^not compared .* the new model runs on others\n$/)]);
+      }
+    });
+
+    test('writes no model that runs on none of its sizes, or on none that can be tried', async () => {
+      for (const [file, reason, ...more] of [
+        [reshaped(2n, 2n), /LNMT6036: onnxruntime does not run the new model/],
+        [reshaped(-1n, 2n), /LNMT6036: .* too large to be invented/, '--batch-dim', String(2 ** 23)],
+      ] as const) {
+        const out = fresh();
+        const { code, err } = await optimize(file, out, ...more);
+        expect([code, err]).toEqual([1, expect.stringMatching(reason)]);
+        expect(fs.readdirSync(path.dirname(out))).toEqual([]);
+      }
+    });
+  });
+
   test('invents no inputs that nothing could hold', async () => {
     const shape = ['n', 'c', 'd', 'h', 'w'];
     const file = write(
