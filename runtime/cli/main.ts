@@ -12,10 +12,15 @@ function onInterrupt(listener: () => void): () => void {
   };
 }
 
-// A reader that has seen enough (`lnmt … | head`) is no fault of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+/** How a stream fails whose reader has seen enough (`lnmt … | head`), or whose terminal was closed. */
+const NOBODY_READS = ['EPIPE', 'EIO'];
+
+// That is no fault of ours, and no reason to leave work or clean-up undone.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (!NOBODY_READS.includes(error.code ?? '')) throw error;
+  });
+}
 
 // Node.js ends when nothing is left to wait for, done or not: that must not read as success.
 process.exitCode = EXIT_CODES.failure;

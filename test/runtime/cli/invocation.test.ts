@@ -55,6 +55,23 @@ describe('the lnmt command', () => {
     expect(JSON.parse(err)).toMatchObject({ error: { code: 'LNMT6018', what: 'the code is not known' } });
   });
 
+  test.each([
+    ['stdout', 'EPIPE', 0],
+    ['stdout', 'EIO', 0],
+    ['stderr', 'EPIPE', 0],
+    ['stderr', 'EIO', 0],
+    ['stderr', 'ENOSPC', 1],
+  ])(
+    'takes a reader that is gone for no failure: where its %s fails with %s, it ends with %i',
+    async (stream, fault, expected) => {
+      const file = path.join(scratch(), 'break.cjs');
+      const error = `Object.assign(new Error('x'), { code: '${fault}' })`;
+      fs.writeFileSync(file, `setImmediate(() => process.${stream}.emit('error', ${error}));`);
+      const { code } = await command(['explain', 'LNMT6001'], { env: { NODE_OPTIONS: `--require ${file}` } });
+      expect(code).toBe(expected);
+    },
+  );
+
   test('fails where nothing is left to wait for and the verb is not done', async () => {
     const file = path.join(scratch(), 'forget.cjs');
     fs.writeFileSync(file, "require('node:http').request = () => ({ once() {}, end() {} });");

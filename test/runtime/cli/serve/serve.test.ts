@@ -204,6 +204,20 @@ describe('lnmt serve', () => {
   );
 
   test(
+    'removes its files where nobody reads any more what it says',
+    async () => {
+      const folder = files({ 'model.onnx': identityModel('FP32') });
+      const serving = new Serving([folder, '--name', 'm', '--json', '--port', '0']);
+      await serving.announced();
+      serving.lookAway();
+      serving.interrupt();
+      expect(await serving.code).toBe(0);
+      expect(serving.leftovers()).toEqual([]);
+    },
+    LONG,
+  );
+
+  test(
     'refuses a model that the server refuses, with its words, and without a stack',
     async () => {
       const folder = files({ 'bad.onnx': model({ nodes: [node('NoSuchOperation', ['x'], ['y'])] }) });

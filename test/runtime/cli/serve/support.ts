@@ -69,6 +69,12 @@ export class Serving {
     this.child.kill('SIGINT');
   }
 
+  /** Closes what it writes to. */
+  lookAway(): void {
+    this.child.stdout?.destroy();
+    this.child.stderr?.destroy();
+  }
+
   /** What it has left behind. */
   leftovers(): readonly string[] {
     return fs.readdirSync(this.temporary).filter((name) => name.startsWith('lnmt-'));
