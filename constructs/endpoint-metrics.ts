@@ -1,4 +1,4 @@
-import { METRICS } from '../runtime/contract';
+import { METRICS, TURNED_AWAY_CODES } from '../runtime/contract';
 import type { MetricDefinition } from '../runtime/contract';
 
 /** Service that the metrics of an endpoint are scraped through: Prometheus puts its name on every series as `service`. */
@@ -29,13 +29,18 @@ export class EndpointMetrics {
     return this.rate(METRICS.inferenceRequests, window, 'code');
   }
 
-  /** Share of inference requests that failed through no fault of the caller, 0 to 1. @param window PromQL duration */
+  /**
+   * Share of inference requests that failed through no fault of the caller, 0 to 1. Those that were turned away before any
+   * work (401, 403, 429) are not among them: they would hide the failures of others.
+   *
+   * @param window PromQL duration
+   */
   errorRatio(window = '5m'): string {
-    const series = this.series(METRICS.inferenceRequests.name, 'code=~"5.."');
-    return `sum(rate(${series}[${window}])) / ${this.requestRate(window)}`;
+    const rate = (code: string): string => `sum(rate(${this.series(METRICS.inferenceRequests.name, code)}[${window}]))`;
+    return `${rate('code=~"5.."')} / ${rate(`code!~"${TURNED_AWAY_CODES.join('|')}"`)}`;
   }
 
-  /** Latency quantile in seconds. @param quantile 0 to 1 @param window PromQL duration */
+  /** Latency quantile in seconds, of requests whose caller was let in. @param quantile 0 to 1 @param window PromQL duration */
   latency(quantile: number, window = '5m'): string {
     return this.quantile(METRICS.inferenceDuration, quantile, window);
   }

@@ -27,11 +27,12 @@ export function metricRules(): readonly MetricRule[] {
   return rows.flatMap(({ name, derived }) => (derived ? [rateRule(name, derived)] : []));
 }
 
-function rateRule(series: string, derived: { readonly name: string; readonly window: string }): MetricRule {
+function rateRule(series: string, derived: NonNullable<MetricDefinition['derived']>): MetricRule {
+  const { window, withoutCodes } = derived;
   return {
     seriesQuery: `${series}{namespace!="",pod!=""}`,
     resources: { overrides: { namespace: { resource: 'namespace' }, pod: { resource: 'pod' } } },
     name: { as: derived.name },
-    metricsQuery: `sum(rate(<<.Series>>{<<.LabelMatchers>>}[${derived.window}])) by (<<.GroupBy>>)`,
+    metricsQuery: `sum(rate(<<.Series>>{<<.LabelMatchers>>,code!~"${withoutCodes.join('|')}"}[${window}])) by (<<.GroupBy>>)`,
   };
 }

@@ -12,8 +12,22 @@ export interface MetricDefinition {
    * The metric that a HorizontalPodAutoscaler reads, derived from this one. It stands in the same row because a
    * name mismatch between server, adapter rule and autoscaler is never reported by anything.
    */
-  readonly derived?: { readonly name: string; readonly window: string };
+  readonly derived?: {
+    readonly name: string;
+    readonly window: string;
+    /** Values of the label `code` that are left out. */
+    readonly withoutCodes: readonly string[];
+  };
 }
+
+/**
+ * Codes of requests that were refused for who sent them, before any work: whoever has no key must be able neither to
+ * scale an endpoint nor to hide its failures behind requests of no worth.
+ */
+export const REFUSED_CALLER_CODES = ['401', '403'] as const;
+
+/** The same, and those that came while their caller, or all together, had too much under way. */
+export const TURNED_AWAY_CODES = [...REFUSED_CALLER_CODES, '429'] as const;
 
 /** Bounds of histograms of times, in seconds. */
 export const LATENCY_BUCKETS = [
@@ -28,12 +42,13 @@ export const METRICS = {
     type: 'counter',
     help: 'Inference requests received, by outcome',
     labels: [...MODEL_LABELS, 'code'],
-    derived: { name: 'inference_requests_per_second', window: '1m' },
+    // A full server says 429, which is load.
+    derived: { name: 'inference_requests_per_second', window: '1m', withoutCodes: REFUSED_CALLER_CODES },
   },
   inferenceDuration: {
     name: 'lnmt_inference_duration_seconds',
     type: 'histogram',
-    help: 'Time from request received to response ready',
+    help: 'Time from request received to response ready, of requests whose caller was let in',
     labels: MODEL_LABELS,
     buckets: LATENCY_BUCKETS,
   },

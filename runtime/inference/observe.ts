@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import { REFUSED_CALLER_CODES } from '../contract';
 import type { METRICS } from '../contract';
 import { countedStatus, ERROR_CODE_HEADER } from '../shared/error-plugin';
+import { OVER_LIMIT } from '../shared/errors';
 import type { MetricSet } from '../shared/metrics';
 import { whenOver } from '../shared/when-over';
 import type { ModelIdentity } from './data-plane';
@@ -52,24 +54,23 @@ function labelsOf({ name, version }: ModelParams, models: KnownModels): { model:
  */
 export function observeRequests(app: FastifyInstance, metrics: ServerMetrics, models: KnownModels): void {
   app.decorateRequest('servedModel', null);
+  const observed = observeCalls(metrics, models);
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.access !== 'infer') return done();
     const started = performance.now();
     whenOver(reply, (gone) => {
-      const labels = labelsOf(request.servedModel ?? (request.params as ModelParams), models);
-      const code = gone ? CLIENT_GONE : String(countedStatus(reply));
-      metrics.inferenceRequests.inc({ ...labels, code });
+      const { name: model, version } = request.servedModel ?? (request.params as ModelParams);
+      const status = gone ? Number(CLIENT_GONE) : countedStatus(reply);
       const seconds = (performance.now() - started) / 1000;
-      metrics.inferenceDuration.observe(labels, seconds);
-      const error = request.lateError?.code ?? reply.getHeader(ERROR_CODE_HEADER);
-      metrics.tallies.of(labels).ended(Number(code), typeof error === 'string' ? error : undefined, seconds);
-      request.log.debug({ key: request.principal?.id, code, seconds }, 'inference');
+      const code = request.lateError?.code ?? reply.getHeader(ERROR_CODE_HEADER);
+      observed({ model, version, status, error: typeof code === 'string' ? code : undefined, seconds });
+      request.log.debug({ key: request.principal?.id, code: String(status), seconds }, 'inference');
     });
     done();
   });
 }
 
-/** An inference call of a transport that has no hooks, once it is over. */
+/** An inference call, once it is over. */
 export interface ObservedCall {
   readonly model?: string | undefined;
   readonly version?: string | undefined;
@@ -80,12 +81,20 @@ export interface ObservedCall {
   readonly seconds: number;
 }
 
-/** Counts and times such calls. */
+const REFUSED: readonly string[] = REFUSED_CALLER_CODES;
+
+/** True where a caller was refused for who it is, or for how much it asks. */
+const isRefusedCaller = (code: string, error: string | undefined): boolean =>
+  REFUSED.includes(code) || error === OVER_LIMIT;
+
+/** Counts and times inference calls, whatever carries them. */
 export function observeCalls(metrics: ServerMetrics, models: KnownModels): (call: ObservedCall) => void {
   return ({ model: name = '', version, status, error, seconds }) => {
     const labels = labelsOf({ name, ...(version === undefined ? {} : { version }) }, models);
-    metrics.inferenceRequests.inc({ ...labels, code: String(status) });
-    metrics.inferenceDuration.observe(labels, seconds);
+    const code = String(status);
+    metrics.inferenceRequests.inc({ ...labels, code });
+    // Refusals take no time: among the others they would make a slow model look quick.
+    if (!isRefusedCaller(code, error)) metrics.inferenceDuration.observe(labels, seconds);
     metrics.tallies.of(labels).ended(status, error, seconds);
   };
 }

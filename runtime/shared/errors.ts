@@ -243,9 +243,12 @@ export const internalError = (cause: unknown): RequestError => raise('LNMT8010',
 /** 400: a body that is not the JSON we accept. */
 export const badJson = (what: string): RequestError => raise('LNMT8011', what);
 
+/** Code of {@link overLimit}, which tells it from a server that is full. */
+export const OVER_LIMIT = 'LNMT8012';
+
 /** 429: one caller asks too much; `what` says of which. */
 export const overLimit = (what: string, retryAfter: number): RequestError =>
-  raise('LNMT8012', `${what}; repeat later`, { retryAfter });
+  raise(OVER_LIMIT, `${what}; repeat later`, { retryAfter });
 
 /** 503: the keys of the issuer are out of reach. */
 export const issuerUnavailable = (cause: unknown): RequestError =>

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { EndpointMetrics } from '../../constructs/endpoint-metrics';
-import { Alerts } from '../../constructs/kubernetes';
+import { Alerts, metricRules } from '../../constructs/kubernetes';
 import type { AlertRule } from '../../constructs/kubernetes/endpoint-alerts';
 import { METRICS } from '../../runtime/contract';
 import { at, objectOf, workload } from '../constructs/kubernetes/support';
@@ -52,6 +52,15 @@ const STORIES: readonly Story[] = [
     firing: ['LnmtEndpointErrors'],
   },
   {
+    name: 'failing requests among many of callers that were turned away',
+    series: [
+      ...SERVING,
+      [REQUESTS, `${MODEL},code="503"`, '0+60x60'],
+      ...['401', '403', '429'].map((code) => [REQUESTS, `${MODEL},code="${code}"`, '0+60000x60'] as const),
+    ],
+    firing: ['LnmtEndpointErrors'],
+  },
+  {
     name: 'an error in a thousand',
     series: [...SERVING, [REQUESTS, `${MODEL},code="500"`, '0+1x60']],
     firing: [],
@@ -98,7 +107,7 @@ export const alerts: Suite = {
       fs.writeFileSync(file, stringify(textFile(rules)));
       return judge(['test', 'rules', file]);
     });
-    await checks.check('promtool reads every query of dashboards and of users', () => {
+    await checks.check('promtool reads every query of dashboards, of users and of the adapter', () => {
       const file = path.join(checks.folder, 'queries.yaml');
       fs.writeFileSync(file, stringify({ groups: [{ name: 'queries', rules: queries() }] }));
       return judge(['check', 'rules', file]);
@@ -163,6 +172,13 @@ function queries(): object[] {
   const [text = ''] = Object.values(map['data'] as Record<string, string>);
   const { panels } = JSON.parse(text) as { panels: { targets: { expr: string }[] }[] };
   const ofUsers = new EndpointMetrics('models', 'a"b');
-  const all = [...panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)), ofUsers.errorRatio('1h')];
+  const ofAdapter = metricRules().map(({ metricsQuery }) =>
+    metricsQuery
+      .replace('<<.Series>>', REQUESTS)
+      .replace('<<.LabelMatchers>>', 'namespace="models"')
+      .replace('<<.GroupBy>>', 'pod'),
+  );
+  const ofPanels = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+  const all = [...ofPanels, ofUsers.errorRatio('1h'), ...ofAdapter];
   return all.map((expr, index) => ({ record: `query:${index}`, expr }));
 }

@@ -71,12 +71,12 @@ describe('the rules of the metrics adapter', () => {
     expect(metricRules()).toHaveLength(1);
   });
 
-  test('a rule rates the counter over its window, by namespace and pod', () => {
+  test('a rule rates the counter over its window, by namespace and pod, without callers that were refused', () => {
     expect(metricRules()[0]).toEqual({
       seriesQuery: 'lnmt_inference_requests_total{namespace!="",pod!=""}',
       resources: { overrides: { namespace: { resource: 'namespace' }, pod: { resource: 'pod' } } },
       name: { as: 'inference_requests_per_second' },
-      metricsQuery: 'sum(rate(<<.Series>>{<<.LabelMatchers>>}[1m])) by (<<.GroupBy>>)',
+      metricsQuery: 'sum(rate(<<.Series>>{<<.LabelMatchers>>,code!~"401|403"}[1m])) by (<<.GroupBy>>)',
     });
   });
 });

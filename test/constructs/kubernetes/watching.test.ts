@@ -88,7 +88,7 @@ describe('what watches an endpoint', () => {
     for (const [text, series = '', selector = ''] of found) {
       const row = rowOf(series);
       expect(row, text).toBeDefined();
-      const labels = [...selector.matchAll(/(\w+)=~?"/g)].map((match) => match[1] ?? '');
+      const labels = [...selector.matchAll(/(\w+)(?:=~?|!~)"/g)].map((match) => match[1] ?? '');
       expect(labels.filter((label) => ![...ADDED, ...(row?.labels ?? [])].includes(label))).toEqual([]);
     }
     const known = new Set([...ADDED, ...METRIC_ROWS.flatMap(({ labels }) => labels)]);

@@ -250,6 +250,38 @@ describe('saturation', () => {
   });
 });
 
+describe('the times of requests', () => {
+  it('leave out callers that are refused, over HTTP and gRPC: without a key, a permission or a place in their limit', async () => {
+    const limited = await testServer({ limits: { requestsPerDay: 1 } });
+    await limited.load('model.onnx');
+    const remote = GrpcClient.inference(await limited.grpc.listen('127.0.0.1', 0));
+    const input = { name: 'x', datatype: 'FP32', shape: [1, 2], contents: { fp32_contents: [1, 2] } };
+    const message = { model_name: 'demo', inputs: [input] };
+    const post = async (key: string): Promise<number> => {
+      const headers = { 'x-api-key': key };
+      const call = { method: 'POST', url: inferPath('demo'), headers, payload: DEMO_REQUEST } as const;
+      return (await limited.app.inject(call)).statusCode;
+    };
+    expect([await post(FULL_KEY), await post(FULL_KEY)]).toEqual([200, 429]);
+    expect([await post('wrong'), await post('read-key')]).toEqual([401, 403]);
+    for (const key of ['wrong', 'manage-key', FULL_KEY])
+      await remote.refused('ModelInfer', message, { 'x-api-key': key });
+    remote.close();
+    limited.grpc.cut();
+    await limited.app.close();
+    const { inferenceDuration, inferenceRequests } = limited.metrics;
+    const { values } = await inferenceDuration.get();
+    const times = values.filter(({ metricName }) => metricName?.endsWith('_count'));
+    expect(times.reduce((total, { value }) => total + value, 0)).toBe(1);
+    const counted: Record<string, number> = {};
+    for (const { labels, value } of (await inferenceRequests.get()).values) {
+      const code = String(labels.code);
+      counted[code] = (counted[code] ?? 0) + value;
+    }
+    expect(counted).toEqual({ 200: 1, 401: 2, 403: 2, 429: 2 });
+  });
+});
+
 describe('the gauges of a model', () => {
   it.each(['modelReady', 'queueDepth', 'hostMemory', 'modelOffline'] as const)(
     'show no version that is gone: %s, which alerts would go by',
