@@ -24,6 +24,9 @@ export const TEXT_FILES = {
   template: 'chat_template.jinja',
   config: 'config.json',
   generationConfig: 'generation_config.json',
+  /** How sentence-transformers makes vectors; the settings of its pooling lie in a folder that it names. */
+  modules: 'modules.json',
+  sentenceConfig: 'sentence_bert_config.json',
 } as const;
 
 /** Names of models and versions: no separators, never `.` or `..`. */

@@ -254,7 +254,7 @@ export const MODEL_ERRORS = {
   LNMT8315: {
     title: 'the text files of the model are not valid',
     explanation:
-      'tokenizer.json, tokenizer_config.json, config.json or generation_config.json beside the model. The message names the file and what is wrong with it.',
+      'tokenizer.json, tokenizer_config.json, config.json, generation_config.json, modules.json or what it names, or sentence_bert_config.json beside the model. The message names the file and what is wrong with it.',
   },
   LNMT8364: {
     title: 'the processing of the model is not valid',

@@ -7,7 +7,9 @@ import type { ModelFile } from '../../contract';
 import { ModelError } from '../../inference/errors';
 import { parseBundle } from '../../inference/signing/bundle';
 import { compareFiles, signedFiles } from '../../inference/signing/statement';
+import { filesOfModules } from '../../inference/text/modules';
 import { modelDataMissing, signatureUnfit } from '../errors';
+import { modelRefused } from './errors';
 
 /** A file of a model: where it is, and what it becomes in the store. */
 export interface LocalModelFile extends ModelFile {
@@ -21,7 +23,16 @@ const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 /** Files of the tokenizer beside a graph; none where there is no tokenizer, because others name files alike. */
 function textFiles(folder: string): readonly string[] {
   const present = (name: string): boolean => fs.existsSync(path.join(folder, name));
-  return present(TEXT_FILES.tokenizer) ? Object.values(TEXT_FILES).filter(present) : [];
+  if (!present(TEXT_FILES.tokenizer)) return [];
+  return [...Object.values(TEXT_FILES).filter(present), ...moduleFiles(folder)];
+}
+
+function moduleFiles(folder: string): readonly string[] {
+  try {
+    return filesOfModules(folder);
+  } catch (error) {
+    throw error instanceof ModelError ? modelRefused(path.join(folder, TEXT_FILES.modules), error.what) : error;
+  }
 }
 
 /** What else is taken along when it lies beside the graph: the answers that it must give, its drift baseline, its signature. */

@@ -100,12 +100,13 @@ interface TextParts {
   readonly backend: Pick<Backend, 'generate'>;
   readonly limits: TextLimits;
   readonly settings: RunSettings;
+  readonly log: ModelDeps['log'];
 }
 
-function textOpener({ backend, limits, settings }: TextParts, metrics: ServerMetrics): OpenText {
+function textOpener({ backend, limits, settings, log }: TextParts, metrics: ServerMetrics): OpenText {
   return (plane, file, signature) =>
     TextModel.open({
-      ...{ model: plane.model, file, signature, backend, limits, isGuarded: isGuarded(settings) },
+      ...{ model: plane.model, file, signature, backend, limits, log, isGuarded: isGuarded(settings) },
       infer: (request, signal, caller) => plane.infer(request, signal, caller),
       observe: observeText(metrics, plane.model, limits.cacheBytes),
       now: () => performance.now() / 1000,
@@ -126,7 +127,7 @@ export function buildRegistry(
     const observer = { ...observeQueue(metrics, model), failed };
     const batcher = new Batcher(backend, observer, now, batchingOf(settings, config.batching));
     const openText = textOpener(
-      { backend: watchedAnswers(backend, failed), limits: config.text ?? TEXT, settings },
+      { backend: watchedAnswers(backend, failed), limits: config.text ?? TEXT, settings, log: deps.log },
       metrics,
     );
     const plane = new DataPlane(model, backend, batcher, openText);

@@ -9,7 +9,7 @@ import type { TextDescription } from './engine';
 import { invalidParameter, tooManyTokens } from './errors';
 import { invalidFile } from './files';
 import { normalized, rowVectors } from './pooling';
-import { EMBEDDING_OUTPUTS } from './settings';
+import { embeddingOutput, isPooled } from './settings';
 import type { TextSettings } from './settings';
 import type { TextThread } from './thread';
 
@@ -53,6 +53,9 @@ const RUNS_AT_ONCE = 4;
 /** Characters for each token that a text may have before it is looked at: more is refused unread. */
 const CHARACTERS_PER_TOKEN = 128;
 
+/** Pooling where no file states one: that of most models. */
+const ASSUMED = 'mean';
+
 /** How each input of an encoder is filled from tokens. */
 const FILLED: Readonly<Record<string, (id: number, place: number) => number>> = {
   input_ids: (id) => id,
@@ -86,7 +89,7 @@ const INTEGERS: readonly Datatype[] = ['INT64', 'INT32'];
 /** Turns texts into vectors with an encoder. */
 export class Embedder {
   private readonly inputs: readonly TensorSpec[];
-  private readonly output: string;
+  private readonly output: TensorSpec;
 
   /** @throws ModelError for a graph that is no encoder of text */
   constructor(
@@ -101,10 +104,14 @@ export class Embedder {
       );
     }
     this.inputs = signature.inputs;
-    const names = signature.outputs.map(({ name }) => name);
-    const output = parts.settings.output ?? EMBEDDING_OUTPUTS.find((name) => names.includes(name)) ?? names[0];
+    const output = embeddingOutput(signature, parts.settings.output);
     if (output === undefined) throw invalidFile(TEXT_FILES.config, 'the model has no output');
     this.output = output;
+  }
+
+  /** True where vectors of tokens become one in a way that no file states. */
+  get assumesPooling(): boolean {
+    return this.parts.settings.pooling === undefined && !isPooled(this.output);
   }
 
   /** @throws RequestError */
@@ -126,9 +133,9 @@ export class Embedder {
     const { settings, infer } = this.parts;
     const length = rows[0]?.ids.length ?? 0;
     const inputs = this.inputs.map((spec) => tensorOf(spec, rows, length));
-    const [output] = await infer({ id: undefined, inputs, outputs: [this.output], trace }, signal, caller);
+    const [output] = await infer({ id: undefined, inputs, outputs: [this.output.name], trace }, signal, caller);
     if (output === undefined) throw new Error('a run without its output; this is a bug');
-    const vectors = rowVectors(output, settings.pooling);
+    const vectors = rowVectors(output, settings.pooling ?? ASSUMED);
     return settings.normalize ? vectors.map(normalized) : vectors;
   }
 

@@ -26,21 +26,29 @@ export function readText(dir: string, file: string): string | undefined {
 }
 
 /**
+ * What a file of JSON beside the model holds; undefined when there is none.
+ *
+ * @throws ModelError
+ */
+export function readJson(dir: string, file: string): unknown {
+  const text = readText(dir, file);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw refuse(file, 'it is not JSON');
+  }
+}
+
+/**
  * A JSON object beside the model; undefined when there is none.
  *
  * @throws ModelError
  */
 export function readObject(dir: string, file: string): JsonObject | undefined {
-  const text = readText(dir, file);
-  if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw refuse(file, 'it is not JSON');
-  }
-  if (!isObject(value)) throw refuse(file, 'it is not an object');
-  return value;
+  const value = readJson(dir, file);
+  if (value === undefined || isObject(value)) return value;
+  throw refuse(file, 'it is not an object');
 }
 
 /** True where a tokenizer lies beside the model. */

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { FastifyBaseLogger } from 'fastify';
 import { TEXT_FILES } from '../../contract';
 import type { Backend, ModelSignature } from '../backends/backend';
 import type { ModelIdentity } from '../data-plane';
@@ -43,6 +44,7 @@ export interface TextModelParts {
   /** Whether its tensors are held to bounds, or filtered: text goes past both, so it takes none then. */
   readonly isGuarded: boolean;
   readonly observe: TextObserver;
+  readonly log: Pick<FastifyBaseLogger, 'warn'>;
   /** Seconds of a monotonic clock. */
   readonly now: () => number;
 }
@@ -82,7 +84,7 @@ export class TextModel {
       const common = { settings: { ...stated, maxLength }, description, thread };
       const worker =
         stated.task === 'embedding'
-          ? { embedder: new Embedder({ ...common, infer: parts.infer }, parts.signature) }
+          ? { embedder: embedderOf(parts, common) }
           : { completer: await completerOf(parts, common) };
       return new TextModel(parts.model, stated.task, description.hasTemplate, thread, worker);
     } catch (error) {
@@ -112,6 +114,19 @@ export class TextModel {
 }
 
 type Common = Pick<EmbedderParts, 'description' | 'thread'> & { readonly settings: TextSettings };
+
+/** An embedder; a way of pooling that is only assumed makes vectors that may be wrong, and look right. */
+function embedderOf({ infer, signature, model, log }: TextModelParts, common: Common): Embedder {
+  const embedder = new Embedder({ ...common, infer }, signature);
+  if (embedder.assumesPooling) {
+    const { config, modules } = TEXT_FILES;
+    log.warn(
+      { ...model },
+      `no file states the pooling of embeddings, mean is assumed; push ${modules} of the model with it, or state pooling in ${config}`,
+    );
+  }
+  return embedder;
+}
 
 /** A completer that has answered once: a decoder that cannot is found out at load, and the first request is warm. */
 async function completerOf(parts: TextModelParts, common: Common): Promise<Completer> {

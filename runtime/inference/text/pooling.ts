@@ -7,6 +7,11 @@ function pool(vectors: Float32Array, size: number, pooling: Pooling): Float32Arr
   const tokens = vectors.length / size;
   if (pooling === 'cls') return vectors.slice(0, size);
   if (pooling === 'last') return vectors.slice((tokens - 1) * size);
+  if (pooling === 'max') {
+    const most = vectors.slice(0, size);
+    vectors.forEach((value, index) => (most[index % size] = Math.max(most[index % size] ?? value, value)));
+    return most;
+  }
   const sums = new Float64Array(size);
   for (let start = 0; start < vectors.length; start += size) {
     for (let place = 0; place < size; place++) sums[place] = (sums[place] ?? 0) + (vectors[start + place] ?? 0);

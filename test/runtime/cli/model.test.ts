@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { renderModelManifest } from '../../../runtime/contract';
 import { ModelCache } from '../../../runtime/inference/models/cache';
 import { FileStore } from '../../../runtime/inference/models/file-store';
+import { parseManifest } from '../../../runtime/inference/models/manifest';
 import { modelFiles } from '../../../runtime/cli/model/files';
 import { readOnnxFile } from '../../../runtime/cli/model/onnx-file';
 import { multipartUpload } from '../../../runtime/cli/model/s3-multipart';
@@ -92,6 +93,33 @@ describe('lnmt model push', () => {
     expect((await push(file, store)).code).toBe(0);
     const files = ['config.json', 'manifest.json', 'model.onnx', 'tokenizer.json'];
     expect(fs.readdirSync(path.join(store, 'digits/3')).sort()).toEqual(files);
+  });
+
+  test('takes along what sentence-transformers says of its vectors, and refuses a list that cannot be read', async () => {
+    const file = writeModel(identityModel('FP32'));
+    const beside = (name: string, content: unknown): void => {
+      const target = path.join(path.dirname(file), name);
+      fs.mkdirSync(path.dirname(target), { recursive: true });
+      fs.writeFileSync(target, JSON.stringify(content));
+    };
+    beside('tokenizer.json', {});
+    beside('sentence_bert_config.json', {});
+    beside('modules.json', [{ type: 'sentence_transformers.models.Pooling', path: '1_Pooling' }]);
+    expect(await push(file, scratch())).toMatchObject({ code: 2, err: expect.stringContaining('LNMT6024') as string });
+    beside('1_Pooling/config.json', { pooling_mode_cls_token: true });
+    const store = scratch();
+    expect((await push(file, store)).code).toBe(0);
+    const { files } = parseManifest(fs.readFileSync(path.join(store, 'digits/3/manifest.json'), 'utf8'));
+    const names = [
+      '1_Pooling/config.json',
+      'model.onnx',
+      'modules.json',
+      'sentence_bert_config.json',
+      'tokenizer.json',
+    ];
+    expect(files.map((each) => each.path)).toEqual(names);
+    beside('modules.json', [{ type: 'sentence_transformers.models.Pooling', path: '../secrets' }]);
+    expect(await push(file, scratch())).toMatchObject({ code: 2, err: expect.stringContaining('LNMT6031') as string });
   });
 
   test('says that the same content is there already, and is no error', async () => {

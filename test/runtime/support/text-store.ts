@@ -38,7 +38,10 @@ export function encoderFiles(config: object = {}): Record<string, Uint8Array> {
 
 /** Writes files into a folder. */
 export function writeFiles(dir: string, files: Record<string, Uint8Array>): string {
-  fs.mkdirSync(dir, { recursive: true });
-  for (const [name, content] of Object.entries(files)) fs.writeFileSync(path.join(dir, name), content);
+  for (const [name, content] of Object.entries(files)) {
+    const file = path.join(dir, name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, content);
+  }
   return dir;
 }

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ModelSignature } from '../../../../runtime/inference/backends/backend';
 import { readDecoder } from '../../../../runtime/inference/generation/decoder';
+import { pool } from '../../../../runtime/inference/text/pooling';
 import { readSettings } from '../../../../runtime/inference/text/settings';
 import { TextEngine } from '../../../../runtime/inference/text/engine';
 import { Canceller } from '../../../../runtime/shared/cancellation';
@@ -62,7 +63,7 @@ describe('what a model is for', () => {
 
   it.each([
     [{ task: 'translation' }, 'config.json: task is not one of embedding'],
-    [{ pooling: 'max' }, 'config.json: pooling is not one of mean, cls, last'],
+    [{ pooling: 'sum' }, 'config.json: pooling is not one of mean, cls, last, max'],
     [{ normalize: 'yes' }, 'config.json: normalize is not true or false'],
     [{ max_length: 0 }, 'config.json: max_length is not an integer from 1'],
     [{ output: 'nothing' }, 'config.json: output is not one of last_hidden_state'],
@@ -72,6 +73,76 @@ describe('what a model is for', () => {
     expect(() => readSettings(folder({ 'config.json': config }), ENCODER)).toThrow(
       `LNMT8315: the text files of the model are not valid: ${message}`,
     );
+  });
+});
+
+describe('the vectors of sentence-transformers', () => {
+  const module = (type: string, path = '') => ({ path, type: `sentence_transformers.models.${type}` });
+  const [transformer, pooling, scaled] = [module('Transformer'), module('Pooling', '1_Pooling'), module('Normalize')];
+  const off = { pooling_mode_mean_tokens: false };
+  const settings = (modules: unknown, pool: object, more: Record<string, object> = {}, signature = ENCODER) =>
+    readSettings(folder({ 'modules.json': modules as object, '1_Pooling/config.json': pool, ...more }), signature);
+
+  it.each([
+    ['cls', { ...off, pooling_mode_cls_token: true }],
+    ['mean', { pooling_mode_mean_tokens: true, pooling_mode_max_tokens: false }],
+    ['mean', { word_embedding_dimension: 8 }],
+    ['max', { ...off, pooling_mode_max_tokens: true }],
+    ['last', { ...off, pooling_mode_lasttoken: true }],
+    ['cls', { embedding_dimension: 8, pooling_mode: 'cls', include_prompt: true }],
+    ['last', { pooling_mode: ['lasttoken'] }],
+  ])('are pooled (%s) and scaled as its files say', (mode, pool) => {
+    expect(settings([transformer, pooling, scaled], pool)).toMatchObject({ pooling: mode, normalize: true });
+    expect(settings([transformer, pooling], pool)).toMatchObject({ pooling: mode, normalize: false });
+  });
+
+  it('are as config.json says where that says more for this server', () => {
+    const config = { 'config.json': { pooling: 'last', normalize: true } };
+    const dense = [transformer, pooling, module('Dense', '2_Dense')];
+    expect(settings(dense, {}, config)).toMatchObject({ pooling: 'last', normalize: true });
+    expect(readSettings(folder({}), ENCODER)).toMatchObject({ pooling: undefined, normalize: true });
+  });
+
+  it('are left to the graph where it gives one for each text', () => {
+    const whole = { ...ENCODER, outputs: [spec('sentence_embedding', 'FP32', [-1, 8]), ...ENCODER.outputs] };
+    const dense = [transformer, pooling, module('Dense', '2_Dense')];
+    expect(settings(dense, { pooling_mode: 'weightedmean' }, {}, whole)).toMatchObject({ normalize: false });
+  });
+
+  it('are of texts of the length that its files say, and the graph takes', () => {
+    const most = (config: object, sentence: object): number | undefined =>
+      settings([transformer], {}, { 'config.json': config, 'sentence_bert_config.json': sentence })?.maxLength;
+    expect(most({ max_position_embeddings: 514 }, { max_seq_length: 512 })).toBe(512);
+    expect(most({ max_position_embeddings: 128 }, { max_seq_length: 512 })).toBe(128);
+    expect(most({ max_position_embeddings: 514 }, { max_seq_length: null })).toBe(514);
+    expect(most({ max_length: 300 }, { max_seq_length: 256 })).toBe(300);
+  });
+
+  it.each([
+    [
+      [transformer, pooling],
+      { ...off, pooling_mode_weightedmean_tokens: true },
+      'the mode of pooling is weightedmean, and',
+    ],
+    [
+      [transformer, pooling],
+      { pooling_mode_cls_token: true },
+      'the mode of pooling is mean and cls, and one of cls, mean,',
+    ],
+    [[transformer, pooling], off, '1_Pooling/config.json: the mode of pooling is none'],
+    [[transformer, module('Pooling', '2_Pooling')], {}, '2_Pooling/config.json: there is none'],
+    [[transformer, module('Dense', '2_Dense')], {}, 'modules.json: a module Dense is not done here; export'],
+    [[module('Pooling', '../1_Pooling')], {}, 'modules.json: a path is not a plain relative path'],
+    [[module('Pooling', '/etc')], {}, 'modules.json: a path is not a plain relative path'],
+    [[{ type: 'Pooling' }], {}, 'modules.json: an entry is not an object with type and path'],
+    [{}, {}, 'modules.json: it is not a list'],
+  ])('are refused with %j and %j', (modules, pool, message) => {
+    expect(() => settings(modules, pool)).toThrow(message);
+    expect(() => settings(modules, pool)).toThrow(/^LNMT8315/);
+  });
+
+  it('have in each place the largest of all tokens, where that is asked for', () => {
+    expect([...pool(Float32Array.of(1, -5, 3, -2, 2, -9), 2, 'max')]).toEqual([3, -2]);
   });
 });
 

@@ -35,7 +35,7 @@ async function served(files: Record<string, Uint8Array>, limits: Partial<TextLim
   open.push(backend);
   const signature = await backend.load(file);
   const text = await TextModel.open({
-    ...{ model: { name: 'tiny', version: '1' }, file, signature, backend, observe, isGuarded: false },
+    ...{ model: { name: 'tiny', version: '1' }, file, signature, backend, observe, log, isGuarded: false },
     infer: ({ inputs, outputs = [] }) => backend.run(inputs, outputs),
     limits: { maxRows: 8, cacheBytes: 2 ** 30, ...limits },
     now: () => performance.now() / 1000,
@@ -151,6 +151,15 @@ describe('the text of an answer', () => {
 });
 
 describe('an encoder in a model host', () => {
+  it('is told of at load where its pooling is only assumed', async () => {
+    for (const [config, warnings] of [[{ pooling: 'mean' }, 0] as const, [{}, 1] as const]) {
+      log.warn.mockClear();
+      await served(encoderFiles(config));
+      expect(log.warn).toHaveBeenCalledTimes(warnings);
+    }
+    expect(log.warn.mock.calls[0]?.[1]).toMatch(/mean is assumed; push modules\.json/);
+  });
+
   it('gives each text the embedding that it has alone', async () => {
     const { text } = await served(encoderFiles());
     const texts = ['the cat sat', 'dogs', 'the dog ran on the mat', 'the cat ran'];
