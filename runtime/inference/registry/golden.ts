@@ -4,7 +4,7 @@ import { parseJson } from '../tensors/json';
 import { readRequest } from '../tensors/request';
 import type { InferenceRequest } from '../tensors/request';
 import type { Tensor } from '../tensors/tensor';
-import type { Tolerance } from './compare';
+import type { Tolerance } from '../tensors/values';
 
 /** A request and the answer that it must have. */
 export interface GoldenCase {

@@ -113,3 +113,17 @@ export function packFloats(datatype: FloatType, values: Floats): Uint8Array {
 /** Room for results in a datatype: as exact as it is. */
 export const roomFor = (datatype: FloatType, count: number): Floats =>
   datatype === 'FP64' ? new Float64Array(count) : new Float32Array(count);
+
+/** How far numbers may lie from what is expected. */
+export interface Tolerance {
+  readonly absolute: number;
+  /** As a share of the expected number. */
+  readonly relative: number;
+}
+
+/** True for a number that is as it is expected. Nothing is near NaN or an infinity but itself. */
+export function isNear(got: number, expected: number, { absolute, relative }: Tolerance): boolean {
+  if (got === expected || Object.is(got, expected)) return true;
+  const gap = Math.abs(got - expected);
+  return gap < Infinity && gap <= absolute + relative * Math.abs(expected);
+}

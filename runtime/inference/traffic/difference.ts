@@ -1,7 +1,7 @@
-import type { Tolerance } from '../registry/compare';
 import { DATATYPE_BYTES } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
-import { isFloat, numberReader } from '../tensors/values';
+import { isFloat, isNear, numberReader } from '../tensors/values';
+import type { Tolerance } from '../tensors/values';
 
 /** How one answer differs from another. */
 export interface Difference {
@@ -29,9 +29,8 @@ function compareNumbers(got: Tensor, expected: Tensor, tolerance: Tolerance, mos
   for (let index = 0; index < count; index += stride) {
     const [x, y] = [a(index), b(index)];
     if (x === y || Object.is(x, y)) continue;
+    if (!isNear(x, y, tolerance)) same = false;
     const gap = Math.abs(x - y);
-    // NaN on one side only is no near miss, and neither is an infinity.
-    if (!(gap <= tolerance.absolute + tolerance.relative * Math.abs(y)) || gap === Infinity) same = false;
     deviation = Math.max(deviation, Number.isFinite(gap) ? gap / Math.max(Math.abs(y), SMALL) : Infinity);
   }
   return { same, deviation };

@@ -9,6 +9,7 @@ import { writeResponse } from '../../../runtime/inference/tensors/response';
 import { DATATYPE_BYTES } from '../../../runtime/inference/tensors/tensor';
 import type { Datatype } from '../../../runtime/inference/tensors/tensor';
 import { elementsText } from '../../../runtime/inference/tensors/text';
+import { isNear } from '../../../runtime/inference/tensors/values';
 
 const DATATYPES = Object.keys(DATATYPE_BYTES) as Datatype[];
 
@@ -89,6 +90,24 @@ describe('FP16', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe('a number', () => {
+  it.each([
+    [1.1, 1, true],
+    [1.2, 1, false],
+    [-1, 1, false],
+    [0, -0, true],
+    [Number.NaN, Number.NaN, true],
+    [Number.NaN, 1, false],
+    [1, Number.NaN, false],
+    [Infinity, Infinity, true],
+    [Infinity, 1, false],
+    [1, Infinity, false],
+    [-Infinity, Infinity, false],
+  ])('of %d is near %d: %s', (got, expected, isSo) => {
+    expect(isNear(got, expected, { absolute: 0.05, relative: 0.1 })).toBe(isSo);
   });
 });
 
