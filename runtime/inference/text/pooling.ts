@@ -3,7 +3,7 @@ import { floatsOf } from '../tensors/values';
 import type { Pooling } from './settings';
 
 /** One vector from those of the tokens of a text, which has no padding. */
-function pool(vectors: Float32Array, size: number, pooling: Pooling): Float32Array {
+export function pool(vectors: Float32Array, size: number, pooling: Pooling): Float32Array {
   const tokens = vectors.length / size;
   if (pooling === 'cls') return vectors.slice(0, size);
   if (pooling === 'last') return vectors.slice((tokens - 1) * size);
