@@ -16,6 +16,7 @@ import type { RequestError } from '../../shared/errors';
 import { endSpan, startRequestSpan, traceFields } from '../../shared/tracing';
 import { operationOfRpc, OPERATIONS } from '../operations/table';
 import type { Operation, OperationId } from '../operations/table';
+import { CLIENT_GONE } from '../observe';
 import type { ObservedCall } from '../observe';
 import { Closers, overhear } from './closers';
 import type { Closer } from './closers';
@@ -50,7 +51,8 @@ export interface CallSubject {
 export interface Call {
   readonly operation: OperationId;
   readonly request: string;
-  readonly trace: Context;
+  /** Trace that it belongs to; absent where anyone may call. */
+  readonly trace: Context | null;
   /** Address of the caller. */
   readonly address: string;
   principal: Principal | null;
@@ -72,6 +74,7 @@ export interface Call {
 const HEADERS = ['authorization', 'x-api-key'] as const;
 /** As HTTP has it. */
 const ANSWERED = 200;
+const GONE = Number(CLIENT_GONE);
 
 function credentialsOf(metadata: Metadata, call: ServerInterceptingCallInterface): Credentials {
   const headers: Record<string, string> = {};
@@ -82,6 +85,12 @@ function credentialsOf(metadata: Metadata, call: ServerInterceptingCallInterface
     if (typeof value === 'string') headers[name] = value;
   }
   return { presented: presentedKey(headers), certificate: call.getAuthContext().sslPeerCertificate };
+}
+
+/** How a call ended, as HTTP has it. What it failed with counts only where its client was told. */
+function outcomeOf({ failure }: Call, code: status): Pick<ObservedCall, 'status' | 'error'> {
+  const told = code === status.OK || code === status.CANCELLED ? undefined : failure;
+  return { status: told?.status ?? httpStatusOf(code), error: told?.code };
 }
 
 /** Address of a caller, without its port. */
@@ -220,7 +229,8 @@ export class Gate {
   ): Promise<void> {
     const [operation, { access }] = rowOf(path);
     const above = metadata.get('traceparent')[0];
-    const trace = startRequestSpan(operation, above, { 'rpc.system': 'grpc', 'rpc.method': path });
+    const attributes = { 'rpc.system': 'grpc', 'rpc.method': path };
+    const trace = access === 'public' ? null : startRequestSpan(operation, above, attributes);
     const address = addressOf(outer);
     const call: Call = {
       ...{ operation, request: randomUUID(), trace, address },
@@ -228,8 +238,11 @@ export class Gate {
     };
     this.calls.set(metadata, call);
     if (access === 'infer') closers.push(this.observer(call));
-    closers.push((code) => endSpan(trace, { 'rpc.grpc.status_code': code }, code === status.INTERNAL));
-    if (access === 'public') return;
+    if (trace === null) return;
+    closers.push((code) => {
+      const { status: counted } = outcomeOf(call, code);
+      endSpan(trace, { 'rpc.grpc.status_code': code }, counted === GONE || counted >= 500);
+    });
     closers.push((code) => this.audit(call, code));
     const { access: control } = this.options;
     const credentials = credentialsOf(metadata, outer);
@@ -241,14 +254,11 @@ export class Gate {
   private observer(call: Call): Closer {
     const started = performance.now();
     return (code) => {
-      const { failure, messages } = call;
       const subject = call.answering ?? call.subject;
       // Messages of a stream count one by one; a stream counts as a whole only where it was refused before the first.
-      if (messages > 0) return;
-      // What a call failed with counts only where its client was told.
-      const told = code === status.OK || code === status.CANCELLED ? undefined : failure;
+      if (call.messages > 0) return;
       const seconds = (performance.now() - started) / 1000;
-      this.options.observed({ ...subject, status: told?.status ?? httpStatusOf(code), error: told?.code, seconds });
+      this.options.observed({ ...subject, ...outcomeOf(call, code), seconds });
     };
   }
 

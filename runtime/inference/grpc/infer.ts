@@ -46,7 +46,7 @@ export async function infer(
   try {
     const [name, version] = [request.model_name, request.model_version || undefined];
     models.identify(name, version);
-    const parsed = { ...readInferRequest(request, remaining(call)), trace: passed.trace };
+    const parsed = { ...readInferRequest(request, remaining(call)), trace: passed.trace ?? undefined };
     const attribute = (key: string): string | undefined => call.metadata.get(key)[0]?.toString();
     const caller = passed.principal ?? undefined;
     const answering = ({ name: model, version: chosen }: ModelIdentity): void => {

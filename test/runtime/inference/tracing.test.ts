@@ -129,4 +129,28 @@ describe('a trace', () => {
     expect(named('host')[0]).toMatchObject({ traceId: TRACE, parentSpanId: named('batch')[0]?.spanId });
     expect(JSON.stringify(to.spans)).not.toContain(FULL_KEY);
   });
+
+  it('over gRPC is what it is over HTTP: failed where the server fails, and none where anyone may call', async () => {
+    const to = await spanCollector();
+    const log = { info: () => undefined };
+    const end = await startTracing({ setting: 'S', endpoint: to.url, service: 'test', version: '1', log });
+    // Nothing is loaded: 503, and UNAVAILABLE.
+    const server = await testServer();
+    expect((await server.app.inject(INFER)).statusCode).toBe(503);
+    expect((await server.app.inject({ ...INFER, headers: { ...headers, 'x-api-key': 'wrong' } })).statusCode).toBe(401);
+    const port = await server.grpc.listen('127.0.0.1', 0);
+    const [client, health] = [GrpcClient.inference(port), GrpcClient.health(port)];
+    await client.refused('ModelInfer', { model_name: 'demo' }, { 'x-api-key': FULL_KEY });
+    await client.refused('ModelInfer', { model_name: 'demo' }, { 'x-api-key': 'wrong' });
+    await client.call('ServerLive', {});
+    await health.call('Check', { service: '' });
+    for (const each of [client, health]) each.close();
+    server.grpc.cut();
+    await server.app.close();
+    await end();
+    to.close();
+    expect(to.spans.map(({ name, status }) => `${name} ${status.code ?? 0}`).sort()).toEqual([
+      ...['ModelInfer 0', 'ModelInfer 0', 'ModelInfer 2', 'ModelInfer 2'],
+    ]);
+  });
 });
