@@ -186,7 +186,7 @@ export class ModelCache {
 
   /** Ends one use of a model. */
   release(digest: string): void {
-    this.budget.release(digest);
+    void this.budget.release(digest);
   }
 
   /** What the store says of a version now. */
@@ -227,7 +227,7 @@ export class ModelCache {
       return renderModelManifest(rows);
     });
     // Whoever asks for it holds it at once.
-    this.budget.release(sha256(manifest));
+    await this.budget.release(sha256(manifest));
     return { manifest, listing };
   }
 
@@ -238,12 +238,12 @@ export class ModelCache {
 
   /** Holds a folder during some work and, where that comes to something, until it is released. */
   private async holding<T>(digest: string, work: () => Promise<T>): Promise<T> {
-    this.budget.hold(digest);
+    await this.budget.hold(digest);
     let result: T | undefined;
     try {
       return (result = await work());
     } finally {
-      if (result === undefined) this.budget.release(digest);
+      if (result === undefined) await this.budget.release(digest);
     }
   }
 

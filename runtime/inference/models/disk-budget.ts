@@ -2,6 +2,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { ModelError } from '../errors';
 import { discard, ON_THE_WAY, OWNER } from './leftovers';
+import { Uses } from './uses';
 
 interface Item {
   readonly name: string;
@@ -24,27 +25,27 @@ async function bytesBelow(dir: string): Promise<number> {
 
 /**
  * Keeps a cache within a number of bytes: whole folders, partial files, and what is on its way or being removed. What is
- * in use stays, whatever its size.
+ * in use stays, whatever its size, here or at another server that shares the cache.
  */
 export class DiskBudget {
-  private readonly users = new Map<string, number>();
+  private readonly uses: Uses;
 
   /** @param limit bytes; 0 is none */
   constructor(
     private readonly dir: string,
     private readonly limit: number,
-  ) {}
+  ) {
+    this.uses = new Uses(dir);
+  }
 
-  /** A folder is in use until it is released as often. */
-  hold(digest: string): void {
-    this.users.set(digest, (this.users.get(digest) ?? 0) + 1);
+  /** A folder is in use until it is released as often. Others that share the cache know of it when this is over. */
+  hold(digest: string): Promise<void> {
+    return this.uses.hold(digest);
   }
 
   /** Ends one use of a folder. */
-  release(digest: string): void {
-    const users = (this.users.get(digest) ?? 0) - 1;
-    if (users > 0) this.users.set(digest, users);
-    else this.users.delete(digest);
+  release(digest: string): Promise<void> {
+    return this.uses.release(digest);
   }
 
   /** Bytes of all that it holds. */
@@ -66,14 +67,15 @@ export class DiskBudget {
   async makeRoom(needed: number): Promise<void> {
     if (this.limit === 0) return;
     const items = await this.items();
+    const elsewhere = await this.uses.elsewhere();
     let held = items.reduce((sum, { bytes }) => sum + bytes, 0);
-    const spare = items.filter((item) => item.spare).sort((a, b) => a.usedMs - b.usedMs);
+    const spare = items.filter((item) => item.spare && !elsewhere.has(item.name)).sort((a, b) => a.usedMs - b.usedMs);
     const inUse = spare.reduce((sum, { bytes }) => sum - bytes, held);
     this.checkRoom(needed, inUse);
     for (const { name, bytes } of spare) {
       if (held + needed <= this.limit) return;
       // Somebody may have come to use it while the others were removed.
-      if (!this.isSpare(name)) continue;
+      if ((await this.uses.elsewhere()).has(name) || !this.isSpare(name)) continue;
       await this.remove(name);
       held -= bytes;
     }
@@ -111,7 +113,7 @@ export class DiskBudget {
   private isSpare(name: string): boolean | undefined {
     // Some bytes that say who is at work.
     if (name.endsWith(OWNER)) return undefined;
-    if (DIGEST.test(name)) return !this.users.has(name);
+    if (DIGEST.test(name)) return !this.uses.has(name);
     if (name.startsWith(ON_THE_WAY.partial)) return true;
     return name.startsWith(ON_THE_WAY.staging) || name.startsWith(ON_THE_WAY.trash) ? false : undefined;
   }

@@ -11,10 +11,14 @@ export const ON_THE_WAY = {
   partial: '.partial-',
   /** What is being removed. */
   trash: '.trash-',
+  /** An empty file by which a server says that it uses a folder; who that is says one with {@link OWNER} at its end. */
+  use: '.used-',
 } as const;
 
-/** Ending of the file that says who fills a folder. */
+/** Ending of the file that says who fills a folder, or uses some. */
 export const OWNER = '.owner';
+/** Length of how the marks of one server begin. */
+const USER = ON_THE_WAY.use.length + randomUUID().length;
 
 /** For so long a partial file waits for someone to complete it. */
 export const FORGOTTEN_MS = 7 * 24 * 3_600_000;
@@ -70,6 +74,10 @@ async function isOlder(file: string, now: number, most: number): Promise<boolean
 /** Removes one thing if nobody works on it. True when it did. */
 async function clear(dir: string, name: string, now: number): Promise<boolean> {
   const file = path.join(dir, name);
+  if (name.startsWith(ON_THE_WAY.use)) {
+    if (!(await isOwned(path.join(dir, `${name.slice(0, USER)}${OWNER}`), now))) await fs.rm(file, { force: true });
+    return false;
+  }
   if (name.startsWith(ON_THE_WAY.staging)) {
     const owner = name.endsWith(OWNER) ? file : `${file}${OWNER}`;
     if (await isOwned(owner, now)) return false;

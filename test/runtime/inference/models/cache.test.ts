@@ -114,7 +114,7 @@ describe('the model cache', () => {
     };
     expect((await new ModelCache(slow, cacheDir).obtain(MODEL)).file).toBe(brought?.file);
     expect(fs.statSync(brought?.file ?? '').ino).toBe(brought?.ino);
-    expect(fs.readdirSync(cacheDir).filter((name) => !name.startsWith('.known-'))).toHaveLength(1);
+    expect(fs.readdirSync(cacheDir).filter((name) => !/^\.(known|used)-/.test(name))).toHaveLength(1);
   });
 
   it('can be filled by several servers at once', async () => {
@@ -122,7 +122,7 @@ describe('the model cache', () => {
     const all = await Promise.all(caches.map((cache) => cache.obtain(MODEL)));
     expect(new Set(all.map(({ digest }) => digest)).size).toBe(1);
     for (const each of all) expect(await caches[0]?.intact(each)).toBe(true);
-    expect(fs.readdirSync(cacheDir).filter((name) => !name.startsWith('.known-'))).toHaveLength(1);
+    expect(fs.readdirSync(cacheDir).filter((name) => !/^\.(known|used)-/.test(name))).toHaveLength(1);
   });
 
   it('fetches again what was damaged on the disk', async () => {
@@ -138,9 +138,9 @@ describe('the model cache', () => {
     const folder = path.join(cacheDir, digest);
     let others = 1;
     class Crowded extends DiskBudget {
-      override hold(held: string): void {
+      override async hold(held: string): Promise<void> {
         if (others-- > 0) fs.rmSync(folder, { recursive: true });
-        super.hold(held);
+        await super.hold(held);
       }
     }
     const cache = new ModelCache(new FileStore(store), cacheDir, { budget: new Crowded(cacheDir, 0) });

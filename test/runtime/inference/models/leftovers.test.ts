@@ -142,21 +142,59 @@ describe('an owner', () => {
 });
 
 describe('a budget', () => {
+  const folder = (name: string): void => {
+    fs.mkdirSync(at(name));
+    fs.writeFileSync(at(name, 'model.onnx'), '12345678');
+  };
+
+  it('removes nothing that another server uses, and all of it once that one is done', async () => {
+    const [used, spare] = ['a'.repeat(64), 'b'.repeat(64)];
+    for (const name of [used, spare]) folder(name);
+    const [here, there] = [new DiskBudget(dir, 16), new DiskBudget(dir, 16)];
+    await there.hold(used);
+    await there.hold(used);
+    await there.release(used);
+    await here.makeRoom(8);
+    expect(names().filter((name) => !name.startsWith('.'))).toEqual([used]);
+    await expect(here.makeRoom(16)).rejects.toMatchObject({ code: 'LNMT8308' });
+    await sweep(dir);
+    await there.release(used);
+    expect(names()).toEqual([used]);
+    await here.makeRoom(16);
+    expect(names()).toEqual([]);
+  });
+
+  it.skipIf(!isLinux)('takes what a server that was killed has used', async () => {
+    const [mark, used] = ['.used-0b8f6a52-93c1-4f0e-8a55-0c2a5d8f8d11', 'a'.repeat(64)];
+    const leave = async (): Promise<void> => {
+      fs.writeFileSync(at(`${mark}.owner`), JSON.stringify(await endedProcess()));
+      fs.writeFileSync(at(`${mark}-${used}`), '');
+    };
+    folder(used);
+    await leave();
+    await new DiskBudget(dir, 8).makeRoom(8);
+    expect(names()).toEqual([`${mark}-${used}`, `${mark}.owner`]);
+    expect(await sweep(dir)).toEqual({ removed: 0, kept: 0 });
+    expect(names()).toEqual([]);
+  });
+
+  it('serves where nobody can leave a mark', async () => {
+    fs.writeFileSync(at('file'), '');
+    await new DiskBudget(at('file'), 0).hold('a'.repeat(64));
+  });
+
   it('removes nothing that somebody came to use while it removed something else', async () => {
     const [old, young] = ['a'.repeat(64), 'b'.repeat(64)];
-    for (const name of [old, young]) {
-      fs.mkdirSync(at(name));
-      fs.writeFileSync(at(name, 'model.onnx'), '12345678');
-    }
+    for (const name of [old, young]) folder(name);
     age(old, 60_000);
     class Overtaken extends DiskBudget {
       override async remove(name: string): Promise<void> {
         await super.remove(name);
-        this.hold(young);
+        await this.hold(young);
       }
     }
     await expect(new Overtaken(dir, 16).makeRoom(16)).rejects.toMatchObject({ code: 'LNMT8308' });
-    expect(names()).toEqual([young]);
+    expect(names().filter((name) => !name.startsWith('.'))).toEqual([young]);
   });
 });
 

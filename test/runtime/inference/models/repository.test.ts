@@ -269,7 +269,7 @@ describe('a repository', () => {
       expect(starts()).toHaveLength(3);
       expect(starts()[1]).toBeGreaterThan(0);
       expect(starts()[2]).toBeGreaterThan(starts()[1] ?? 0);
-      expect(fs.readdirSync(cacheDir).filter((name) => !/^[0-9a-f]{64}$|^\.known-/.test(name))).toEqual([]);
+      expect(fs.readdirSync(cacheDir).filter((name) => !/^[0-9a-f]{64}$|^\.(known|used)-/.test(name))).toEqual([]);
     });
 
     it('is completed by the next try where all of one failed, graph and all', async () => {
