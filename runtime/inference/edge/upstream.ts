@@ -137,6 +137,11 @@ export class Upstream {
     passing: Passing,
     read: (reply: Reply) => T,
   ): Promise<T> {
+    if (this.inFlight >= this.options.connections) {
+      // A bound of this server: no word of the upstream server, whose failures count on.
+      this.options.observed('not-ready', 0);
+      throw errors.upstreamBusy(1, false);
+    }
     const attempt = this.breaker.enter();
     if (attempt === undefined) throw errors.unreachable(undefined, this.breaker.retryAfter);
     const started = this.options.now();
@@ -162,7 +167,6 @@ export class Upstream {
     passing: Passing,
     read: (reply: Reply) => T,
   ): Promise<T> {
-    if (this.inFlight >= this.options.connections) throw errors.upstreamBusy(1, false);
     this.inFlight += 1;
     try {
       const reply = await this.send(sending, passing);

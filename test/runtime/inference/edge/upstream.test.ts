@@ -6,7 +6,8 @@ import type { TLSSocket } from 'node:tls';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HEADERS, inferPath, METRICS, modelPath, PATHS } from '../../../../runtime/contract';
-import { Destination } from '../../../../runtime/inference/edge/destination';
+import { Destination, SendError } from '../../../../runtime/inference/edge/destination';
+import { Upstream } from '../../../../runtime/inference/edge/upstream';
 import type { UpstreamSettings } from '../../../../runtime/inference/edge/open';
 import { PeerTls } from '../../../../runtime/inference/edge/peer-tls';
 import type { PeerTlsFiles } from '../../../../runtime/inference/edge/peer-tls';
@@ -333,6 +334,27 @@ describe('a server that asks its own models first', () => {
     await delay(300);
     expect(await told(await ask(edge.url, 'far'))).toEqual([503, 'LNMT8497', null]);
     expect((await slow).status).toBe(504);
+  });
+
+  it('leaves an upstream server alone that never answers, though requests beyond its bound are refused meanwhile', async () => {
+    const outcomes: string[] = [];
+    const upstream = new Upstream({
+      destination: { send: () => delay(20).then(() => Promise.reject(new SendError('timeout'))) },
+      ...{ connections: 2, maxBytes: 100, now, log: { warn: () => undefined } },
+      observed: (outcome) => void outcomes.push(outcome),
+    });
+    const send = (): Promise<unknown> =>
+      upstream
+        .ask({ method: 'GET', path: '/', headers: {} }, { timeoutMs: 1_000, via: 'a', last: false }, () => 1)
+        .catch(() => undefined);
+    for (let round = 0; round < 3; round += 1) {
+      const all = [send(), send(), send()];
+      await Promise.race(all);
+      await Promise.all([...all, send()]);
+    }
+    expect(outcomes.filter((outcome) => outcome === 'timeout').length).toBeGreaterThanOrEqual(5);
+    expect(outcomes).toContain('not-ready');
+    expect(upstream.breaker.open).toBe(true);
   });
 
   it('ends at once where two servers name each other', async () => {
