@@ -11,6 +11,8 @@ import { embeddedIn } from './embedded-address';
 /** Milliseconds that a store may be silent. */
 export const SILENCE_MS = 30_000;
 const REDIRECTS = 3;
+/** Milliseconds that a connection waits for another request. */
+const IDLE_MS = 5_000;
 
 /** Addresses at which machines keep credentials: never a model store. */
 const METADATA = new BlockList();
@@ -81,6 +83,12 @@ export interface Question {
 
 /** Gets files over HTTP from one host and from where it redirects to, and from nowhere that would be a way around. */
 export class GuardedHttp {
+  /** Its own: a connection that others have opened was held to what they may reach. */
+  private readonly agents = {
+    http: new http.Agent({ keepAlive: true, timeout: IDLE_MS }),
+    https: new https.Agent({ keepAlive: true, timeout: IDLE_MS }),
+  };
+
   constructor(
     /** URL of the store. */
     private readonly home: URL,
@@ -129,9 +137,14 @@ export class GuardedHttp {
       ...(sameHost ? homeHeaders : {}),
       ...(start > 0 ? { range: `bytes=${start}-` } : {}),
     };
-    const get: typeof http.get = url.protocol === 'https:' ? https.get : http.get;
+    const isTls = url.protocol === 'https:';
+    const get: typeof http.get = isTls ? https.get : http.get;
+    const options = {
+      ...{ headers: sent, timeout: this.silenceMs, lookup: guardedLookup(reach) },
+      agent: isTls ? this.agents.https : this.agents.http,
+    };
     return new Promise((resolve, reject) => {
-      const request = get(url, { headers: sent, timeout: this.silenceMs, lookup: guardedLookup(reach) }, resolve);
+      const request = get(url, options, resolve);
       request.once('timeout', () => request.destroy(new Error('silence')));
       request.once('error', (error) => reject(new ModelError('LNMT8304', `${file}: ${error.message}`, true, error)));
     });

@@ -298,6 +298,16 @@ describe('a store behind HTTP', () => {
     await expect(open().open('x')).rejects.toThrow(message);
   });
 
+  it('must not send to a private host that another store has a connection to', async () => {
+    const elsewhere = base.replace('127.0.0.1', 'localhost');
+    handler = (request, response) => {
+      if (request.headers.host?.startsWith('localhost')) response.end('inner');
+      else response.writeHead(302, { location: `${elsewhere}/p/x` }).end();
+    };
+    expect(await text(new HttpStore(new URL(`${elsewhere}/p`)), 'x')).toBe('inner');
+    await expect(open().open('x')).rejects.toThrow('the address is not allowed');
+  });
+
   it('gets its token, and nobody else does', async () => {
     const seen: unknown[] = [];
     const other = http.createServer((request, response) => {
