@@ -108,9 +108,9 @@ export const KUBERNETES_ERRORS = {
       'Anybody can have a certificate of a public authority, so a trusted root says nothing before it is known whose names count, and which identity providers vouch for them.',
   },
   LNMT3022: {
-    title: 'a variable switches TLS on behind the back of the probes',
+    title: 'a variable switches TLS on behind the back of the Service',
     explanation:
-      'A server that speaks TLS is asked by HTTPS, and its files come from a volume. The property tls sets variables, volume, probes and Service together; the variables alone would make a pod that is restarted for ever.',
+      'Callers of a server that speaks TLS are told so by its Service, and its files come from a volume. The property tls sets variables, volume and Service together; the variables alone would make a pod that does not start.',
   },
   LNMT3023: {
     title: 'a log has no place in the pod',
@@ -348,7 +348,7 @@ export function signersUnnamed(scope: IConstruct, setting: string): LnmtError {
 /** TLS was switched on by variables. */
 export function tlsVariableSet(scope: IConstruct, property: string, name: string): LnmtError {
   return new LnmtError('LNMT3022', scope, {
-    what: `${property} sets ${name}, of which probes and Service know nothing`,
+    what: `${property} sets ${name}, of which volume and Service know nothing`,
     allowed: 'a Secret of the type kubernetes.io/tls in tls',
     remedy: `remove ${name} from ${property}, and set tls: { secretName }`,
   });

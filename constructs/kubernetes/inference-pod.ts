@@ -90,9 +90,8 @@ function ownVariables(
 }
 
 function probes(props: InferenceWorkloadProps): object {
-  // The kubelet takes any certificate, and shows none: health answers without, also where clients are asked for theirs.
-  const scheme = props.tls === undefined ? 'HTTP' : 'HTTPS';
-  const ask = (path: string): object => ({ httpGet: { path, port: PORT_NAMES.http, scheme } });
+  // Not where clients come in: those behind the address of the node may hold all the connections that it is granted.
+  const ask = (path: string): object => ({ httpGet: { path, port: PORT_NAMES.metrics, scheme: 'HTTP' } });
   return {
     startupProbe: {
       ...ask(PATHS.startup),

@@ -136,7 +136,7 @@ function environment({ auth, grpc }: KServeServingRuntimeProps): object[] {
 function container(props: KServeServingRuntimeProps): object {
   const port = props.grpc ? { name: 'h2c', containerPort: PORTS.grpc } : { containerPort: PORTS.http };
   const ask = (path: string, { period, failures }: { readonly period: number; readonly failures: number }): object => ({
-    httpGet: { path, port: PORTS.http, scheme: 'HTTP' },
+    httpGet: { path, port: PORTS.metrics, scheme: 'HTTP' },
     periodSeconds: period,
     timeoutSeconds: 3,
     failureThreshold: failures,

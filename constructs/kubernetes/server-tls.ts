@@ -33,7 +33,7 @@ function refused(tls: ServerTls | undefined): readonly string[] {
   return [tlsCertFile.name, tlsKeyFile.name, ...(tls === undefined ? [tlsClientCaFile.name] : [])];
 }
 
-/** Holds variables to what probes and Service know. @throws LNMT3022 */
+/** Holds variables to what volume and Service know. @throws LNMT3022 */
 export function refuseTlsVariables(
   scope: IConstruct,
   tls: ServerTls | undefined,

@@ -294,7 +294,7 @@ export const INFERENCE_ENV = {
   connectionsPerAddress: {
     name: 'LNMT_CONNECTIONS_PER_ADDRESS',
     kind: 'integer',
-    doc: 'Open connections from one address; 0 sets no limit, as behind a proxy that holds many.',
+    doc: 'Open connections from one address; 0 sets no limit, as behind a proxy that holds many. The metrics port, where health answers too, has none.',
     default: '256',
     min: 0,
     max: 1000000,

@@ -4,7 +4,7 @@ export const PORTS = {
   http: 8080,
   /** gRPC: Open Inference Protocol and the standard gRPC health service. */
   grpc: 9000,
-  /** Prometheus exposition. Never routed outside the cluster. */
+  /** Prometheus exposition, and the health routes for probes. Plain HTTP, and never routed outside the cluster. */
   metrics: 9090,
 } as const;
 

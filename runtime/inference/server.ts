@@ -49,7 +49,7 @@ export interface ServerDeps extends AccessParts, Omit<ServingDeps, keyof AccessP
 export interface InferenceServer {
   /** Inference, metadata and health. */
   readonly app: FastifyInstance;
-  /** Prometheus exposition, for a port of its own. */
+  /** Prometheus exposition and health, for a port of its own. */
   readonly metricsApp: FastifyInstance;
   /** gRPC over the same models. */
   readonly grpc: GrpcListener;
@@ -165,7 +165,7 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
     serving.refresh();
   };
   const refresh = (): Promise<void> => refreshMetrics({ ...sources, cacheBytes: deps.cacheBytes, also });
-  const metricsApp = await buildMetricsServer(deps.registry, refresh);
+  const metricsApp = await buildMetricsServer(deps.registry, refresh, health);
   app.addHook('onClose', async () => lag.close());
   const start = async (): Promise<void> => {
     // An upstream server answers while the models come.

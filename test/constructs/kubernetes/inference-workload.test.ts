@@ -101,7 +101,7 @@ describe('the pod of an inference workload', () => {
   test('is started, probed and stopped as the contract says', () => {
     const container = containerOf(workload());
     expect(at(container, 'command')).toEqual(IMAGE_COMMANDS.inference);
-    expect(at(container, 'startupProbe.httpGet')).toEqual({ path: PATHS.startup, port: 'http', scheme: 'HTTP' });
+    expect(at(container, 'startupProbe.httpGet')).toEqual({ path: PATHS.startup, port: 'metrics', scheme: 'HTTP' });
     expect(at(container, 'livenessProbe.httpGet.path')).toBe(PATHS.live);
     expect(at(container, 'readinessProbe.httpGet.path')).toBe(PATHS.ready);
     expect(at(container, 'lifecycle.preStop')).toEqual({ sleep: { seconds: SHUTDOWN.preStopSleep } });
@@ -647,9 +647,9 @@ describe('the certificate of a server', () => {
     });
   });
 
-  test('makes every probe and the Service speak HTTPS, and gRPC TLS', () => {
+  test('makes the Service speak HTTPS, and gRPC TLS; probes ask where metrics are, which stay plain', () => {
     for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
-      expect(at(container, `${probe}.httpGet`)).toMatchObject({ port: 'http', scheme: 'HTTPS' });
+      expect(at(container, `${probe}.httpGet`)).toMatchObject({ port: 'metrics', scheme: 'HTTP' });
     }
     expect(at(objectOf(manifests, 'Service', 'digits'), 'spec.ports')).toMatchObject([
       { name: 'http', appProtocol: 'https' },
@@ -756,7 +756,7 @@ describe('what an inference workload refuses', () => {
     [
       'a certificate in env',
       { env: { LNMT_TLS_CERT_FILE: '/a', LNMT_TLS_KEY_FILE: '/b' } },
-      'LNMT3022 [chart/workload]: env sets LNMT_TLS_CERT_FILE, of which probes and Service know nothing; allowed: a Secret of the type kubernetes.io/tls in tls; remove LNMT_TLS_CERT_FILE from env, and set tls: { secretName }',
+      'LNMT3022 [chart/workload]: env sets LNMT_TLS_CERT_FILE, of which volume and Service know nothing; allowed: a Secret of the type kubernetes.io/tls in tls; remove LNMT_TLS_CERT_FILE from env, and set tls: { secretName }',
     ],
     [
       'a key in env beside a certificate',

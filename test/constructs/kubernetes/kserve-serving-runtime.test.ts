@@ -48,12 +48,12 @@ describe('a runtime of KServe', () => {
     expect(config).toMatchObject({ modelLoading: 'pinned', auth: ['api-keys'], bindAddress: '0.0.0.0' });
   });
 
-  test('offers gRPC in the place of HTTP when that is asked for, and is probed over HTTP all the same', () => {
+  test('offers gRPC in the place of HTTP when that is asked for, and is probed where metrics are all the same', () => {
     const object = runtime({ grpc: true });
     expect(at(object, 'spec.protocolVersions')).toEqual(['grpc-v2']);
     expect(at(containerOf(object), 'ports')).toEqual([{ name: 'h2c', containerPort: PORTS.grpc, protocol: 'TCP' }]);
     expect(environmentOf(object)[INFERENCE_ENV.grpcPort.name]).toBe(String(PORTS.grpc));
-    expect(at(containerOf(object), 'readinessProbe.httpGet')).toMatchObject({ path: PATHS.ready, port: PORTS.http });
+    expect(at(containerOf(object), 'readinessProbe.httpGet')).toMatchObject({ path: PATHS.ready, port: PORTS.metrics });
   });
 
   test('passes the restricted level in its container, because the pod is KServe’s', () => {

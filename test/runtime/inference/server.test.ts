@@ -137,6 +137,13 @@ describe('the inference server', () => {
     expect(await counted('404', 'other', 'other')).toBe(2);
   });
 
+  it('answers health on both listeners alike', async () => {
+    for (const url of [PATHS.startup, PATHS.live, PATHS.ready, PATHS.health]) {
+      const [here, there] = [await server.app.inject({ url }), await server.metricsApp.inject({ url })];
+      expect([there.statusCode, there.json()]).toEqual([here.statusCode, here.json()]);
+    }
+  });
+
   it('exposes its metrics on the other listener only', async () => {
     expect((await server.app.inject({ url: PATHS.metrics, headers })).statusCode).toBe(404);
     const answer = await server.metricsApp.inject({ url: PATHS.metrics });

@@ -406,8 +406,9 @@ describe('who is asked', () => {
 
   it('holds no more connections than one address may', async () => {
     const limited = await testServer({ limits: { connectionsPerAddress: 3 } });
-    await limited.app.listen({ host: '127.0.0.1', port: 0 });
-    const to = (limited.app.server.address() as AddressInfo).port;
+    for (const app of [limited.app, limited.metricsApp]) await app.listen({ host: '127.0.0.1', port: 0 });
+    const portOf = ({ server }: TestServer['app']): number => (server.address() as AddressInfo).port;
+    const to = portOf(limited.app);
     const open = () =>
       new Promise<net.Socket>((resolve) => {
         const socket = net.connect(to, '127.0.0.1', () => resolve(socket));
@@ -422,8 +423,11 @@ describe('who is asked', () => {
     expect(closed.filter(Boolean).length + sockets.filter(({ destroyed }) => destroyed).length).toBeGreaterThanOrEqual(
       2,
     );
+    // Clients behind the address of a node may hold all that it is granted: its kubelet asks elsewhere.
+    const alive = `http://127.0.0.1:${portOf(limited.metricsApp)}${PATHS.live}`;
+    expect((await fetch(alive)).status).toBe(200);
     sockets.forEach((socket) => socket.destroy());
-    await limited.app.close();
+    await Promise.all([limited.app.close(), limited.metricsApp.close()]);
   });
 });
 

@@ -74,7 +74,7 @@ describe('the Deployments of an output', () => {
       name: 'digits',
       image: 'inference',
       command: IMAGE_COMMANDS.inference,
-      startup: { path: '/health/startup', port: 'http', period: 5, timeout: 3, failures: 24 },
+      startup: { path: '/health/startup', port: 'metrics', period: 5, timeout: 3, failures: 24 },
       liveness: { path: '/v2/health/live', period: 10, failures: 3, successes: 1 },
       readiness: { path: '/v2/health/ready', period: 5, failures: 2 },
       preStopSeconds: 5,

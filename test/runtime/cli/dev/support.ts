@@ -39,14 +39,14 @@ export function objectsOf(outdir: string): readonly Manifest[] {
 }
 
 /**
- * A server that can be told to misbehave: `/crash`, `/sick`, `/env`, `/spawn` (starts a child that ignores everything). With
+ * A server that can be told to misbehave, on the ports of HTTP and of metrics: `/crash`, `/sick`, `/env`, `/spawn` (starts a child that ignores everything). With
  * `STUBBORN` it ignores SIGTERM, with `LATE` it is never started.
  */
 const TOY = `
 const http = require('node:http');
 const { spawn } = require('node:child_process');
 let sick = false;
-const server = http.createServer((request, response) => {
+const take = (request, response) => {
   const answer = (code, text = '') => { response.statusCode = code; response.end(text); };
   if (request.url === '/crash') process.exit(1);
   if (request.url === '/sick') { sick = true; return answer(200); }
@@ -57,9 +57,11 @@ const server = http.createServer((request, response) => {
   }
   if (request.url.endsWith('startup') && process.env.LATE) return answer(503);
   answer(sick ? 500 : 200);
-});
+};
 if (process.env.WRONG) process.exit(2);
-server.listen(Number(process.env.LNMT_HTTP_PORT), process.env.LNMT_BIND_ADDRESS, () => console.log('listening'));
+const host = process.env.LNMT_BIND_ADDRESS;
+http.createServer(take).listen(Number(process.env.LNMT_HTTP_PORT), host, () => console.log('listening'));
+if (process.env.LNMT_METRICS_PORT) http.createServer(take).listen(Number(process.env.LNMT_METRICS_PORT), host);
 process.on('SIGTERM', () => { console.log('told to end'); if (!process.env.STUBBORN) process.exit(0); });
 `;
 
