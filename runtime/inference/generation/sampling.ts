@@ -14,6 +14,8 @@ interface Candidate {
 /** Candidates looked at when only the likeliest are drawn from: at first, and at most. */
 const FIRST_CANDIDATES = 64;
 const MOST_CANDIDATES = 4096;
+/** Temperatures below are that of 0: what they leave of other tokens is nothing. */
+const COLDEST = 1e-5;
 
 /** Random numbers from 0 to 1 (mulberry32): small, and the same on every machine. */
 export function generator(seed: number): () => number {
@@ -108,7 +110,7 @@ export class Sampler {
   choose(scores: Float32Array): Choice {
     const told = this.logprobs === undefined ? undefined : scores.slice();
     this.adjust(scores);
-    const token = this.options.temperature === 0 ? argmax(scores) : this.draw(scores);
+    const token = this.draw(scores);
     this.counts.set(token, (this.counts.get(token) ?? 0) + 1);
     return { token, logprobs: told === undefined ? undefined : this.tell(told, token) };
   }
@@ -133,7 +135,11 @@ export class Sampler {
 
   private draw(scores: Float32Array): number {
     const { temperature, topP, topK } = this.options;
-    for (let token = 0; token < scores.length; token++) scores[token] = (scores[token] ?? 0) / temperature;
+    const best = argmax(scores);
+    const most = scores[best] ?? 0;
+    if (temperature < COLDEST || !Number.isFinite(most)) return best;
+    // From the best score down: above it a low temperature would leave the range of numbers.
+    for (let token = 0; token < scores.length; token++) scores[token] = ((scores[token] ?? 0) - most) / temperature;
     const sum = logSum(scores);
     if (topP >= 1 && topK === 0) return this.drawFrom(scores, sum);
     const { kept, mass } = nucleus(scores, sum, this.options);

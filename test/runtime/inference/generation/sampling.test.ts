@@ -44,6 +44,17 @@ describe('a sampler', () => {
     shares({ temperature: 0.5 }, values).forEach((share, token) => expect(share).toBeCloseTo(cold[token] ?? 0, 1));
   });
 
+  it('takes the likeliest token at temperatures next to 0, however small', () => {
+    for (const temperature of [1e-3, 1e-6, 1e-30, 1e-38, Number.MIN_VALUE]) {
+      for (const options of [{}, { topP: 0.9 }, { topK: 2 }]) {
+        for (const offset of [0, 40, -40]) {
+          const values = [1, 19, 20, -5].map((score) => score + offset);
+          expect([temperature, shares({ temperature, ...options }, values, 5)]).toEqual([temperature, [0, 0, 1, 0]]);
+        }
+      }
+    }
+  });
+
   it('never draws a token outside of top_p or top_k', () => {
     const values = [0.5, 0.3, 0.15, 0.05].map(Math.log);
     expect(shares({ topP: 0.75 }, values).map((share) => share > 0)).toEqual([true, true, false, false]);
@@ -91,6 +102,7 @@ describe('a sampler', () => {
     const broken = scores(Number.NaN, Number.NaN, Number.NaN);
     for (const options of [GREEDY, { ...GREEDY, temperature: 1 }, { ...GREEDY, temperature: 1, topP: 0.5 }]) {
       expect([0, 1, 2]).toContain(new Sampler(options, 1).choose(broken.slice()).token);
+      expect(new Sampler(options, 1).choose(scores(1, Infinity, 2)).token).toBe(1);
     }
   });
 });
