@@ -103,7 +103,7 @@ export class Parameters {
 
   /** Refuses what was not read: a parameter that nobody knows would be ignored without a word. @throws RequestError */
   finish(): void {
-    const stranger = Object.keys(this.fields).find((name) => !this.seen.has(name));
+    const stranger = Object.keys(this.fields).find((name) => !this.seen.has(name) && this.fields[name] !== null);
     if (stranger !== undefined) throw unsupportedParameter(this.prefix + stranger.slice(0, 64));
   }
 }

@@ -92,6 +92,18 @@ describe.each([
   });
 });
 
+describe('null', () => {
+  it('stands for absent, also for a parameter that nobody knows', () => {
+    const messages = [{ role: 'user', content: 'a', tool_call_id: null }];
+    const nothing = { tools: null, tool_choice: null, parallel_tool_calls: null, reasoning_effort: null, stop: null };
+    expect(readChatRequest({ model: 'm', messages, ...nothing })).toEqual(
+      readChatRequest({ model: 'm', messages: [{ role: 'user', content: 'a' }] }),
+    );
+    expect(readEmbeddingRequest({ model: 'm', input: 'a', truncate: null }).model).toBe('m');
+    expect(() => readChatRequest({ model: 'm', messages, reasoning_effort: 'low' })).toThrow('reasoning_effort');
+  });
+});
+
 describe('an integer beyond what a number holds', () => {
   const completion = { read: readCompletionRequest, texts: '"prompt": "a"' } as const;
   const chat = { read: readChatRequest, texts: '"messages": [{"role": "user", "content": "a"}]' } as const;
