@@ -1,4 +1,4 @@
-import type { GenerationStep } from '../generation/protocol';
+import type { GenerationStep, TokenLogprobs } from '../generation/protocol';
 import type { Completer } from '../text/completer';
 
 interface TokenText {
@@ -8,6 +8,11 @@ interface TokenText {
 
 interface TokenRow extends TokenText {
   readonly top: readonly TokenText[];
+}
+
+interface Telling {
+  readonly token: number;
+  readonly logprobs: TokenLogprobs;
 }
 
 /** Less than any probability that JSON could carry. */
@@ -36,6 +41,7 @@ function byText({ top, ...chosen }: TokenRow): object {
 export class LogprobWriter {
   private readonly rows: TokenRow[] = [];
   private offset = 0;
+  private began = false;
 
   /** @param keeps whether all of them are asked for at the end; those of a stream are not, and would outweigh its text */
   constructor(
@@ -58,11 +64,15 @@ export class LogprobWriter {
   }
 
   private async rowsOf(steps: readonly GenerationStep[]): Promise<TokenRow[]> {
-    const telling = steps.flatMap(({ token, logprobs }) =>
+    const telling = steps.flatMap(({ token, logprobs }): Telling[] =>
       token === undefined || logprobs === undefined ? [] : [{ token, logprobs }],
     );
-    const ids = telling.flatMap(({ token, logprobs }) => [token, ...logprobs.top.map(([id]) => id)]);
-    const texts = [...(await this.completer.tokenTexts(ids))];
+    const idsOf = ({ token, logprobs }: Telling): number[] => [token, ...logprobs.top.map(([id]) => id)];
+    // A message is a text of its own, and its first token begins it; a completion goes on from its prompt.
+    const [first] = this.form === 'chat' && !this.began ? telling : [];
+    this.began ||= telling.length > 0;
+    const begin = first === undefined ? 0 : idsOf(first).length;
+    const texts = [...(await this.completer.tokenTexts(telling.flatMap(idsOf), begin))];
     return telling.map(({ logprobs }) => {
       const [token = '', ...others] = texts.splice(0, 1 + logprobs.top.length);
       const top = logprobs.top.map(([, logprob], index) => ({ token: others[index] ?? '', logprob: told(logprob) }));

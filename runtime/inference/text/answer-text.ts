@@ -14,6 +14,8 @@ export interface TextPiece {
 const INCOMPLETE = '\uFFFD';
 /** Tokens of a prompt that the first ones of its answer are decoded with. */
 const PROMPT_CONTEXT = 6;
+/** Tokens that others are decoded with, at most, where the last ones have no text: such as control tokens have none. */
+const MOST_CONTEXT = 64;
 /** Tokens after which what is incomplete stays so: no character has more bytes. */
 const PATIENCE = 8;
 
@@ -42,7 +44,8 @@ function firstStop(text: string, stops: readonly string[]): number {
 
 /**
  * The text of an answer, as its tokens come. Characters are given out whole, and never any part of a stop text.
- * Tokens are decoded with a few before them, because many tokenizers write a token by what precedes it.
+ * Tokens are decoded with a few before them, because many tokenizers write a token by what precedes it. Some of those
+ * have text: behind nothing but control tokens a token is written as the first of a text.
  */
 export class AnswerText {
   private readonly ids: number[];
@@ -76,7 +79,7 @@ export class AnswerText {
     }
     if ((isLast || this.isWhole(now, added)) && now.length >= before.length) {
       this.pending = text;
-      this.context = this.written;
+      if (added !== '' || this.ids.length - this.context > MOST_CONTEXT) this.context = this.written;
       this.written = this.ids.length;
       this.whole = { length: 0, at: this.written };
     }

@@ -145,10 +145,17 @@ export class Completer {
     }
   }
 
-  /** Texts of single tokens. */
-  async tokenTexts(ids: readonly number[]): Promise<readonly string[]> {
-    const lists = ids.map((id) => [id]);
-    return ids.length === 0 ? [] : this.parts.thread.ask({ do: 'decode', lists, skipSpecial: false });
+  /**
+   * Texts of single tokens, as each has it inside a text: alone many would lose the space before them.
+   *
+   * @param begin how many of them have it as the first of a text
+   */
+  async tokenTexts(ids: readonly number[], begin: number): Promise<readonly string[]> {
+    if (ids.length === 0) return [];
+    const { neutral } = this.parts.description;
+    const lists = ids.map((id, index) => (neutral === undefined || index < begin ? [id] : [neutral.token, id]));
+    const texts = await this.parts.thread.ask({ do: 'decode', lists, skipSpecial: false });
+    return texts.map((text, index) => (lists[index]?.length === 1 ? text : text.slice(neutral?.text.length)));
   }
 
   /** Those that the files of the model state, and that of its tokenizer: a model may end its turns with either. */

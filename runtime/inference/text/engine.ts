@@ -25,6 +25,8 @@ export interface TextDescription {
   readonly maxLength: number | undefined;
   /** Ids are below this. */
   readonly vocabulary: number;
+  /** A token behind which others have the text that they have inside an answer; undefined where there is none. */
+  readonly neutral: { readonly token: number; readonly text: string } | undefined;
 }
 
 /** Tokens of a text; how many there are at least where these are more than were asked for. */
@@ -124,7 +126,15 @@ export class TextEngine {
       padToken: this.idOf(this.specials['pad_token'] ?? PAD),
       maxLength: typeof stated === 'number' && stated > 0 && stated < SANE_LENGTH ? Math.floor(stated) : undefined,
       vocabulary: ids.reduce((most, id) => Math.max(most, id + 1), 0),
+      neutral: this.neutral(),
     };
+  }
+
+  private neutral(): TextDescription['neutral'] {
+    const token = this.encode(['a'], false)[0]?.at(-1);
+    if (token === undefined) return undefined;
+    const [text = ''] = this.decode([[token]], false);
+    return text.trim() === '' ? undefined : { token, text };
   }
 
   private idOf(token: string): number | undefined {

@@ -4,6 +4,7 @@ import { AnswerText } from '../../../../runtime/inference/text/answer-text';
 import { TextEngine } from '../../../../runtime/inference/text/engine';
 import { temporaryFolder } from '../../support/temporary';
 import { decoderFiles, writeFiles } from '../../support/text-store';
+import { sentencePiece } from '../../support/tokenizers';
 
 const engine = new TextEngine(writeFiles(temporaryFolder(), decoderFiles()));
 const decode = async (lists: readonly (readonly number[])[]): Promise<string[]> => engine.decode(lists, true);
@@ -45,6 +46,25 @@ describe('the text of an answer', () => {
         expect(pieces.join('')).toBe(engine.decode([ids], true)[0]);
         if (!text.includes('\uFFFD')) expect(pieces.join('')).not.toContain('\uFFFD');
       }),
+    );
+  });
+
+  it('has the spaces of all tokens at once, whatever control tokens without a text stand between them', async () => {
+    const document = sentencePiece(['\u2581the', '\u2581cat', '\u2581\u2581', 'at']);
+    const files = { ...decoderFiles(), 'tokenizer.json': Buffer.from(JSON.stringify(document)) };
+    const pieces = new TextEngine(writeFiles(temporaryFolder(), files));
+    const [words = []] = pieces.encode(['the cat   at a'], false);
+    const ids = fc.array(fc.constantFrom(...words, 1, 2), { minLength: 1, maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(ids, async (tokens) => {
+        const answer = new AnswerText(async (lists) => pieces.decode(lists, true), []);
+        let text = '';
+        for (const [index, token] of tokens.entries()) {
+          text += (await answer.push([token], index === tokens.length - 1)).text;
+        }
+        expect(text).toBe(pieces.decode([tokens], true)[0]);
+      }),
+      { numRuns: 300 },
     );
   });
 
