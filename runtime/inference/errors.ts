@@ -125,6 +125,10 @@ export const tooManyElements = (limit: number): RequestError =>
     `the elements and entries of the message would take more than ${limit} bytes; send large tensors in raw_input_contents`,
   );
 
+/** 413: a message that takes too long to be read. @param what of the message there are more of than `most` */
+export const tooManyValues = (what: string, most: number): RequestError =>
+  raise('LNMT8209', `the message has more than ${most} ${what}; send large tensors in raw_input_contents`);
+
 /** 422: inputs or outputs that cannot be passed to or from the process of the model. */
 export const tensorsTooLarge = (which: 'inputs' | 'outputs', bytes: number, most: number): RequestError =>
   raise('LNMT8210', `the ${which} have ${bytes} bytes, and ${most} are possible; send less at once`);

@@ -6,7 +6,8 @@ import { elementCount, isDatatype, TENSOR_LIMITS } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
 import { refuseUnsupported, refuseUnsupportedOfInput, refuseUnsupportedOfOutput } from '../tensors/unsupported';
 import type { ParameterOf } from '../tensors/unsupported';
-import { packContents, unpackContents } from './elements';
+import { packContents } from './contents';
+import { unpackContents } from './elements';
 import type {
   InferInputTensor,
   InferParameter,
@@ -65,13 +66,13 @@ function tensorOf(input: InferInputTensor, raw: Uint8Array | undefined): Tensor 
   const shape = shapeOf(input.shape, where);
   const count = elementCount(shape);
   if (raw !== undefined) {
-    if (contents !== null) throw invalidRequest(`${where}: contents and raw_input_contents exclude one another`);
+    if (contents.length > 0) throw invalidRequest(`${where}: contents and raw_input_contents exclude one another`);
     checkBinary(datatype, count, raw, where);
     if (datatype !== 'BF16') return { name, datatype, shape, data: raw };
     return { name, datatype: WIDENED.BF16, shape, data: widenBfloat16(raw) };
   }
   if (datatype === 'BF16') throw invalidRequest(`${where}: BF16 travels in raw_input_contents only`);
-  if (contents === null) throw invalidRequest(`${where}: contents is missing`);
+  if (contents.length === 0) throw invalidRequest(`${where}: contents is missing`);
   return { name, datatype, shape, data: packContents(datatype, contents, count, where) };
 }
 

@@ -18,20 +18,16 @@ export interface InferParameter {
 /** Parameters by their names. */
 export type InferParameters = Readonly<Record<string, InferParameter>>;
 
-/** Elements of a tensor, in the member that fits its datatype. */
-export interface InferTensorContents {
-  readonly bool_contents: readonly boolean[];
-  readonly int_contents: readonly number[];
-  readonly int64_contents: readonly Int64[];
-  readonly uint_contents: readonly number[];
-  readonly uint64_contents: readonly Int64[];
-  readonly fp32_contents: readonly number[];
-  readonly fp64_contents: readonly number[];
-  readonly bytes_contents: readonly Uint8Array[];
-}
-
-/** Member of {@link InferTensorContents}. */
-export type ContentsKey = keyof InferTensorContents;
+/** Member of typed contents, which hold the elements of a tensor in the one that fits its datatype. */
+export type ContentsKey =
+  | 'bool_contents'
+  | 'int_contents'
+  | 'int64_contents'
+  | 'uint_contents'
+  | 'uint64_contents'
+  | 'fp32_contents'
+  | 'fp64_contents'
+  | 'bytes_contents';
 
 /** One input of a request. */
 export interface InferInputTensor {
@@ -39,7 +35,8 @@ export interface InferInputTensor {
   readonly datatype: string;
   readonly shape: readonly Int64[];
   readonly parameters: InferParameters;
-  readonly contents: InferTensorContents | null;
+  /** Typed contents as they came; none where the input is raw. */
+  readonly contents: readonly Uint8Array[];
 }
 
 /** A request of `ModelInfer`. */

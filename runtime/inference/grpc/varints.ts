@@ -16,20 +16,43 @@ function lastOf(word: number): number {
 }
 
 /**
- * The most numbers that packed varints can be: one for each byte that ends one, and one for each ten, which are taken for a
- * number though they do not end. Four bytes are looked at together, so that 64 MiB take some ten milliseconds.
+ * Numbers that packed varints are: bytes that end one. Four are looked at together, so that 64 MiB take some ten milliseconds.
  *
  * @param most count with which nothing further is looked at
  */
-export function countVarints(bytes: Uint8Array, start: number, end: number, most: number): number {
+export function countEnds(bytes: Uint8Array, start: number, end: number, most: number): number {
   const lead = Math.min(end, start + ((WORD - ((bytes.byteOffset + start) % WORD)) % WORD));
   const words = Math.floor((end - lead) / WORD);
-  if (words === 0) return Math.floor((end - start) / LONGEST) + countBytes(bytes, start, end);
+  if (words === 0) return countBytes(bytes, start, end);
   const view = new Uint32Array(bytes.buffer, bytes.byteOffset + lead, words);
-  let count = Math.floor((end - start) / LONGEST) + countBytes(bytes, start, lead);
+  let count = countBytes(bytes, start, lead);
   for (let begin = 0; begin < words && count <= most; begin += BLOCK) {
     const stop = Math.min(words, begin + BLOCK);
     for (let index = begin; index < stop; index += 1) count += lastOf(view[index] ?? 0);
   }
   return count > most ? count : count + countBytes(bytes, lead + words * WORD, end);
+}
+
+/**
+ * Reads numbers of up to 64 bits as two words each, the lower one first.
+ *
+ * @param place of the first word in `words`, which are 0
+ * @returns how many there are; -1 where one has more bytes, or no end
+ */
+export function readVarints(bytes: Uint8Array, start: number, end: number, words: Uint32Array, place: number): number {
+  let to = place;
+  for (let at = start; at < end; to += 2) {
+    let byte = bytes[at++] ?? 0;
+    let [low, high] = [byte & 127, 0];
+    for (let shift = 7; byte >= 128; shift += 7) {
+      if (at === end || shift >= 7 * LONGEST) return -1;
+      byte = bytes[at++] ?? 0;
+      if (shift < 32) low |= (byte & 127) << shift;
+      if (shift === 28) high = (byte & 127) >>> 4;
+      if (shift > 32) high |= (byte & 127) << (shift - 32);
+    }
+    words[to] = low;
+    words[to + 1] = high;
+  }
+  return (to - place) / 2;
 }

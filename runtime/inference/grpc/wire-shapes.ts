@@ -1,3 +1,5 @@
+import { TENSOR_LIMITS } from '../tensors/tensor';
+
 /** Wire types of protobuf that are read here; groups are not. */
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
@@ -13,7 +15,7 @@ export interface FieldShape {
   readonly long?: boolean;
   /** Whether there may be many, which numbers then travel packed. @default false */
   readonly many?: boolean;
-  /** Most bytes of a name. @default - as many as the message may have */
+  /** Most bytes of a name or of packed numbers. @default - as many as the message may have */
   readonly most?: number;
   /** Fields of a message or an entry of a map. */
   readonly of?: MessageShape;
@@ -21,6 +23,9 @@ export interface FieldShape {
 
 /** The fields of a message by their numbers. */
 export type MessageShape = Readonly<Record<number, FieldShape>>;
+
+/** Packed sizes of a shape at most, in bytes, however its numbers are written. */
+const SHAPE_BYTES = 10 * TENSOR_LIMITS.rank;
 
 /** Longest names, in bytes: those of models and versions stand in logs, those of tensors have 256 characters. */
 const NAME_BYTES = { model: 128, tensor: 1024 } as const;
@@ -54,23 +59,27 @@ const PARAMETER: MessageShape = {
   5: long('uint64_param'),
 };
 
-const CONTENTS: MessageShape = {
-  1: many(number('bool_contents', WIRE.varint)),
-  2: many(number('int_contents', WIRE.varint)),
-  3: many(long('int64_contents')),
-  4: many(number('uint_contents', WIRE.varint)),
-  5: many(long('uint64_contents')),
-  6: many(number('fp32_contents', WIRE.fixed32)),
-  7: many(number('fp64_contents', WIRE.fixed64)),
-  8: many(bytes('bytes_contents')),
+/** Contents are no values of the library: `contents.ts` reads them into a tensor, unless they lie as there. */
+const element = (name: string, wire: 0 | 1 | 5, cost = 16): FieldShape => ({ name, wire, cost, many: true });
+
+/** Typed contents. */
+export const CONTENTS_SHAPE: MessageShape = {
+  1: element('bool_contents', WIRE.varint),
+  2: element('int_contents', WIRE.varint),
+  3: { ...element('int64_contents', WIRE.varint), long: true },
+  4: element('uint_contents', WIRE.varint),
+  5: { ...element('uint64_contents', WIRE.varint), long: true },
+  6: element('fp32_contents', WIRE.fixed32, 0),
+  7: element('fp64_contents', WIRE.fixed64, 0),
+  8: { name: 'bytes_contents', wire: WIRE.bytes, cost: 8, each: 1, many: true },
 };
 
 const INPUT: MessageShape = {
   1: text('name', NAME_BYTES.tensor),
   2: text('datatype', NAME_BYTES.tensor),
-  3: many(long('shape')),
+  3: { ...many(long('shape')), most: SHAPE_BYTES },
   4: map('parameters', PARAMETER),
-  5: message('contents', CONTENTS),
+  5: message('contents', CONTENTS_SHAPE),
 };
 
 const OUTPUT: MessageShape = { 1: text('name', NAME_BYTES.tensor), 2: map('parameters', PARAMETER) };

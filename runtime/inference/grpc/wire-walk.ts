@@ -1,10 +1,16 @@
-import { invalidRequest, tooManyElements } from '../errors';
-import { countVarints } from './varints';
+import { invalidRequest, tooManyElements, tooManyValues } from '../errors';
+import { countEnds } from './varints';
 import { WIRE } from './wire-shapes';
 import type { FieldShape, MessageShape } from './wire-shapes';
 
 /** Of each field beside its values, known or not: that there are many takes time here and there. */
 const FIELD_COST = 128;
+
+/**
+ * What of a message is read in some hundredths of a second, in which nobody else is answered: fields at any depth, and packed
+ * integers and booleans. Packed floats are taken as they lie.
+ */
+const MOST = { fields: 250_000, integers: 1_000_000 } as const;
 
 const VARINT_BYTES = { short: 5, long: 10 } as const;
 
@@ -17,6 +23,8 @@ const broken = (): Error => invalidRequest('the message is not what protobuf mak
  */
 class Walk {
   cost = 0;
+  private fields = 0;
+  private integers = 0;
   private at = 0;
 
   constructor(
@@ -31,6 +39,7 @@ class Walk {
       const [number, wire] = [tag >>> 3, tag & 7];
       if (number === 0) throw broken();
       this.charge(FIELD_COST);
+      if (++this.fields > MOST.fields) throw tooManyValues('fields', MOST.fields);
       const field = shape[number];
       if (field === undefined) this.unknown(wire, end);
       else if (wire === WIRE.bytes) this.extent(field, end);
@@ -68,9 +77,14 @@ class Walk {
 
   private packed({ wire, cost }: FieldShape, stop: number): void {
     const length = stop - this.at;
-    const most = Math.floor((this.limit - this.cost) / cost);
-    if (wire === WIRE.varint) this.charge(cost * countVarints(this.bytes, this.at, stop, most));
-    else this.charge(cost * Math.ceil(length / (wire === WIRE.fixed32 ? 4 : 8)));
+    if (wire !== WIRE.varint) {
+      if (length % (wire === WIRE.fixed32 ? 4 : 8) !== 0) throw broken();
+      return;
+    }
+    const count = countEnds(this.bytes, this.at, stop, MOST.integers);
+    this.integers += count;
+    if (this.integers > MOST.integers) throw tooManyValues('integers and booleans', MOST.integers);
+    this.charge(cost * count);
   }
 
   private charge(cost: number): void {

@@ -54,6 +54,10 @@ describe('errors that clients see', () => {
       undefined,
     ] as const,
     [
+      ...[inferenceErrors.tooManyValues('fields', 9), 413, 'LNMT8209'],
+      ...['the message has more than 9 fields; send large tensors in raw_input_contents', undefined],
+    ] as const,
+    [
       ...[inferenceErrors.tensorsTooLarge('outputs', 9, 8), 422, 'LNMT8210'],
       ...['the outputs have 9 bytes, and 8 are possible; send less at once', undefined],
     ] as const,

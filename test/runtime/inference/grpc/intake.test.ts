@@ -293,7 +293,7 @@ describe('the largest message', () => {
   });
 });
 
-describe('messages that take more memory than they may', () => {
+describe('messages that take more than they may', () => {
   const HOARD = Buffer.concat([field(1, Buffer.from('demo')), field(5, field(5, field(3, Buffer.alloc(8 * MIB, 1))))]);
 
   it('are refused with what to do instead', async () => {
@@ -323,7 +323,7 @@ describe('messages that take more memory than they may', () => {
     expect(await ended).toBe('end');
     expect(told.map((message) => message.slice(0, 50))).toEqual([
       '',
-      '[LNMT8209] the elements and entries of the message',
+      '[LNMT8209] the message has more than 1000000 integ',
       '[LNMT8201] the message is not what protobuf makes ',
       '[LNMT8201] model_name is longer than 128 bytes',
       '',

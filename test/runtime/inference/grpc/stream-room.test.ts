@@ -81,13 +81,13 @@ describe('the size of a message', () => {
   const arrived = (request: object): object =>
     requestDeserialize?.(requestSerialize?.(request) ?? Buffer.alloc(0)) as object;
 
-  it('is what travelled, and counts elements that become objects', () => {
+  it('is what travelled, and counts the tensors that elements become', () => {
     const raw = arrived({ model_name: 'm', raw_input_contents: [Buffer.alloc(1_000)] });
     expect(sizeOf(raw)).toBeGreaterThanOrEqual(1_000);
     expect(sizeOf(raw)).toBeLessThan(2_000);
     const contents = { int64_contents: Array.from({ length: 1_000 }, () => '1') };
     const typed = arrived({ model_name: 'm', inputs: [{ name: 'x', datatype: 'INT64', shape: ['1000'], contents }] });
-    expect(sizeOf(typed)).toBeGreaterThan(40_000);
+    expect(sizeOf(typed)).toBeGreaterThanOrEqual(9_000);
     const answer = { error_message: 'x'.repeat(500) };
     responseSerialize?.(answer);
     expect(sizeOf(answer)).toBeGreaterThanOrEqual(500);
