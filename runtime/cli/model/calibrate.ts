@@ -2,12 +2,12 @@ import path from 'node:path';
 import { Histogram, RangeMeter } from '../../inference/rewriter/calibration';
 import type { CalibrationMethod } from '../../inference/rewriter/calibration';
 import { TYPE } from '../../inference/rewriter/elements';
-import { OnnxModel } from '../../inference/rewriter/model';
 import type { ValueRange } from '../../inference/rewriter/static';
 import { tensorValue } from '../../inference/rewriter/value';
 import { writeModel } from '../../inference/rewriter/write';
 import type { Tensor } from '../../inference/tensors/tensor';
 import type { Sample } from './samples';
+import { openModel } from './source';
 import type { Toolkit } from './toolkit';
 import { LoadedModel } from './trial';
 
@@ -46,7 +46,7 @@ export async function calibrate(
 
 /** Writes a copy whose outputs are those activations too, where there are any but inputs, and returns these. */
 function showActivations(names: readonly string[], { file, scratch }: CalibrationRequest): string[] {
-  const model = OnnxModel.open(file);
+  const model = openModel(file);
   try {
     const { graph } = model;
     const inputs = new Set(graph.inputs.map(({ name }) => name));

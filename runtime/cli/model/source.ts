@@ -24,20 +24,30 @@ export function existingFile(cwd: string, file: string, what = 'an ONNX file'): 
   throw badInvocation('there is no such file', file, `name ${what}`);
 }
 
-/** Looks at a file as the server does before it loads one, its weights in other files included. */
+/** What a link leads to. A cache of downloads holds nothing but links. */
+const targetOf = (file: string): string => (fs.existsSync(file) ? fs.realpathSync(file) : file);
+
+/** A file of weights: beside the model, and where that is a link, beside the link. */
+const weightsAt = (file: string, location: string): string => targetOf(path.join(path.dirname(file), location));
+
+/**
+ * Looks at a file as the server does before it loads one, its weights in other files included. Links of the user's own
+ * are followed, as `push` and `serve` follow them.
+ */
 export async function inspectSource(file: string): Promise<Finding> {
   try {
-    const report = await inspectFile(file);
-    await checkExternalFiles(
-      path.dirname(file),
-      report.externalFiles,
-      new Set(report.externalFiles.map((f) => f.path)),
-    );
+    const report = await inspectFile(targetOf(file));
+    await checkWeights(file, report.externalFiles);
     return { report, refusal: undefined };
   } catch (error) {
     if (error instanceof InspectionError) return { report: undefined, refusal: error };
     throw error;
   }
+}
+
+/** Reads a model that was inspected. Whoever opens it closes it. */
+export function openModel(file: string): OnnxModel {
+  return OnnxModel.open(targetOf(file), (location) => weightsAt(file, location));
 }
 
 /** Opens a model to change it. @param allowTypes also with inputs and outputs that the server lacks */
@@ -46,17 +56,21 @@ export async function openSource(file: string, allowTypes = false): Promise<Onnx
   if (refusal !== undefined && !(allowTypes && refusal.code === TYPE_REFUSED)) {
     throw modelRefused(file, refusal.message);
   }
-  if (refusal !== undefined) await checkWeights(file);
-  return OnnxModel.open(file);
+  // A refused type ends the inspection before the files of the weights are looked at.
+  if (refusal !== undefined) {
+    const names = readOnnxFile(file).externalData.map((name) => name.replace(/^\.\//, ''));
+    const files = names.map((name) => ({ path: name, bytes: 0 }));
+    await checkWeights(file, files).catch((error: unknown) => {
+      throw modelRefused(file, error instanceof Error ? error.message : String(error));
+    });
+  }
+  return openModel(file);
 }
 
-/** A refused type ends the inspection before the files of the weights are looked at. */
-async function checkWeights(file: string): Promise<void> {
-  const names = readOnnxFile(file).externalData.map((name) => name.replace(/^\.\//, ''));
-  const files = names.map((name) => ({ path: name, bytes: 0 }));
-  await checkExternalFiles(path.dirname(file), files, new Set(names)).catch((error: unknown) => {
-    throw modelRefused(file, error instanceof Error ? error.message : String(error));
-  });
+async function checkWeights(file: string, weights: ModelReport['externalFiles']): Promise<void> {
+  const folder = targetOf(path.dirname(file));
+  const files = weights.map((each) => ({ ...each, path: path.relative(folder, weightsAt(file, each.path)) }));
+  await checkExternalFiles(folder, files, new Set(files.map((each) => each.path)));
 }
 
 /** Runs a rewriter and says in the words of the command why it cannot. */

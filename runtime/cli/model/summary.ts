@@ -1,11 +1,11 @@
 import { estimateBytes } from '../../inference/registry/memory-budget';
 import { sizeOf } from '../../inference/rewriter/elements';
-import { OnnxModel } from '../../inference/rewriter/model';
+import type { OnnxModel } from '../../inference/rewriter/model';
 import type { Weight } from '../../inference/rewriter/tensor';
 import type { Dimension, Value } from '../../inference/rewriter/value';
 import { readOnnxFile } from './onnx-file';
 import { modelRefused } from './errors';
-import { inspectSource } from './source';
+import { inspectSource, openModel } from './source';
 
 /** Names of element types, as the protocol writes them. */
 const NAMES: Readonly<Record<number, string>> = {
@@ -107,7 +107,7 @@ export async function summarize(file: string): Promise<ModelSummary> {
   const { refusal } = await inspectSource(file);
   let model: OnnxModel;
   try {
-    model = OnnxModel.open(file);
+    model = openModel(file);
   } catch (error) {
     throw modelRefused(file, (refusal ?? (error instanceof Error ? error : new Error(String(error)))).message);
   }

@@ -31,8 +31,9 @@ export const INSPECTOR_ERRORS = {
       'Served are tensors of BOOL, integers, FP16, FP32, FP64 and strings. Wrap a BF16 input or output with Cast (`lnmt model optimize`), and export classifiers without ZipMap.',
   },
   LNMT8327: {
-    title: 'the model could not be inspected in time',
-    explanation: 'Reading the graph took longer or more memory than any real model needs. Check the file.',
+    title: 'the model could not be inspected',
+    explanation:
+      'The file cannot be opened, as with a link where a server wants a file, or reading the graph took longer or more memory than any real model needs. The message says which. Check the file.',
   },
 } as const;
 

@@ -32,23 +32,28 @@ export class OnnxModel {
     private readonly handle: number,
   ) {}
 
-  /** Reads a model. Whoever opens it closes it. The file was inspected before. */
-  static open(file: string): OnnxModel {
+  /**
+   * Reads a model. Whoever opens it closes it. The file was inspected before.
+   *
+   * @param file no link
+   * @param weightsAt the file of weights, no link, by the path that the graph names @default - beside the graph
+   */
+  static open(file: string, weightsAt = (location: string) => path.join(path.dirname(file), location)): OnnxModel {
     const handle = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
     try {
-      return OnnxModel.parse(file, handle);
+      return OnnxModel.parse(handle, weightsAt);
     } catch (error) {
       fs.closeSync(handle);
       throw error;
     }
   }
 
-  private static parse(file: string, handle: number): OnnxModel {
+  private static parse(handle: number, weightsAt: (location: string) => string): OnnxModel {
     const source = new ParseSource(new ProtoReader(new FileSource(handle), INSPECTOR_LIMITS), handle);
     let hasExternalData = false;
     const open = ({ location, offset, length }: ExternalEntry): Bytes => {
       hasExternalData = true;
-      return new FileBytes(path.join(path.dirname(file), location), offset, length);
+      return new FileBytes(weightsAt(location), offset, length);
     };
     const message = new Parsed(source, source.all, [FIELD.irVersion, FIELD.graph, FIELD.operatorSets]);
     const sets = message.ranges(FIELD.operatorSets).map((range) => {

@@ -622,6 +622,58 @@ describe('lnmt model optimize', () => {
   });
 });
 
+describe('models that are links, as in a cache of downloads', () => {
+  /** Links to files of other names, side by side in a folder of their own. */
+  function linked(files: Readonly<Record<string, Uint8Array>>): string {
+    const [blobs, snapshot] = [scratch(), scratch()];
+    for (const [index, [name, content]] of Object.entries(files).entries()) {
+      fs.writeFileSync(path.join(blobs, `blob-${index}`), content);
+      fs.symlinkSync(path.join(blobs, `blob-${index}`), path.join(snapshot, name));
+    }
+    return path.join(snapshot, 'model.onnx');
+  }
+  const location = [
+    [1, 'location'],
+    [2, 'w.bin'],
+  ] as const;
+  const graph = model({
+    nodes: [node('Add', ['x', 'w'], ['y'])],
+    constants: [
+      tensor(
+        'w',
+        TYPE.float,
+        [2],
+        [
+          [13, location],
+          [14, 1],
+        ],
+      ),
+    ],
+    inputs: [value('x', tensorType(TYPE.float, ['n', 2]))],
+    outputs: [value('y', tensorType(TYPE.float, ['n', 2]))],
+  });
+  const weights = new Uint8Array(Float32Array.of(3, 4).buffer);
+
+  test('are described, with weights beside the link', async () => {
+    const { out } = await cli(['model', 'inspect', linked({ 'model.onnx': graph, 'w.bin': weights }), '--json']);
+    expect(JSON.parse(out)).toMatchObject({ externalFiles: ['w.bin'], parameters: 2, refusals: [] });
+    const absent = await cli(['model', 'inspect', linked({ 'model.onnx': graph }), '--json']);
+    expect(JSON.parse(absent.out)).toMatchObject({ refusals: [{ code: 'LNMT8323', what: 'w.bin is missing' }] });
+  });
+
+  test('are simplified, and compared with what they were', async () => {
+    const file = linked({ 'model.onnx': graph, 'w.bin': weights });
+    const { trial } = report(await cli(['model', 'optimize', file, '--out', fresh(), '--json']));
+    expect(trial).toMatchObject({ samples: 5, outputs: [{ maxDifference: 0 }] });
+  });
+
+  test('are quantized, and measured before', async () => {
+    const file = linked({ 'model.onnx': fs.readFileSync(DIGITS) });
+    const argv = ['model', 'quantize', file, '--out', fresh(), '--json', '--mode', 'static', '--samples', heldOut];
+    expect(report(await cli(argv)).rewritten['Gemm']).toBe(2);
+  });
+});
+
 describe('lnmt model inspect', () => {
   test('describes a model', async () => {
     const { out, code } = await cli(['model', 'inspect', DIGITS]);
