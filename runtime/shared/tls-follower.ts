@@ -1,10 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
-import { stateOf } from './file-state';
+import { FileFollower } from './file-follower';
 import { readTls } from './tls';
 import type { TlsFiles, TlsMaterial } from './tls';
-
-const POLL_MS = 1_000;
 
 type Log = Pick<FastifyBaseLogger, 'info' | 'error'>;
 
@@ -19,41 +17,44 @@ export interface TlsChanges {
   onOutcome(listener: (outcome: TlsOutcome) => void): void;
 }
 
-const statesOf = ({ tlsCertFile, tlsKeyFile, tlsClientCaFile }: TlsFiles): string =>
-  [tlsCertFile, tlsKeyFile, tlsClientCaFile].map(stateOf).join('|');
+function read(files: TlsFiles): TlsMaterial {
+  const material = readTls(files);
+  if (material === undefined) throw new TypeError('no files of TLS are named; this is a bug');
+  return material;
+}
 
-/**
- * Certificate, key and client authorities, followed as they change: certificates are renewed while servers run. They are
- * polled through `stat`, because a Secret is updated by swapping a link of a parent folder, which file watchers do not see.
- * Files that cannot be read or do not fit together leave what was good before in use, and are tried again.
- */
+/** Certificate, key and client authorities, followed as they change: certificates are renewed while servers run. */
 export class TlsFollower implements TlsChanges {
   private readonly changes: ((material: TlsMaterial) => void)[] = [];
   private readonly outcomes: ((outcome: TlsOutcome) => void)[] = [];
-  /** State that failed last, so that one fault is told once. */
-  private failed: string | undefined;
-  private readonly timer: NodeJS.Timeout;
+  private readonly follower: FileFollower<TlsMaterial>;
 
   /** Undefined where no files are named. @throws StartError LNMT8107 */
   static open(files: TlsFiles, log: Log): TlsFollower | undefined {
-    // Taken before the content, so that a change between the two is seen at the next poll.
-    const state = statesOf(files);
-    const material = readTls(files);
-    return material && new TlsFollower(files, log, state, material);
+    const { tlsCertFile, tlsKeyFile } = files;
+    return tlsCertFile === undefined || tlsKeyFile === undefined ? undefined : new TlsFollower(files, log);
   }
 
-  private constructor(
-    private readonly files: TlsFiles,
-    private readonly log: Log,
-    private state: string,
-    private material: TlsMaterial,
-  ) {
-    this.timer = setInterval(() => this.poll(), POLL_MS).unref();
+  private constructor(files: TlsFiles, log: Log) {
+    const { tlsCertFile, tlsKeyFile, tlsClientCaFile } = files;
+    this.follower = new FileFollower({
+      files: [tlsCertFile, tlsKeyFile, tlsClientCaFile].filter((file) => file !== undefined),
+      read: () => read(files),
+      changed: (material) => {
+        for (const listener of this.changes) listener(material);
+        log.info({ until: new X509Certificate(material.cert).validTo }, 'TLS certificate reloaded');
+        this.tell('changed');
+      },
+      failed: (error) => {
+        log.error({ err: error }, 'TLS certificate not reloaded, the last good one stays');
+        this.tell('failed');
+      },
+    });
   }
 
   /** What is in use. */
   get current(): TlsMaterial {
-    return this.material;
+    return this.follower.current;
   }
 
   onChange(listener: (material: TlsMaterial) => void): void {
@@ -66,26 +67,7 @@ export class TlsFollower implements TlsChanges {
 
   /** Stops following the files. */
   close(): void {
-    clearInterval(this.timer);
-  }
-
-  private poll(): void {
-    let state = 'unknown';
-    try {
-      state = statesOf(this.files);
-      if (state === this.state) return;
-      const material = readTls(this.files);
-      if (material === undefined) return;
-      for (const listener of this.changes) listener(material);
-      [this.state, this.material, this.failed] = [state, material, undefined];
-      this.log.info({ until: new X509Certificate(material.cert).validTo }, 'TLS certificate reloaded');
-      this.tell('changed');
-    } catch (error) {
-      if (state === this.failed) return;
-      this.failed = state;
-      this.log.error({ err: error }, 'TLS certificate not reloaded, the last good one stays');
-      this.tell('failed');
-    }
+    this.follower.close();
   }
 
   private tell(outcome: TlsOutcome): void {

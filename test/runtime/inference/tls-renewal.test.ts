@@ -10,6 +10,7 @@ import { METRICS, PATHS } from '../../../runtime/contract';
 import { openAccess } from '../../../runtime/inference/access';
 import { readConfig } from '../../../runtime/inference/config';
 import { ClientCertificates } from '../../../runtime/shared/client-certificates';
+import type { FileFollower } from '../../../runtime/shared/file-follower';
 import { TlsFollower } from '../../../runtime/shared/tls-follower';
 import { TestAuthority } from '../support/certificates';
 import type { Certified } from '../support/certificates';
@@ -42,7 +43,7 @@ describe('a server whose certificate is renewed', () => {
   let reused = false;
 
   const mount = (files: Record<string, string>): void => mountFiles(dir, files, ++revision);
-  const poll = (): void => void Reflect.apply(Reflect.get(follower, 'poll') as () => void, follower, []);
+  const poll = (): void => (Reflect.get(follower, 'follower') as FileFollower<unknown>).poll();
   const log = {
     info: (_: object, text: string) => lines.push(text),
     error: (_: object, text: string) => lines.push(text),

@@ -83,6 +83,18 @@ describe('a mounted key file', () => {
     expect(keys?.find('one', NOW)?.id).toBe('a');
   });
 
+  it('does not keep a key that was withdrawn because one reading of the file failed', async () => {
+    log.error.mockClear();
+    const reading = vi.spyOn(fs, 'readFileSync').mockImplementationOnce(() => {
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    });
+    mountKeys(dir, keyFile([{ id: 'b', key: 'two', scopes: ['infer'] }]), 2);
+    await vi.waitFor(() => expect(keys?.find('one', NOW)).toBeUndefined(), { timeout: 10_000 });
+    reading.mockRestore();
+    expect(log.error).toHaveBeenCalledOnce();
+    expect(keys?.find('two', NOW)?.id).toBe('b');
+  });
+
   it('refuses to begin without a file', () => {
     expect(() => new ApiKeyFile(path.join(dir, 'nowhere'), log)).toThrow('keys.json cannot be read (ENOENT)');
   });
