@@ -39,7 +39,7 @@ export const VOLUME_NAMES = {
   sharedMemory: 'shared-memory',
 } as const satisfies Record<keyof typeof VOLUMES, string>;
 
-/** File inside {@link VOLUMES.apiKeys}, and key of the Secret: a JSON document `{"keys":[{id, sha256, scopes, expires?}]}`. */
+/** File inside {@link VOLUMES.apiKeys}, and key of the Secret: a JSON document `{"keys":[{id, sha256, scopes, expires?, limits?}]}`. */
 export const API_KEYS_FILE = 'keys.json';
 
 /** Files inside {@link VOLUMES.tls}, and keys of a Secret of the type `kubernetes.io/tls`. */

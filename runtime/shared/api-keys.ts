@@ -61,10 +61,23 @@ function asRecord(value: unknown, where: string): Readonly<Record<string, unknow
   throw new KeyFileError(`${where} is not an object`);
 }
 
+/** Without a zone it would be another moment on each machine. */
+const TIME = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+
+/** True for a day that its month has: others are taken for days of the next month. */
+function isDay(date: string): boolean {
+  const time = Date.parse(date);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(date);
+}
+
 function parseExpiry(value: unknown, where: string): number {
   if (value === undefined) return Number.POSITIVE_INFINITY;
-  const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
-  if (Number.isNaN(time)) throw new KeyFileError(`${where}.expires is not an ISO 8601 time`);
+  const text = typeof value === 'string' ? value : '';
+  const [, date = ''] = TIME.exec(text) ?? [];
+  const time = isDay(date) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time)) {
+    throw new KeyFileError(`${where}.expires is not an ISO 8601 time with a zone, e.g. 2030-01-31T00:00:00Z`);
+  }
   return time;
 }
 
@@ -82,9 +95,16 @@ function parseLimits(value: unknown, where: string): CallerLimits | undefined {
   return limits;
 }
 
+const MEMBERS = ['id', 'sha256', 'scopes', 'expires', 'limits'] as const;
+
 function parseKey(value: unknown, index: number): ApiKey {
   const where = `keys[${index}]`;
-  const { id, sha256, scopes, expires, limits } = asRecord(value, where);
+  const entry = asRecord(value, where);
+  const { id, sha256, scopes, expires, limits } = entry;
+  // A misspelled expiry or limit would be none. The name may be what belongs into a value: it is not repeated.
+  if (!Object.keys(entry).every((name) => MEMBERS.some((each) => each === name))) {
+    throw new KeyFileError(`${where} has a member that is not one of ${MEMBERS.join(', ')}`);
+  }
   if (typeof id !== 'string' || !ID.test(id)) throw new KeyFileError(`${where}.id does not match ${ID.source}`);
   if (typeof sha256 !== 'string' || !DIGEST.test(sha256)) {
     throw new KeyFileError(`${where}.sha256 is not a SHA-256 in hexadecimal`);

@@ -116,7 +116,7 @@ export const START_ERRORS = {
   LNMT8102: {
     title: 'the API-key file cannot be used',
     explanation:
-      'It is a JSON document `{"keys": [{"id", "sha256", "scopes", "expires"?}]}` in the folder LNMT_API_KEYS_DIR. At start the server ends with code 2; later it keeps the last good keys.',
+      'It is a JSON document `{"keys": [{"id", "sha256", "scopes", "expires"?, "limits"?}]}` in the folder LNMT_API_KEYS_DIR; expires is an ISO 8601 time with a zone, and other members are refused. At start the server ends with code 2; later it keeps the last good keys.',
   },
   LNMT8103: {
     title: 'an optional package is not installed',

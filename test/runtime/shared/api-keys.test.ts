@@ -23,8 +23,10 @@ describe('a set of API keys', () => {
     expect(keys.find(sha256('one'), NOW)).toBeUndefined();
   });
 
-  it('lets a key pass until the moment at which it expires', () => {
-    const expires = '2026-06-01T00:00:00Z';
+  it.each([
+    ...['2026-06-01T00:00:00Z', '2026-06-01T00:00Z', '2026-06-01T02:00:00.000+02:00', '2026-05-31T19:00:00-05:00'],
+    new Date(NOW).toISOString(),
+  ])('lets a key pass until the moment at which it expires: %s', (expires) => {
     const keys = ApiKeySet.parse(keyFile([{ id: 'a', key: 'one', scopes: ['infer'], expires }]));
     expect(keys.find('one', NOW - 1)?.id).toBe('a');
     expect(keys.find('one', NOW)).toBeUndefined();
@@ -43,7 +45,22 @@ describe('a set of API keys', () => {
     ],
     ['an unknown scope', JSON.stringify({ keys: [{ ...entry, scopes: ['root'] }] }), 'scopes is not a list of infer'],
     ['an entry without scopes', JSON.stringify({ keys: [{ ...entry, scopes: [] }] }), 'scopes is not a list of infer'],
-    ['an odd expiry', JSON.stringify({ keys: [{ ...entry, expires: 'soon' }] }), 'expires is not an ISO 8601 time'],
+    ...[
+      ...['soon', '1', '2030', '2030-01-31', '2030-01-31T00:00:00', 'Jan 31 2030', '2030-02-30T00:00:00Z'],
+      ...['2030-01-31T00:00:00+0100', '2030-01-31T25:00:00Z', 1_900_000_000_000, null],
+    ].map(
+      (expires) =>
+        [
+          `the expiry ${JSON.stringify(expires)}`,
+          JSON.stringify({ keys: [{ ...entry, expires }] }),
+          'keys[0].expires is not an ISO 8601 time with a zone',
+        ] as const,
+    ),
+    [
+      'a misspelled member',
+      JSON.stringify({ keys: [{ ...entry, expire: '2030-01-31T00:00:00Z' }] }),
+      'keys[0] has a member that is not one of id, sha256, scopes, expires, limits',
+    ],
     ['two entries of one id', JSON.stringify({ keys: [entry, entry] }), 'two entries have the same id'],
   ])('refuses %s, naming the place and no digest', (_title, text, message) => {
     expect(() => ApiKeySet.parse(text)).toThrow(message);
