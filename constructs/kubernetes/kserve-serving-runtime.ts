@@ -55,6 +55,8 @@ export interface KServeServingRuntimeProps {
 
 /** Where KServe puts the files of a model. @see https://kserve.github.io/website/docs/model-serving/storage/overview */
 const MODEL_FOLDER = '/mnt/models';
+/** What KServe replaces by the name of an InferenceService, in any text of a container. */
+const SERVICE_NAME = '{{.Name}}';
 /** The container that KServe knows a server by. */
 const CONTAINER = 'kserve-container';
 const API_VERSION = 'serving.kserve.io/v1alpha1';
@@ -68,8 +70,8 @@ const PROBES = {
 
 /**
  * The inference server as a runtime of KServe for ONNX, speaking the Open Inference Protocol v2. `storageUri` of an
- * InferenceService leads to a repository: a folder for the model, named as the InferenceService is, and in it one for each
- * version, with `model.onnx`.
+ * InferenceService leads to `model.onnx`, or to its folder, or to a folder with one for each version; the model is served
+ * under the name of the InferenceService. It may also lead to a repository, whose folders name the models.
  *
  * A runtime cannot state how long its pods may take to end, and KServe gives them 30 seconds: requests have 10 once nothing new
  * is accepted. Where they take longer, an InferenceService sets `terminationGracePeriodSeconds` and, 20 below it, the variable
@@ -108,6 +110,7 @@ export class KServeServingRuntime extends Construct {
 function environment({ auth, grpc }: KServeServingRuntimeProps): object[] {
   const settings = toEnv(INFERENCE_ENV, {
     modelRepository: `file://${MODEL_FOLDER}`,
+    repositoryModel: SERVICE_NAME,
     modelLoading: 'pinned',
     modelCacheDir: VOLUMES.modelCache,
     bindAddress: '0.0.0.0',

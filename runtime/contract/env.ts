@@ -62,6 +62,12 @@ export const INFERENCE_ENV = {
     doc: 'Store whose models are all served, in our layout or in that of Triton; a URI as LNMT_MODEL_URI has it.',
     optional: true,
   },
+  repositoryModel: {
+    name: 'LNMT_MODEL_REPOSITORY_MODEL',
+    kind: 'string',
+    doc: 'Name of the one model of a repository that holds folders of versions, or model.onnx itself, where folders of models would be; as KServe copies a model.',
+    optional: true,
+  },
   modelLoading: {
     name: 'LNMT_MODEL_LOADING',
     kind: 'enum',

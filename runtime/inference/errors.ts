@@ -172,7 +172,8 @@ export function runReasonOf(error: unknown): string | undefined {
 export const MODEL_ERRORS = {
   LNMT8301: {
     title: 'the model is not in the store',
-    explanation: 'A version exists once its manifest.json does. Push it with `lnmt model push NAME FILE`.',
+    explanation:
+      'A version exists once its manifest.json does. Push it with `lnmt model push NAME FILE`. A repository whose models are pinned has to hold one: a folder with a folder for each version and model.onnx in it or, under the name in LNMT_MODEL_REPOSITORY_MODEL, those folders alone or model.onnx itself.',
   },
   LNMT8302: {
     title: 'the manifest of the model is not valid',

@@ -26,8 +26,9 @@ const MAX_FILE_BYTES = 1 << 20;
 const MAX_MODELS = 1_000;
 const LOADING: readonly LoadMode[] = ['pinned', 'eager', 'lazy'];
 
-const { modelName, modelVersion, modelUri, modelsFile, modelRepository, upstreamUrl } = INFERENCE_ENV;
+const { modelName, modelVersion, modelUri, modelsFile, modelRepository, repositoryModel, upstreamUrl } = INFERENCE_ENV;
 
+const badName = (name: string): string => `${name} does not match ${MODEL_NAME_PATTERN.source}`;
 const badUri = (name: string): string => `${name} is not ${URI_FORMS}, without credentials`;
 
 const SINGLE = [modelName, modelVersion, modelUri] as const;
@@ -50,9 +51,7 @@ function singleModel(values: Values): Pick<ChosenModels, 'models' | 'problems'> 
   ] as const;
   const problems: string[] = [];
   for (const [row, value] of rows.slice(0, 2)) {
-    if (value !== undefined && !MODEL_NAME_PATTERN.test(value)) {
-      problems.push(`${row.name} does not match ${MODEL_NAME_PATTERN.source}`);
-    }
+    if (value !== undefined && !MODEL_NAME_PATTERN.test(value)) problems.push(badName(row.name));
   }
   const location = uri === undefined ? undefined : parseModelUri(uri);
   if (uri !== undefined && location === undefined) problems.push(badUri(modelUri.name));
@@ -113,6 +112,8 @@ export function chooseModels(values: Values): ChosenModels {
   const uri = values.modelRepository;
   const repository = uri === undefined ? undefined : parseModelUri(uri);
   const problems = uri !== undefined && repository === undefined ? [badUri(modelRepository.name)] : [];
+  const { repositoryModel: name } = values;
+  if (name !== undefined && !MODEL_NAME_PATTERN.test(name)) problems.push(badName(repositoryModel.name));
   const single = singleModel(values);
   const listed =
     values.modelsFile === undefined ? { models: [], problems: [] } : fromFile(values.modelsFile, repository);

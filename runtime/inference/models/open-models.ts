@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { MODEL_NAME_PATTERN } from '../../contract';
 import type { InferenceConfig } from '../config';
+import { ModelError } from '../errors';
 import type { PipelineSpec } from '../pipelines';
 import type { ModelSource } from '../registry';
 import type { ModelSpec } from '../registry';
@@ -9,6 +10,7 @@ import { ModelCache } from './cache';
 import { DiskBudget } from './disk-budget';
 import { sweep } from './leftovers';
 import type { ModelLocation } from './location';
+import { NamedStore } from './named-store';
 import { openStore } from './open-store';
 import { openSignatures } from '../signing/open';
 import { Repository } from './repository';
@@ -39,19 +41,20 @@ export async function openModels(config: InferenceConfig, log?: Pick<FastifyBase
   const budget = new DiskBudget(dir, config.modelCacheBytes);
   const signatures = await openSignatures(config);
   const opened = new Map<string, Repository>();
-  const open = (location: ModelLocation, bare: boolean): Repository => {
+  const open = (location: ModelLocation, bare: boolean, name?: string): Repository => {
     const origin = JSON.stringify(location);
     const key = `${bare}${origin}`;
     const found = opened.get(key);
     if (found) return found;
-    const store = openStore(location, config);
+    const whole = openStore(location, config);
+    const store = name === undefined ? whole : new NamedStore(whole, name);
     const repository = new Repository(store, new ModelCache(store, dir, { origin, budget, bare }), signatures);
     opened.set(key, repository);
     return repository;
   };
   const named = new Map(config.models.map((model) => [model.name, model]));
   const { repository, modelLoading: load } = config;
-  const others = repository === undefined ? undefined : open(repository, true);
+  const others = repository === undefined ? undefined : open(repository, true, config.repositoryModel);
   let ensembles: readonly PipelineSpec[] = [];
   return {
     ...(others === undefined ? {} : { ensembles: () => ensembles }),
@@ -61,7 +64,10 @@ export async function openModels(config: InferenceConfig, log?: Pick<FastifyBase
       return MODEL_NAME_PATTERN.test(name) ? others : undefined;
     },
     discover: async () => {
-      const names = ((await others?.names()) ?? []).filter((name) => !named.has(name));
+      const held = await others?.names();
+      // Nobody would ever learn of a server that is ready and serves nothing.
+      if (held?.length === 0 && load === 'pinned') throw new ModelError('LNMT8301', 'its repository holds no model');
+      const names = (held ?? []).filter((name) => !named.has(name));
       ensembles = (await others?.ensembles(names, load !== 'lazy')) ?? [];
       const models = names.filter((name) => !ensembles.some((ensemble) => ensemble.name === name));
       return models.map((name) => ({ name, load }));

@@ -26,7 +26,7 @@ const CONFIG = { own: 'config.json', triton: 'config.pbtxt' } as const;
 const MAX_CONFIG_BYTES = 1 << 20;
 const MAX_SIGNATURE_BYTES = 1 << 20;
 /** Versions are whole numbers from 1, in Triton's repositories as in ours; other folders are none. */
-const VERSION = /^[1-9]\d{0,14}$/;
+export const VERSION_FOLDER = /^[1-9]\d{0,14}$/;
 /** Newest versions that are looked at. */
 const MAX_VERSIONS = 100;
 const CONFIGS_AT_ONCE = 8;
@@ -192,7 +192,7 @@ export class Repository implements ModelSource {
   /** Folders of versions, from old to new; the newest ones. */
   private async folders(name: string): Promise<readonly string[]> {
     const entries = await this.store.list(name);
-    const folders = entries.filter((entry) => entry.bytes === undefined && VERSION.test(entry.name));
+    const folders = entries.filter((entry) => entry.bytes === undefined && VERSION_FOLDER.test(entry.name));
     return folders
       .map((entry) => entry.name)
       .sort(compareVersions)

@@ -17,9 +17,11 @@ const runtime = (props: Partial<KServeServingRuntimeProps> = {}): JsonObject =>
 
 const containerOf = (object: JsonObject): Json | undefined => at(object, 'spec.containers.0');
 
+/** As KServe writes them for an InferenceService `sums`: it replaces `{{.Name}}` in the whole container. */
 function environmentOf(object: JsonObject): Record<string, string> {
-  const rows = at(containerOf(object), 'env') as { name: string; value: string }[];
-  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+  const rows = at(containerOf(object), 'env') as { name: string; value?: string }[];
+  const literals = rows.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const]));
+  return Object.fromEntries(literals.map(([name, value]) => [name, value.replace('{{.Name}}', 'sums')]));
 }
 
 describe('a runtime of KServe', () => {
@@ -46,6 +48,7 @@ describe('a runtime of KServe', () => {
     const config = readConfig(environmentOf(object));
     expect(config.repository).toEqual({ kind: 'file', dir: '/mnt/models' });
     expect(config).toMatchObject({ modelLoading: 'pinned', auth: ['api-keys'], bindAddress: '0.0.0.0' });
+    expect(config.repositoryModel).toBe('sums');
   });
 
   test('offers gRPC in the place of HTTP when that is asked for, and is probed where metrics are all the same', () => {

@@ -4,10 +4,13 @@ import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MODEL_STORE, modelStorePath } from '../../../../runtime/contract';
+import { readConfig } from '../../../../runtime/inference/config';
 import { ModelError } from '../../../../runtime/inference/errors';
 import { ModelCache } from '../../../../runtime/inference/models/cache';
 import { DiskBudget } from '../../../../runtime/inference/models/disk-budget';
 import { FileStore } from '../../../../runtime/inference/models/file-store';
+import { NamedStore } from '../../../../runtime/inference/models/named-store';
+import { openModels } from '../../../../runtime/inference/models/open-models';
 import { Repository } from '../../../../runtime/inference/models/repository';
 import type { ModelStore, StoreEntry } from '../../../../runtime/inference/models/store';
 import { identityModel, pushModel } from '../../support/models';
@@ -92,6 +95,41 @@ describe('a repository', () => {
     expect(await open().versions('digits')).toEqual(['3', '12']);
     expect(await open().settings('digits')).toEqual({});
     expect(await open().versions('absent')).toEqual([]);
+  });
+
+  it.each<[what: string, files: readonly string[], name: string, versions: readonly string[]]>([
+    ['its files', ['model.onnx', 'model.onnx.data', 'config.json', 'vocabulary/words.txt'], 'sums', ['1']],
+    ['folders of its versions', ['3/model.onnx', '12/model.onnx', 'readme.txt'], 'sums', ['3', '12']],
+    ['a repository', ['other/7/model.onnx'], 'other', ['7']],
+    ['a repository with a number for a name', ['5/7/model.onnx'], '5', ['7']],
+  ])('may be one model itself: a store that holds %s', async (_what, files, name, versions) => {
+    for (const file of files) write(file, file.endsWith('model.onnx') ? GRAPH : 'x');
+    const named = new NamedStore(store, 'sums');
+    const repository = new Repository(named, new ModelCache(named, cacheDir, { bare: true }));
+    expect(await repository.names()).toEqual([name]);
+    expect(await repository.settings(name)).toEqual({});
+    expect(await repository.versions(name)).toEqual(versions);
+    expect(await repository.versions('absent')).toEqual([]);
+    const version = versions.at(-1) ?? '';
+    const { file } = await repository.obtain({ name, version });
+    const beside = fs.readdirSync(path.dirname(file), { recursive: true, encoding: 'utf8' });
+    expect(beside).toEqual(expect.arrayContaining(files[0] === 'model.onnx' ? [...files] : ['model.onnx']));
+  });
+
+  it('refuses to be empty where its models are pinned: nobody would learn that nothing is served', async () => {
+    const env = { LNMT_MODEL_REPOSITORY: `file://${root}`, LNMT_MODEL_CACHE_DIR: cacheDir, LNMT_AUTH: 'none' };
+    const discover = async (more: object): Promise<readonly string[]> => {
+      const { discover: find } = await openModels(readConfig({ ...env, ...more }));
+      return (await find()).map(({ name }) => name);
+    };
+    const pinned = { LNMT_MODEL_LOADING: 'pinned', LNMT_MODEL_REPOSITORY_MODEL: 'sums' };
+    expect(await discover({})).toEqual([]);
+    await expect(discover(pinned)).rejects.toThrow(/LNMT8301: .*its repository holds no model/);
+    write('model.onnx', GRAPH);
+    expect(await discover(pinned)).toEqual(['sums']);
+    expect(() => readConfig({ ...env, LNMT_MODEL_REPOSITORY_MODEL: '{{.Name}}' })).toThrow(
+      'LNMT_MODEL_REPOSITORY_MODEL does not match',
+    );
   });
 
   it('reads how a model is served from config.json', async () => {
