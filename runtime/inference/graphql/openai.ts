@@ -6,7 +6,6 @@ import type { Deliver, OpenAiCall } from '../routes/openai-work';
 import { invalidParameter, ParameterError } from '../text/errors';
 import type { Arguments, Field, FieldCall, FieldContext, GraphQlDeps } from './context';
 import { JsonText } from './scalars';
-import { subjectOf } from './subject';
 
 interface TextInput {
   readonly text?: string;
@@ -123,8 +122,7 @@ export function openAiFields({ openai }: GraphQlDeps): Readonly<Record<string, F
           .map(modelOf),
     },
     'Query.openAiModel': {
-      subject: (given) => subjectOf(given, 'id'),
-      answer: ({ id }) => modelOf(openai.model(String(id))),
+      answer: ({ id }, _context, { permit }) => modelOf(openai.model(String(id), permit)),
     },
     'Query.embeddings': field(async (body, call) => embeddingsOf(await openai.embeddings(body, call))),
     'Query.completions': field((body, call) => openai.completions(body, call, whole)),

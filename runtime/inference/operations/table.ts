@@ -136,7 +136,7 @@ export const OPERATIONS = {
   OpenAiModels: {
     access: 'read',
     summary: 'Models, as OpenAI lists them',
-    rest: get(`${OPENAI}/models`, `${OPENAI}/models/:name`),
+    rest: get(`${OPENAI}/models`, `${OPENAI}/models/:id`),
     fields: ['Query.openAiModels', 'Query.openAiModel'],
   },
   OpenAiEmbeddings: {

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { ModelIdentity } from '../data-plane';
 import { splitId } from '../text/directory';
 import type { TextDirectory } from '../text/directory';
 import { otherTask } from '../text/errors';
@@ -15,10 +16,17 @@ function takesText({ loaded, files }: ModelVersion): boolean {
 
 /** The models of a registry that take text; `traffic` says which version answers where none is named. */
 export function textDirectory(registry: ModelRegistry, traffic: Pick<Traffic, 'route'>): TextDirectory {
+  const served = (): readonly ModelIdentity[] =>
+    registry
+      .versions()
+      .filter((version) => version.ready && takesText(version))
+      .map(({ identity }) => identity);
   return {
-    list: () => {
-      const names = registry.versions().filter((version) => version.ready && takesText(version));
-      return [...new Set(names.map(({ identity }) => identity.name))].sort();
+    list: () => [...new Set(served().map(({ name }) => name))].sort(),
+    has: (id) => {
+      const { name, version } = splitId(id);
+      const wanted = version === undefined ? undefined : registry.known(name, version);
+      return served().some((each) => each.name === name && (version === undefined || each.version === wanted?.version));
     },
     use: (id, call, work) => {
       const { name, version: named } = splitId(id);

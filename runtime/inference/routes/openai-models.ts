@@ -19,8 +19,8 @@ export function listModels(models: TextDirectory, created: number): readonly Ope
   return models.list().map((id) => modelObject(id, created));
 }
 
-/** One of them. @throws RequestError */
+/** One of them, or one version. @throws RequestError */
 export function findModel(models: TextDirectory, id: string, created: number): OpenAiModel {
-  if (!models.list().includes(id)) throw unknownModel();
+  if (!models.has(id)) throw unknownModel();
   return modelObject(id, created);
 }

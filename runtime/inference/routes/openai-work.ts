@@ -92,8 +92,10 @@ export class OpenAiWork {
     return listModels(this.directory, this.created);
   }
 
-  /** One of them. @throws RequestError */
-  model(id: string): OpenAiModel {
+  /** One of them, or one version. @throws RequestError */
+  model(id: string, permit: OpenAiCall['permit']): OpenAiModel {
+    const { name, version } = splitId(id);
+    permit(name, version);
     return findModel(this.directory, id, this.created);
   }
 

@@ -67,7 +67,9 @@ function register(app: FastifyInstance, { work, admission, maxRequestBytes }: Op
     object: 'list',
     data: work.models().filter(({ id }) => request.showsModel(id)),
   }));
-  app.get<{ Params: { name: string } }>(`${openai}/models/:name`, ({ params }) => work.model(params.name));
+  app.get<{ Params: { id: string } }>(`${openai}/models/:id`, (request) =>
+    work.model(request.params.id, (model, version) => request.permitModel(model, version)),
+  );
   const options = { onRequest: admission.hook };
   app.post(`${openai}/embeddings`, options, async (request, reply) => {
     const call = callOf(request, reply);

@@ -8,6 +8,8 @@ export type TextCall = Pick<InferenceCall, 'signal' | 'caller' | 'attribute' | '
 export interface TextDirectory {
   /** Names under which they are asked for. */
   list(): readonly string[];
+  /** Whether one would be used by this id. @param id as that of {@link use} */
+  has(id: string): boolean;
   /**
    * Holds a model for one piece of work.
    *

@@ -141,8 +141,10 @@ export class Embedder {
 
   private async tokenize(inputs: readonly TextInput[], asker: Asker): Promise<Row[]> {
     const { maxLength, truncate } = this.parts.settings;
-    const texts = inputs.filter((input): input is string => typeof input === 'string');
-    if (!truncate) texts.forEach((text, index) => this.checkCharacters(text, index));
+    const isText = (input: TextInput): input is string => typeof input === 'string';
+    for (const [index, input] of truncate ? [] : inputs.entries())
+      if (isText(input)) this.checkCharacters(input, index);
+    const texts = inputs.filter(isText);
     const most = maxLength * CHARACTERS_PER_TOKEN;
     const cut = texts.map((text) => text.slice(0, most));
     const encoded = await this.parts.thread.encode(cut, asker);

@@ -60,6 +60,7 @@ class Stage {
 
   private readonly directory: TextDirectory = {
     list: () => [MODEL.name],
+    has: (id) => id === MODEL.name,
     use: (_id, call, work) => {
       this.calls.push(call);
       return work(this.text);

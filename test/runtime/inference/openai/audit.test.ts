@@ -35,6 +35,23 @@ const CASES = [
   ['/embeddings', 'OpenAiEmbeddings', 'tiny-embed', { input: 'the cat' }],
 ] as const;
 
+it('the audit log of GET /models/ID names model and version apart, and the policy is about the model', async () => {
+  const get = async (id: string): Promise<number> => {
+    const headers = { authorization: `Bearer ${KEY}` };
+    const response = await fetch(`${await servers['tiny-chat']?.url()}${PATHS.openai}/models/${id}`, { headers });
+    await response.arrayBuffer();
+    return response.status;
+  };
+  expect([await get('tiny-chat:1'), await get('tiny-chat%3A1'), await get('barred:3')]).toEqual([200, 200, 403]);
+  const lines = (): string[] => fs.readFileSync(logOf('tiny-chat'), 'utf8').trimEnd().split('\n');
+  await expect.poll(() => lines().at(-1)).toContain('barred');
+  const entries = lines().map((line) => JSON.parse(line) as AuditEntry);
+  expect(entries.slice(-3)).toMatchObject([
+    ...Array<object>(2).fill({ operation: 'OpenAiModels', outcome: '200', model: 'tiny-chat', version: '1' }),
+    { operation: 'OpenAiModels', outcome: '403', model: 'barred', version: '3' },
+  ]);
+});
+
 describe.each(CASES)('the audit log of POST %s', (route, operation, served, content) => {
   const limit = route === '/embeddings' ? {} : { max_tokens: 2 };
   const streamed = route === '/embeddings' ? {} : { stream: true };

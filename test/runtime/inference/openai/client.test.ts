@@ -58,8 +58,12 @@ describe('the openai client: models', () => {
   it('lists the models that take text, and finds one', async () => {
     const list = await client('decoder').models.list();
     expect(list.data.map(({ id, object }) => [id, object])).toEqual([['tiny-chat', 'model']]);
-    expect(await client('decoder').models.retrieve('tiny-chat')).toMatchObject({ id: 'tiny-chat', owned_by: 'lnmt' });
-    await expect(client('decoder').models.retrieve('other')).rejects.toMatchObject({ status: 404, code: 'LNMT8202' });
+    for (const id of ['tiny-chat', 'tiny-chat:1']) {
+      expect(await client('decoder').models.retrieve(id)).toMatchObject({ id, owned_by: 'lnmt' });
+    }
+    for (const id of ['other', 'tiny-chat:2', 'other:1']) {
+      await expect(client('decoder').models.retrieve(id)).rejects.toMatchObject({ status: 404, code: 'LNMT8202' });
+    }
   });
 });
 

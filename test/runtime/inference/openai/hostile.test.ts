@@ -152,6 +152,7 @@ describe('an embedding request', () => {
     ['a token list without tokens', { input: [[]] }, 'LNMT8241', 'input[0]'],
     ['an unknown token', { input: [[5, 999]] }, 'LNMT8241', 'input[0]'],
     ['megabytes of text', { input: 'cat '.repeat(1_500_000) }, 'LNMT8243', 'input[0]'],
+    ['a text of megabytes behind tokens', { input: [[5], 'cat '.repeat(1_500_000)] }, 'LNMT8243', 'input[1]'],
     ['no dimensions', { dimensions: 0 }, 'LNMT8241', 'dimensions'],
     ['an unknown format', { encoding_format: 'hex' }, 'LNMT8241', 'encoding_format'],
   ])('is refused with %s', (...row) => refuses('/embeddings', EMBEDDING, row));
