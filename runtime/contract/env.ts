@@ -495,7 +495,7 @@ export const INFERENCE_ENV = {
   kvCacheBytes: {
     name: 'LNMT_KV_CACHE_BYTES',
     kind: 'bytes',
-    doc: 'Memory for keys and values of the answers that one decoder generates; an answer that finds no place is refused with 429.',
+    doc: 'Memory for the KV cache of the answers that one decoder generates; an answer that finds no place is refused with 429.',
     default: '536870912',
     min: 1,
   },

@@ -132,7 +132,7 @@ export const VLLM_METRICS = {
   kvCacheUsage: {
     name: 'vllm:kv_cache_usage_perc',
     type: 'gauge',
-    help: 'Share of the memory for keys and values that is reserved, 0 to 1',
+    help: 'Share of the KV cache that is reserved, 0 to 1',
     labels: VLLM_LABELS,
   },
   promptTokens: {

@@ -186,7 +186,7 @@ export const METRICS = {
   kvCacheReserved: {
     name: 'lnmt_kv_cache_reserved_bytes',
     type: 'gauge',
-    help: 'Memory that answers in the making have reserved for keys and values',
+    help: 'Memory of the KV cache that answers in the making have reserved',
     labels: MODEL_LABELS,
   },
   trafficRequests: {
@@ -309,7 +309,7 @@ export const METRICS = {
   kvCacheUsage: {
     name: 'lnmt_kv_cache_usage_ratio',
     type: 'gauge',
-    help: 'Share of the memory for keys and values that is reserved, 0 to 1',
+    help: 'Share of the KV cache that is reserved, 0 to 1',
     labels: MODEL_LABELS,
   },
   buildInfo: {

@@ -136,7 +136,7 @@ export function observePipeline(metrics: ServerMetrics, { name: pipeline }: Mode
   };
 }
 
-/** Reports the text side of a model. @param cacheLimit bytes that its keys and values may take */
+/** Reports the text side of a model. @param cacheLimit bytes that its KV cache may take */
 export function observeText(metrics: ServerMetrics, model: ModelIdentity, cacheLimit: number): TextObserver {
   const labels = { model: model.name, version: model.version };
   const alias = metrics.aliases.vllm?.observe(model);

@@ -2,11 +2,9 @@ import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { toRequestError } from '../../shared/error-plugin';
 import type { RequestError } from '../../shared/errors';
-import { slowReader } from '../text/errors';
+import { slowReader, UNREAD_BYTES } from '../text/errors';
 import { openAiError } from './openai-errors';
 
-/** Bytes of events that a client may leave unread. What surrounds each of them in memory takes up to as much again. */
-const UNREAD_BYTES = 2 * 2 ** 20;
 /** Listeners of one answer; more would be a leak. */
 const LISTENERS = 32;
 

@@ -1,6 +1,9 @@
 import { RequestError } from '../../shared/errors';
 import type { RequestErrorOptions, RequestErrorTable } from '../../shared/errors';
 
+/** Bytes of events that a client may leave unread. What surrounds each of them in memory takes up to as much again. */
+export const UNREAD_BYTES = 2 * 2 ** 20;
+
 /** Codes of requests that carry text. */
 export const TEXT_ERRORS = {
   LNMT8241: {
@@ -29,11 +32,11 @@ export const TEXT_ERRORS = {
   LNMT8245: {
     status: 422,
     title: 'the text cannot be processed',
-    explanation: 'The tokenizer or the chat template took too long or too much memory for it.',
+    explanation: 'The tokenizer or the chat template took too long or too much memory for it. Shorten the text.',
   },
   LNMT8246: {
     status: 429,
-    title: 'the cache for answers in the making is full',
+    title: 'the KV cache is full',
     explanation:
       'Each answer reserves what its longest form takes of LNMT_KV_CACHE_BYTES. Repeat after the Retry-After header, or ask for fewer tokens.',
   },
@@ -41,7 +44,7 @@ export const TEXT_ERRORS = {
     status: 400,
     title: 'the model does not do this',
     explanation:
-      'A model with a tokenizer is for embeddings, or for completions and, with a chat template, chat: `task` in its `config.json` says which. See the README of text.',
+      'A model with a tokenizer is for embeddings, or for completions and, with a chat template, chat: `task` in its `config.json` says which. Ask another model.',
   },
   LNMT8248: {
     status: 400,
@@ -50,13 +53,14 @@ export const TEXT_ERRORS = {
   },
   LNMT8249: {
     status: 400,
-    title: 'the answer would take more cache than there is',
-    explanation: 'Prompt and longest answer together exceed LNMT_KV_CACHE_BYTES, whatever else is going on.',
+    title: 'the answer would take more KV cache than there is',
+    explanation:
+      'Prompt and longest answer together exceed LNMT_KV_CACHE_BYTES, whatever else is going on. Ask for fewer tokens, or raise the setting.',
   },
   LNMT8250: {
     status: 499,
     title: 'the client reads its stream too slowly',
-    explanation: 'Beyond 4 MiB of unread events the answer is given up and the connection closed.',
+    explanation: `Beyond ${UNREAD_BYTES / 2 ** 20} MiB of unread events the answer is given up and the connection closed.`,
   },
 } as const satisfies RequestErrorTable;
 
@@ -103,9 +107,9 @@ export const controlToken = (param: string): ParameterError =>
 /** 422: the text side took too long or died of it. */
 export const textFailed = (why: string): RequestError => raise('LNMT8245', `the text cannot be processed: ${why}`);
 
-/** 429: others hold the cache. */
+/** 429: others hold the KV cache. */
 export const cacheFull = (): RequestError =>
-  raise('LNMT8246', 'the cache for answers in the making is full; repeat later', { retryAfter: 1 });
+  raise('LNMT8246', 'the KV cache is full; repeat later, or ask for fewer tokens', { retryAfter: 1 });
 
 /** 400: another task. */
 export const otherTask = (task: string): ParameterError =>
@@ -119,7 +123,7 @@ export const templateRefused = (what: string): ParameterError =>
 export const largerThanCache = (needed: number, limit: number): ParameterError =>
   new ParameterError(
     'LNMT8249',
-    `max_tokens: the answer may take ${needed} bytes of cache; there are ${limit}`,
+    `max_tokens: prompt and answer may take ${needed} bytes of KV cache; there are ${limit}; ask for fewer tokens`,
     'max_tokens',
   );
 

@@ -23,8 +23,8 @@ const WORKER = path.join(__dirname, 'worker');
 
 const REFUSALS: Readonly<Record<Unanswered, () => Error>> = {
   closed: () => textFailed('the model is being unloaded'),
-  slow: () => textFailed('it takes too long'),
-  large: () => textFailed('it takes too much memory'),
+  slow: () => textFailed('it takes too long; shorten it'),
+  large: () => textFailed('it takes too much memory; shorten it'),
   left: clientGone,
 };
 

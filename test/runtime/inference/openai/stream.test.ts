@@ -8,7 +8,7 @@ import { EventStream } from '../../../../runtime/inference/routes/openai-stream'
 import { drainPlugin } from '../../../../runtime/shared/drain';
 import { HealthState } from '../../../../runtime/shared/health';
 import { OpenRequests } from '../../../../runtime/shared/open-requests';
-import { cacheFull } from '../../../../runtime/inference/text/errors';
+import { cacheFull, TEXT_ERRORS, UNREAD_BYTES } from '../../../../runtime/inference/text/errors';
 
 let app: FastifyInstance;
 /** Told what a stream ended with, as whoever has it written is. */
@@ -54,8 +54,10 @@ it('a client that does not read its stream loses it at a bounded amount of memor
   const made = produced;
   await delay(50);
   expect(produced).toBe(made);
-  // 4 MiB, and what the kernel took in between.
+  // What may stay unread, and what the kernel took in between.
+  expect(made * 10_000).toBeGreaterThan(UNREAD_BYTES);
   expect(made * 10_000).toBeLessThan(40 * 2 ** 20);
+  expect(TEXT_ERRORS.LNMT8250.explanation).toContain('Beyond 2 MiB of unread events');
   client.destroy();
 });
 
@@ -68,7 +70,12 @@ it('an error after the head of a stream is its last event', async () => {
   const text = await (await fetch(`http://127.0.0.1:${port}/`)).text();
   const events = text.trim().split('\n\n');
   expect(events).toHaveLength(2);
-  expect(JSON.parse(events[1]?.replace('data: ', '') ?? '')).toMatchObject({ error: { code: 'LNMT8246' } });
+  expect(JSON.parse(events[1]?.replace('data: ', '') ?? '')).toEqual({
+    error: {
+      ...{ code: 'LNMT8246', type: 'rate_limit_error', param: null },
+      message: 'the KV cache is full; repeat later, or ask for fewer tokens',
+    },
+  });
   expect(text).not.toContain('[DONE]');
   for (const told of [failed, ended]) {
     expect(told).toHaveBeenCalledOnce();
