@@ -45,6 +45,17 @@ export function ask(url: string | URL, request: HttpRequest = {}): Promise<HttpA
   });
 }
 
+const TEXT_MOST = 300;
+
+/** What an answer says, for a message. */
+export const answerText = ({ status, text }: HttpAnswer): string => `${status} ${text.slice(0, TEXT_MOST)}`.trim();
+
+/** Why there was no answer, for a message. A name with several addresses fails once for each. */
+export function failureText(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(failureText).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The JSON of an answer; undefined for whatever is none. */
 export function jsonOf({ text }: HttpAnswer): unknown {
   try {

@@ -12,7 +12,7 @@ export const BENCH_ERRORS = {
   LNMT6062: {
     title: 'the endpoint does not say what the model takes',
     explanation:
-      'Requests are made from the metadata of the model. The endpoint could not be reached, knows no such model, or wants a key with the scope read. `--data` sends requests of your own.',
+      'Requests are made from the metadata of the model. The endpoint could not be reached, knows no such model, or wants a key: with the scope read for metadata, and with the scope manage for the list of models, which `--model` makes needless. `--data` sends requests of your own.',
   },
   LNMT6063: {
     title: 'the endpoint refuses the request',
@@ -43,12 +43,28 @@ export function noTarget(url: string, reason: string, remedy: string): CliError 
   });
 }
 
-/** No metadata. */
-export function noMetadata(url: string, reason: string): CliError {
+const KEY = `put an API key into ${CLI_ENV.apiKey.name}`;
+const NAME_IT = 'name the model with --model NAME';
+const LIST_REMEDIES: Readonly<Record<number, string>> = {
+  401: KEY,
+  403: `take a key with the scope manage, which the list needs, or ${NAME_IT}`,
+};
+
+/** No list of models. @param status of the answer, where there was one */
+export function noList(url: string, reason: string, status = 0): CliError {
   return new CliError('LNMT6062', failure, {
-    what: `${url} does not say what the model takes`,
+    what: `${url} does not list its models`,
     got: reason,
-    remedy: `check the URL and the name, put an API key into ${CLI_ENV.apiKey.name}, or pass requests with --data`,
+    remedy: LIST_REMEDIES[status] ?? `check the URL, or ${NAME_IT}`,
+  });
+}
+
+/** No metadata. */
+export function noMetadata(url: string, model: string, reason: string): CliError {
+  return new CliError('LNMT6062', failure, {
+    what: `${url} does not say what the model ${model} takes`,
+    got: reason,
+    remedy: `check the URL and the name, ${KEY}, or pass requests with --data`,
   });
 }
 

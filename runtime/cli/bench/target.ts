@@ -1,11 +1,11 @@
 import { isLoopback } from '../../inference/access-config';
 import { inferPath, PATHS } from '../../contract';
-import { ask, jsonOf } from '../http';
+import { answerText, ask, failureText, jsonOf } from '../http';
 import { at, list, text } from '../json';
 import { askSignature } from '../serve/signature';
 import type { Signature } from '../serve/signature';
 import type { BenchRequest } from './client';
-import { noMetadata, noTarget, remoteTarget, requestRefused } from './errors';
+import { noList, noMetadata, noTarget, remoteTarget, requestRefused } from './errors';
 
 /** Where load goes. */
 export interface Target {
@@ -35,13 +35,14 @@ export function parseTarget(given: string, allowRemote: boolean): URL {
 }
 
 async function onlyModel(base: string, headers: Readonly<Record<string, string>>): Promise<string> {
-  const index = `${base}${PATHS.repository}/index`;
-  const answer = await ask(index, { method: 'POST', headers }).catch(() => undefined);
-  const names = [...new Set(list(answer && jsonOf(answer)).map((entry) => text(at(entry, 'name')) ?? ''))];
+  const answer = await ask(`${base}${PATHS.repository}/index`, { method: 'POST', headers }).catch((error: unknown) => {
+    throw noList(base, failureText(error));
+  });
+  const names = [...new Set(list(jsonOf(answer)).map((entry) => text(at(entry, 'name')) ?? ''))];
   const [only] = names;
-  if (only !== undefined && names.length === 1) return only;
-  const reason = names.length > 1 ? `it serves ${names.length} models` : 'it does not list its models';
-  throw noTarget(base, reason, 'name the model with --model NAME');
+  if (answer.status !== 200 || only === undefined) throw noList(base, answerText(answer), answer.status);
+  if (names.length === 1) return only;
+  throw noTarget(base, `it serves ${names.length} models`, 'name the model with --model NAME');
 }
 
 /**
@@ -68,9 +69,10 @@ export async function findTarget(
   const versionName = version === '' ? undefined : decodeURIComponent(version.slice('/versions/'.length));
   const route = new URL(base + inferPath(name, versionName));
   if (ownRequests) return { url: route };
-  const signature = await askSignature(base, name, headers, versionName);
-  const what = versionName === undefined ? name : `${name}, version ${versionName}`;
-  if (signature === undefined) throw noMetadata(base, `no metadata of model ${what}`);
+  const signature = await askSignature(base, name, headers, versionName).catch((error: unknown) => {
+    const what = versionName === undefined ? name : `${name}, version ${versionName}`;
+    throw noMetadata(base, what, failureText(error));
+  });
   return { url: route, signature };
 }
 
@@ -83,8 +85,7 @@ export async function probe(
 ): Promise<void> {
   const request = { method: 'POST', headers: { ...headers, ...own }, body, timeoutMs } as const;
   const answer = await ask(url, request).catch((error: unknown) => {
-    throw requestRefused(url.href, error instanceof Error ? error.message : String(error));
+    throw requestRefused(url.href, failureText(error));
   });
-  if (answer.status === 200) return;
-  throw requestRefused(url.href, `${answer.status} ${answer.text.slice(0, 300)}`.trim());
+  if (answer.status !== 200) throw requestRefused(url.href, answerText(answer));
 }

@@ -22,7 +22,7 @@ export async function describeServed({ url, models, access }: ServeSession): Pro
   const texts = await textModels(url, headers);
   const served: ServedModel[] = [];
   for (const [index, { name }] of models.entries()) {
-    const signature = await askSignature(url, name, headers);
+    const signature = await askSignature(url, name, headers).catch(() => undefined);
     if (signature === undefined) {
       served.push({ name, versions: [], inputs: [], outputs: [] });
       continue;

@@ -1,5 +1,5 @@
 import { modelPath } from '../../contract';
-import { ask, jsonOf } from '../http';
+import { answerText, ask, jsonOf } from '../http';
 import { at, list, text } from '../json';
 
 /** A tensor as the metadata of the protocol describe it; an open size is -1. */
@@ -26,25 +26,29 @@ const tensorOf = (value: unknown): TensorMetadata => ({
 /** Reads the metadata of a model; undefined for whatever is none. */
 function signatureOf(value: unknown): Signature | undefined {
   const name = text(at(value, 'name'));
-  const inputs = list(at(value, 'inputs')).map(tensorOf);
-  if (name === undefined || inputs.length === 0 || inputs.some((tensor) => tensor.name === '')) return undefined;
+  const stated = at(value, 'inputs');
+  const inputs = list(stated).map(tensorOf);
+  if (name === undefined || !Array.isArray(stated) || inputs.some((tensor) => tensor.name === '')) return undefined;
   const versions = list(at(value, 'versions')).map(String);
   return { name, versions, inputs, outputs: list(at(value, 'outputs')).map(tensorOf) };
 }
 
 /**
- * Asks a server for the signature of a model; undefined when it does not say.
+ * Asks a server for the signature of a model.
  *
  * @param version that is meant @default - the one for everybody
+ * @throws Error for whatever is no answer with metadata, with what it is
  */
 export async function askSignature(
   base: string,
   name: string,
   headers: Readonly<Record<string, string>>,
   version?: string,
-): Promise<Signature | undefined> {
-  const answer = await ask(base + modelPath(name, version), { headers }).catch(() => undefined);
-  return answer?.status === 200 ? signatureOf(jsonOf(answer)) : undefined;
+): Promise<Signature> {
+  const answer = await ask(base + modelPath(name, version), { headers });
+  const signature = answer.status === 200 ? signatureOf(jsonOf(answer)) : undefined;
+  if (signature === undefined) throw new Error(answerText(answer));
+  return signature;
 }
 
 /** `x FP32[?, 784]`. */

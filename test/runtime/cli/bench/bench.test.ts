@@ -41,13 +41,18 @@ afterEach(() => {
   }
 });
 
+/** What a server answers instead, by path. */
+type Answers = Readonly<Record<string, { readonly status: number; readonly body: string }>>;
+
 /** A server with metadata of a model, which answers inference as it is told. */
-async function toyServer(infer: Handler): Promise<string> {
+async function toyServer(infer: Handler, answers: Answers = {}): Promise<string> {
   let index = 0;
   const server = http.createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.once('end', () => {
+      const { status, body: text } = answers[request.url ?? ''] ?? {};
+      if (status !== undefined) return response.writeHead(status).end(text);
       if (request.method === 'GET') {
         const second = request.url?.includes('/versions/2') === true;
         return response.end(JSON.stringify(second ? { ...METADATA, inputs: NEXT_INPUTS } : METADATA));
@@ -158,6 +163,19 @@ describe('lnmt bench', () => {
       ).inputs.map(({ parameters }) => parameters.binary_data_size);
       expect(sizes[0]).toBe(16);
       expect(length + sizes.reduce((sum, size) => sum + size, 0)).toBe(binary.length);
+    },
+    LONG,
+  );
+
+  test(
+    'makes requests for a model without inputs',
+    async () => {
+      const bodies: unknown[] = [];
+      const infer: Handler = (_index, body) => (bodies.push(JSON.parse(body)), {});
+      const metadata = { status: 200, body: JSON.stringify({ ...METADATA, inputs: [] }) };
+      const url = await toyServer(infer, { '/v2/models/toy': metadata });
+      await reportOf([url, '--requests', '1', '--warm-up', '0']);
+      expect(bodies.at(-1)).toEqual({ inputs: [] });
     },
     LONG,
   );
@@ -390,6 +408,26 @@ describe('lnmt bench, asked for something else', () => {
     const { code, err } = await cli(['bench', url]);
     expect(code).toBe(1);
     expect(err).toContain('LNMT6063');
+  });
+
+  test.each([
+    [401, 'no key', /got: +401 no key\n +remedy: +put an API key into LNMT_API_KEY\n/],
+    [403, 'not allowed', /got: +403 not allowed\n +remedy: +take a key with the scope manage.*--model NAME/],
+    [404, '', /got: +404\n +remedy: +check the URL, or name the model with --model NAME/],
+    [200, '[]', /got: +200 \[\]\n/],
+  ])('says what a server answers that does not list its models: %i', async (status, body, message) => {
+    const url = await toyServer(() => ({}), { '/v2/repository/index': { status, body } });
+    const { code, err } = await cli(['bench', url]);
+    expect([code, err]).toEqual([1, expect.stringMatching(/LNMT6062: .* does not list its models/)]);
+    expect(err).toMatch(message);
+  });
+
+  test('says why there is no answer, and what is answered instead of metadata', async () => {
+    const nobody = await cli(['bench', 'http://localhost:1']);
+    expect([nobody.code, nobody.err]).toEqual([1, expect.stringMatching(/LNMT6062[\s\S]*got: +.*ECONNREFUSED/)]);
+    const url = await toyServer(() => ({}), { '/v2/models/toy': { status: 404, body: 'no such model' } });
+    const { code, err } = await cli(['bench', url]);
+    expect([code, err]).toEqual([1, expect.stringMatching(/what the model toy takes\n +got: +404 no such model/)]);
   });
 
   test('refuses a page where none can be, before any load', async () => {
