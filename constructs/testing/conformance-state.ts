@@ -109,9 +109,10 @@ function wholeConditions(make: MakeCloud): void {
     if (check !== undefined) new TerraformOutput(stack, method, { value: check.condition });
   }
   report(
-    Object.entries(synthTerraform(stack).outputs).map(([method, { value }]) =>
-      /\bundefined\b/.test(String(value)) ? `${method}: the condition is ${String(value)}` : undefined,
-    ),
+    Object.entries(synthTerraform(stack).outputs).map(([method, { value }]) => {
+      const condition = JSON.stringify(value);
+      return /\bundefined\b/.test(condition) ? `${method}: the condition is ${condition}` : undefined;
+    }),
   );
 }
 

@@ -12,7 +12,7 @@ function written(value: (tokens: { text: string; count: number; list: string[] }
   const host = new TerraformVariable(stack, 'host', {});
   const tokens = { text: host.stringValue, count: host.numberValue, list: host.listValue };
   new TerraformOutput(stack, 'out', { value: value(tokens) });
-  return String(synthTerraform(stack).outputs['out']?.['value']);
+  return synthTerraform(stack).outputs['out']?.['value'] as string;
 }
 
 const encoded = (data: unknown): string => written(() => Fn.yamlencode(asExpression(data)));

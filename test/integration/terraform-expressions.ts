@@ -48,7 +48,7 @@ function expressionsOf(document: TerraformDocument): Expression[] {
   const found: Expression[] = [];
   const walk = (value: Json, place: string): void => {
     if (typeof value === 'object' && value !== null) {
-      for (const [key, item] of Object.entries(value)) walk(item as Json, place === '' ? key : `${place}.${key}`);
+      for (const [key, item] of Object.entries(value)) walk(item, place === '' ? key : `${place}.${key}`);
     } else if (typeof value === 'string' && /[$%]\{/.test(value)) {
       found.push({ place, text: value.replace(known, STUB) });
     }

@@ -43,7 +43,10 @@ export function readArgument(text: string, references: Readonly<Record<string, J
   const literal = (template: string): string =>
     template.replace(/([$%])\1\{|\$\{([^{}]*)\}|[$%]\{/g, (all, doubled?: string, name?: string) => {
       if (doubled !== undefined) return `${doubled}{`;
-      if (name !== undefined) return String(look(name));
+      if (name !== undefined) {
+        const value = look(name);
+        return typeof value === 'string' ? value : JSON.stringify(value);
+      }
       throw new Error(`${all} is not escaped in ${text}`);
     });
   const json = argument.replace(PIECES, (piece) => {

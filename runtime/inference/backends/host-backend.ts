@@ -242,7 +242,7 @@ export class HostBackend implements Backend {
   private async loadFurther(host: HostProcess, lanes: number, file: string, threads: number): Promise<boolean> {
     const loads = Array.from({ length: lanes - 1 }, (_, index) => this.loadLane(host, index + 1, file, threads));
     const outcomes = await Promise.allSettled(loads);
-    const errors: unknown[] = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+    const errors = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason as Error] : []));
     const [err] = errors;
     if (err === undefined) return true;
     if (this.closed || (err instanceof ModelError && err.code === 'LNMT8319')) throw err;

@@ -4,7 +4,7 @@ import type { Datatype, Tensor } from '../tensors/tensor';
 import type { ContentsKey } from './messages';
 
 /** Member of the contents that holds elements of a datatype; FP16 has none. */
-const CONTENTS: { readonly [D in Datatype]?: ContentsKey } = {
+export const CONTENTS: { readonly [D in Datatype]?: ContentsKey } = {
   BOOL: 'bool_contents',
   INT8: 'int_contents',
   INT16: 'int_contents',

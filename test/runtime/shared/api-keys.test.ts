@@ -32,7 +32,7 @@ describe('a set of API keys', () => {
     expect(keys.find('one', NOW)).toBeUndefined();
   });
 
-  it.each([
+  it.each<[string, string, string]>([
     ['text that is not JSON', '{', 'it is not JSON'],
     ['a document that is not an object', '[]', 'the document is not an object'],
     ['a document without keys', '{}', 'keys is not a list'],
@@ -49,12 +49,11 @@ describe('a set of API keys', () => {
       ...['soon', '1', '2030', '2030-01-31', '2030-01-31T00:00:00', 'Jan 31 2030', '2030-02-30T00:00:00Z'],
       ...['2030-01-31T00:00:00+0100', '2030-01-31T25:00:00Z', 1_900_000_000_000, null],
     ].map(
-      (expires) =>
-        [
+      (expires): [string, string, string] => [
           `the expiry ${JSON.stringify(expires)}`,
           JSON.stringify({ keys: [{ ...entry, expires }] }),
           'keys[0].expires is not an ISO 8601 time with a zone',
-        ] as const,
+        ],
     ),
     [
       'a misspelled member',
