@@ -98,7 +98,10 @@ function inherentLatency({ due, ended, status }: Run): number {
 }
 
 /** The time that rates are taken over, and the rate of requests by their indices. */
-function ratesOf(run: Run, open: boolean): Pick<RunSummary, 'seconds'> & { perSecond(indices: number[]): number } {
+function ratesOf(
+  run: Run,
+  open: boolean,
+): Pick<RunSummary, 'seconds'> & { readonly perSecond: (indices: number[]) => number } {
   const { durationMs, ended } = run;
   const latency = open ? inherentLatency(run) : 0;
   const last = ended.reduce((latest, at) => Math.max(latest, at), 0);

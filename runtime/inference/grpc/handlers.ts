@@ -86,22 +86,15 @@ function repositoryProcedure(deps: HandlerDeps, verb: 'load' | 'unload'): Proced
   };
 }
 
-/** The procedures of `inference.GRPCInferenceService`. */
-export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementation {
-  const { models, health, gate } = deps;
+/** The procedures that tell of one model. */
+function disclosures(deps: HandlerDeps): UntypedServiceImplementation {
+  const { models, gate } = deps;
   const disclosure = new Disclosure(models);
   const viewerOf = (passed: Call): Viewer => ({
     judge: gate.judge(passed),
     shows: (model, version) => gate.shows(passed, { model, version }),
   });
-  const shown =
-    (passed: Call) =>
-    ({ name, version }: ModelIdentity): boolean =>
-      gate.shows(passed, { model: name, version });
   return {
-    ServerLive: unary(deps, { subject: nothing, answer: () => ({ live: health.live }) }),
-    ServerReady: unary(deps, { subject: nothing, answer: () => ({ ready: health.ready }) }),
-    ServerMetadata: unary(deps, { subject: nothing, answer: metadataOfServer }),
     ModelReady: unary<ModelRequest, object>(deps, {
       subject: named,
       answer: async (request, _call, passed) => ({
@@ -118,6 +111,21 @@ export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementati
         config: disclosure.configuration(questionOf(request), viewerOf(passed)),
       }),
     }),
+  };
+}
+
+/** The procedures of `inference.GRPCInferenceService`. */
+export function inferenceHandlers(deps: HandlerDeps): UntypedServiceImplementation {
+  const { models, health, gate } = deps;
+  const shown =
+    (passed: Call) =>
+    ({ name, version }: ModelIdentity): boolean =>
+      gate.shows(passed, { model: name, version });
+  return {
+    ServerLive: unary(deps, { subject: nothing, answer: () => ({ live: health.live }) }),
+    ServerReady: unary(deps, { subject: nothing, answer: () => ({ ready: health.ready }) }),
+    ServerMetadata: unary(deps, { subject: nothing, answer: metadataOfServer }),
+    ...disclosures(deps),
     ModelStatistics: unary<ModelRequest, object>(deps, {
       subject: ({ name, version }) => ({ model: name || undefined, version: version || undefined }),
       answer: ({ name, version }, _call, passed) => ({

@@ -27,6 +27,25 @@ export interface OpenModels {
   readonly cacheBytes: () => Promise<number>;
 }
 
+type Open = (location: ModelLocation, bare: boolean, name?: string) => Repository;
+
+/** Opens repositories, each once. */
+async function opener(config: InferenceConfig, dir: string, budget: DiskBudget): Promise<Open> {
+  const signatures = await openSignatures(config);
+  const opened = new Map<string, Repository>();
+  return (location, bare, name) => {
+    const origin = JSON.stringify(location);
+    const key = JSON.stringify([origin, bare, name]);
+    const found = opened.get(key);
+    if (found) return found;
+    const whole = openStore(location, config);
+    const store = name === undefined ? whole : new NamedStore(whole, name);
+    const repository = new Repository(store, new ModelCache(store, dir, { origin, budget, bare }), signatures);
+    opened.set(key, repository);
+    return repository;
+  };
+}
+
 /**
  * Opens the repositories that the configuration names; nothing is asked of them yet. What ended servers have left half
  * done in the cache is removed.
@@ -39,19 +58,7 @@ export async function openModels(config: InferenceConfig, log?: Pick<FastifyBase
   const swept = await sweep(dir);
   if (swept.removed > 0) log?.info(swept, 'removed from the model cache what ended servers left half done');
   const budget = new DiskBudget(dir, config.modelCacheBytes);
-  const signatures = await openSignatures(config);
-  const opened = new Map<string, Repository>();
-  const open = (location: ModelLocation, bare: boolean, name?: string): Repository => {
-    const origin = JSON.stringify(location);
-    const key = `${bare}${origin}`;
-    const found = opened.get(key);
-    if (found) return found;
-    const whole = openStore(location, config);
-    const store = name === undefined ? whole : new NamedStore(whole, name);
-    const repository = new Repository(store, new ModelCache(store, dir, { origin, budget, bare }), signatures);
-    opened.set(key, repository);
-    return repository;
-  };
+  const open = await opener(config, dir, budget);
   const named = new Map(config.models.map((model) => [model.name, model]));
   const { repository, modelLoading: load } = config;
   const others = repository === undefined ? undefined : open(repository, true, config.repositoryModel);
