@@ -197,6 +197,7 @@ const AS_GRPC: Readonly<Record<number, grpcStatus>> = {
   401: grpcStatus.UNAUTHENTICATED,
   403: grpcStatus.PERMISSION_DENIED,
   404: grpcStatus.NOT_FOUND,
+  409: grpcStatus.FAILED_PRECONDITION,
 };
 
 let server: TestServer;
