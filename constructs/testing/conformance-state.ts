@@ -110,7 +110,7 @@ function wholeConditions(make: MakeCloud): void {
   }
   report(
     Object.entries(synthTerraform(stack).outputs).map(([method, { value }]) => {
-      const condition = JSON.stringify(value);
+      const condition = typeof value === 'string' ? value : JSON.stringify(value);
       return /\bundefined\b/.test(condition) ? `${method}: the condition is ${condition}` : undefined;
     }),
   );

@@ -33,7 +33,7 @@ export function limitMemory(
   return { host: { ...host, command: prlimit, args }, enforcement: 'hard' };
 }
 
-/** Bytes of a graph and of everything beside it: weights may lie in files of their own. */
+/** Bytes of a graph and of everything in its folder, which is that of one version: weights may lie in files of their own. */
 export async function bytesBeside(file: string): Promise<number> {
   const options = { recursive: true, withFileTypes: true } as const;
   const entries = await fs.promises.readdir(path.dirname(file), options).catch(() => []);

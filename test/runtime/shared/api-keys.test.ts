@@ -48,13 +48,11 @@ describe('a set of API keys', () => {
     ...[
       ...['soon', '1', '2030', '2030-01-31', '2030-01-31T00:00:00', 'Jan 31 2030', '2030-02-30T00:00:00Z'],
       ...['2030-01-31T00:00:00+0100', '2030-01-31T25:00:00Z', 1_900_000_000_000, null],
-    ].map(
-      (expires): [string, string, string] => [
-          `the expiry ${JSON.stringify(expires)}`,
-          JSON.stringify({ keys: [{ ...entry, expires }] }),
-          'keys[0].expires is not an ISO 8601 time with a zone',
-        ],
-    ),
+    ].map((expires): [string, string, string] => [
+      `the expiry ${JSON.stringify(expires)}`,
+      JSON.stringify({ keys: [{ ...entry, expires }] }),
+      'keys[0].expires is not an ISO 8601 time with a zone',
+    ]),
     [
       'a misspelled member',
       JSON.stringify({ keys: [{ ...entry, expire: '2030-01-31T00:00:00Z' }] }),
@@ -101,7 +99,11 @@ describe('a mounted key file', () => {
 
   it('does not keep a key that was withdrawn because one reading of the file failed', async () => {
     log.error.mockClear();
-    const reading = vi.spyOn(fs, 'readFileSync').mockImplementationOnce(() => {
+    const { readFileSync } = fs;
+    let fails = 1;
+    const reading = vi.spyOn(fs, 'readFileSync').mockImplementation((...what: Parameters<typeof readFileSync>) => {
+      // Others read files too.
+      if (!String(what[0]).endsWith(API_KEYS_FILE) || fails-- <= 0) return readFileSync(...what);
       throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
     });
     mountKeys(dir, keyFile([{ id: 'b', key: 'two', scopes: ['infer'] }]), 2);

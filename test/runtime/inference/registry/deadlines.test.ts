@@ -107,6 +107,7 @@ describe('a load that does not end', () => {
   it('is ended with its host, says so, and keeps no other model from being loaded', async () => {
     const names = ['s1', 's2', 's3', 's4', 'ok'];
     const source = new FakeSource(Object.fromEntries(names.map((name) => [name, ['1']])));
+    source.file = '/nowhere/model.onnx';
     // A process that takes everything, answers nothing and does not end on its own.
     const host = { command: process.execPath, args: ['-e', 'setInterval(() => undefined, 1e6)'], env: {} };
     const createBackend = (): HostBackend | FakeBackend => {

@@ -169,7 +169,11 @@ describe('the registry', () => {
         for (let second = 1; second <= 1_000; second += 1) {
           const before = bench.backends.length;
           await vi.advanceTimersByTimeAsync(1_000);
-          while (bench.registry.versions().some(({ loading }) => loading)) await new Promise((resolve) => void setImmediate(resolve));
+          while (bench.registry.versions().some(({ loading }) => loading)) {
+            await new Promise<void>((resolve) => {
+              setImmediate(resolve);
+            });
+          }
           states.add(bench.registry.ready);
           if (bench.backends.length > before) tries.push(second);
         }

@@ -89,7 +89,7 @@ describe('a decoder in a model host', () => {
     const leaving = new AbortController();
     const first = text.completer.begin([1, 2, 3], answerOptions(250), leaving);
     await first.next();
-    expect(() => text.completer.begin([1], answerOptions(10), never)).toThrow(/cache .* is full/);
+    expect(() => text.completer.begin([1], answerOptions(10), never)).toThrow(/KV cache is full/);
     leaving.abort();
     await vi.waitFor(() => expect(cacheBytes.at(-1)).toBe(0));
     expect(await tokensOf(text, [4, 5], 5)).toEqual(await naive(reference, [4, 5], 5));
@@ -99,7 +99,7 @@ describe('a decoder in a model host', () => {
     const { text } = await served(decoderFiles(), { cacheBytes: 128 * BYTES_PER_TOKEN });
     const begin = (): unknown => text.completer.begin([1], answerOptions(200), never);
     expect(begin).toThrow(expect.objectContaining({ code: 'LNMT8249', status: 400 }) as Error);
-    expect(begin).toThrow(/may take 32768 bytes of cache; there are 16384/);
+    expect(begin).toThrow(/may take 32768 bytes of KV cache; there are 16384/);
   });
 
   it('fails open answers when its process dies, and answers again once it is replaced', async () => {
