@@ -510,7 +510,8 @@ describe('what the server is told about its hardware', () => {
   });
 
   test('less memory for models where answers are kept in it', () => {
-    const bytes = (env?: Record<string, string>): number => Number(at(objectOf(workload({ env }), 'ConfigMap'), 'data.LNMT_HOST_MEMORY_BYTES'));
+    const bytes = (env?: Record<string, string>): number =>
+      Number(at(objectOf(workload({ env }), 'ConfigMap'), 'data.LNMT_HOST_MEMORY_BYTES'));
     expect(bytes() - bytes({ LNMT_RESPONSE_CACHE_BYTES: '100000000' })).toBe(100_000_000);
   });
 
