@@ -169,7 +169,7 @@ describe('the registry', () => {
         for (let second = 1; second <= 1_000; second += 1) {
           const before = bench.backends.length;
           await vi.advanceTimersByTimeAsync(1_000);
-          while (bench.registry.versions().some(({ loading }) => loading)) {
+          while (bench.registry.versions().some(({ loading }) => loading !== undefined)) {
             await new Promise<void>((resolve) => {
               setImmediate(resolve);
             });
