@@ -48,7 +48,9 @@ export const loadCycles: FaultCase = {
     const ended = await settled();
     bench.equal('refused loads and unloads', failed, 0);
     bench.must('hosts left', server.hosts().length, '= 0', ended);
-    bench.must('open files', openFiles(server.pid), `= ${files}`, openFiles(server.pid) <= files);
+    // One that is open for a moment, such as a sign of life, is no leak.
+    const closed = await until(() => openFiles(server.pid) <= files, 5_000);
+    bench.must('open files', openFiles(server.pid), `= ${files}`, closed);
     // Over few cycles the garbage collector moves more than a leak would.
     bench.timing('memory per cycle KiB', slope(memory) / 1024, 1);
     bench.atMost('growth of memory MiB', (Math.max(...memory) - (memory[0] ?? 0)) / MIB, 64);
