@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Between two signs of life of who holds a file. */
@@ -55,32 +54,28 @@ function isNeighbour({ boot, space, started }: ProcessIdentity, other: ProcessId
 export class Ownership {
   private constructor(
     private readonly file: string,
-    private readonly handle: FileHandle,
     private readonly timer: NodeJS.Timeout,
   ) {}
 
-  /** Begins to hold a file, which must not exist. */
+  /** Begins to hold a file, which must not exist. It is open for no longer than a sign takes: a volume can become read-only. */
   static async over(file: string): Promise<Ownership> {
     const text = JSON.stringify(await ownIdentity());
-    const handle = await fs.open(file, 'wx', 0o600);
-    // The file system gives the time, as several machines may share it, and their clocks differ.
-    const beat = async (): Promise<unknown> => handle.write(text, 0);
     try {
-      await beat();
+      await fs.writeFile(file, text, { flag: 'wx', mode: 0o600 });
     } catch (error) {
-      await handle.close();
-      await fs.rm(file, { force: true });
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) await fs.rm(file, { force: true });
       throw error;
     }
+    // The file system gives the time, as several machines may share it, and their clocks differ.
+    const beat = async (): Promise<void> => fs.writeFile(file, text, { flag: 'r+' });
     const timer = setInterval(() => void beat().catch(() => undefined), BEAT_MS);
     timer.unref();
-    return new Ownership(file, handle, timer);
+    return new Ownership(file, timer);
   }
 
   /** Ends it. */
   async release(): Promise<void> {
     clearInterval(this.timer);
-    await this.handle.close().catch(() => undefined);
     await fs.rm(this.file, { force: true });
   }
 }
