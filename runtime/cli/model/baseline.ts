@@ -1,5 +1,6 @@
 import { DRIFT_BASELINE, driftFeature, driftFeatureText, rowsOfShape, rowValue } from '../../contract';
 import type { DriftBaseline, DriftFeatureName } from '../../contract';
+import { roundHalf } from '../../inference/tensors/half';
 import { badInvocation } from '../errors';
 
 /** Elements of a row up to which each is a feature; wider rows are taken by their mean. */
@@ -35,16 +36,9 @@ function numberOf(value: unknown): number {
   return typeof value === 'number' || value === 'Infinity' || value === '-Infinity' ? Number(value) : Number.NaN;
 }
 
-/** The nearest number of 16 bits: beside what is so large, a sum has as many bits left as those have. */
-function roundToHalf(value: number): number {
-  if (!Number.isFinite(value)) return value;
-  const large = 1.5 * 2 ** (Math.max(Math.floor(Math.log2(Math.abs(value))), -14) + 42);
-  return value + large - large;
-}
-
 /** What a server makes of a decimal number: an edge between the two would set equal values apart. */
 const ROUNDED: ReadonlyMap<unknown, (value: number) => number> = new Map([
-  ['FP16', roundToHalf],
+  ['FP16', roundHalf],
   ['FP32', Math.fround],
 ]);
 

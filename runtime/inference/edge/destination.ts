@@ -2,7 +2,8 @@ import http from 'node:http';
 import https from 'node:https';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { guardedLookup } from '../models/guarded-http';
-import type { PeerTls } from './peer-tls';
+import type { FileFollower } from '../../shared/file-follower';
+import type { PeerTlsMaterial } from './peer-tls';
 import type { SecretFile } from './secret-file';
 
 const CONNECT_MS = 5_000;
@@ -50,14 +51,14 @@ export interface DestinationOptions {
   /** Credential that is sent as a bearer token. @default - none */
   readonly secret?: SecretFile | undefined;
   /** @default - the public authorities, and no certificate of one's own */
-  readonly tls?: Pick<PeerTls, 'current'> | undefined;
+  readonly tls?: Pick<FileFollower<PeerTlsMaterial>, 'current' | 'close'> | undefined;
 }
 
 /** One other server: always the host of its URL, never where an answer points to. */
 export class Destination {
   private agent: http.Agent;
   /** What the agent opens connections with. */
-  private material: PeerTls['current'] | undefined;
+  private material: PeerTlsMaterial | undefined;
   private readonly base: string;
 
   constructor(private readonly options: DestinationOptions) {
@@ -105,6 +106,7 @@ export class Destination {
 
   /** Ends its connections. */
   close(): void {
+    this.options.tls?.close();
     this.agent.destroy();
   }
 

@@ -7,7 +7,7 @@ import type { Layer } from '../serving/layer';
 import type { InferenceService, LocalService } from '../serving/service';
 import { Destination } from './destination';
 import { proxyLayer } from './layer';
-import { PeerTls } from './peer-tls';
+import { followPeerTls } from './peer-tls';
 import { SecretFile } from './secret-file';
 import { withUpstream } from './service';
 import { Upstream } from './upstream';
@@ -34,13 +34,13 @@ const now = (): number => performance.now();
 /** Opens what the settings say of the upstream server; undefined where there is none. @throws StartError */
 export function openUpstream(
   config: InferenceConfig,
-  log: Pick<FastifyBaseLogger, 'error'>,
+  log: Pick<FastifyBaseLogger, 'info' | 'error'>,
 ): UpstreamSettings | undefined {
   const { upstreamUrl, upstreamKeyFile: file, upstreamConnections: connections } = config;
   if (upstreamUrl === undefined) return undefined;
   const { upstreamCaFile: ca, upstreamCertFile: cert, upstreamCertKeyFile: key } = config;
   const destination = new Destination({
-    ...{ url: new URL(upstreamUrl), connections, tls: PeerTls.open({ ca, cert, key }, now, log) },
+    ...{ url: new URL(upstreamUrl), connections, tls: followPeerTls({ ca, cert, key }, log) },
     secret: file === undefined ? undefined : new SecretFile(file, now),
   });
   return {

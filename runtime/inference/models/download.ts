@@ -5,14 +5,13 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ModelFile } from '../../contract';
+import { codeOf } from '../../shared/file-state';
 import { ModelError } from '../errors';
 import { ContentChanged } from './store';
 import type { ModelStore } from './store';
 
 const RETRIES = 4;
 const RETRY_MS = 100;
-
-const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
 
 /** What is no fault of the model is a fault of the way to it, and may pass. */
 export function asModelError(error: unknown): ModelError {

@@ -2,14 +2,13 @@ import type { Stats } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
+import { codeOf } from '../../shared/file-state';
 import { ModelError } from '../errors';
 import { ContentChanged } from './store';
 import type { ModelStore, StoreEntry } from './store';
 
 /** What changes with the content of a file. */
 const tagOf = ({ ino, mtimeMs, ctimeMs }: Stats): string => [ino, mtimeMs, ctimeMs].join(':');
-
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown');
 
 /** A store in a folder. */
 export class FileStore implements ModelStore {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { codeOf } from '../../shared/file-state';
 
 /** Between two signs of life of who holds a file. */
 const BEAT_MS = 10_000;
@@ -63,7 +64,7 @@ export class Ownership {
     try {
       await fs.writeFile(file, text, { flag: 'wx', mode: 0o600 });
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) await fs.rm(file, { force: true });
+      if (codeOf(error) !== 'EEXIST') await fs.rm(file, { force: true });
       throw error;
     }
     // The file system gives the time, as several machines may share it, and their clocks differ.

@@ -6,8 +6,8 @@ import { giveBack, ON_THE_WAY, OWNER } from './leftovers';
 import { Ownership } from './owner';
 
 /**
- * Works in a folder of its own in that of a cache, out of sight. What has come in part when it
- * fails is left to whoever completes it.
+ * Works in a folder of its own in that of a cache, out of sight. What has come in part when it fails is left to whoever
+ * completes it.
  *
  * @throws ModelError
  */

@@ -1,4 +1,5 @@
 import { ELEMENT_BITS } from '../inspector/schema';
+import { halfBits } from '../tensors/half';
 
 /** Element types of ONNX that the rewriters make or look at. */
 export const TYPE = {
@@ -34,28 +35,6 @@ export const viewBytes = (list: ArrayBufferView): Uint8Array =>
 /** Largest finite FP16, and the least that is rounded to no zero without losing all its digits. */
 const FLOAT16 = { most: 65504, least: 1e-7 } as const;
 
-/** Bits of the FP16 nearest to a finite FP32 of so many bits; ties go to the even one. */
-function halfBits(bits: number): number {
-  const sign = (bits >>> 16) & 0x8000;
-  const exponent = ((bits >>> 23) & 0xff) - 112;
-  let mantissa = bits & 0x7fffff;
-  if (exponent <= -11) return sign;
-  let shift = 13;
-  let high = 0;
-  if (exponent <= 0) {
-    mantissa |= 0x800000;
-    shift = 14 - exponent;
-  } else {
-    high = exponent << 10;
-  }
-  const kept = mantissa >>> shift;
-  const lost = mantissa & ((1 << shift) - 1);
-  const half = 1 << (shift - 1);
-  const up = lost > half || (lost === half && (kept & 1) === 1) ? 1 : 0;
-  // A carry out of the mantissa is the next exponent, as the format intends.
-  return sign | (high + kept + up);
-}
-
 /** What became of the values that FP16 cannot hold. */
 export interface HalfCounts {
   /** Values beyond the largest, which became the largest. */
@@ -70,24 +49,17 @@ export interface HalfCounts {
  */
 export function toHalf(values: Float32Array, counts: HalfCounts): Uint16Array {
   const halves = new Uint16Array(values.length);
-  const cell = new Float32Array(1);
-  const bits = new Uint32Array(cell.buffer);
   for (let index = 0; index < values.length; index += 1) {
-    const value = values[index] ?? 0;
+    let value = values[index] ?? 0;
     const size = Math.abs(value);
-    if (!(size < Infinity)) {
-      halves[index] = Number.isNaN(value) ? 0x7e00 : value > 0 ? 0x7c00 : 0xfc00;
-      continue;
-    }
-    cell[0] = value;
-    if (size > FLOAT16.most) {
+    if (size > FLOAT16.most && size < Infinity) {
       counts.clamped += 1;
-      cell[0] = Math.sign(value) * FLOAT16.most;
+      value = Math.sign(value) * FLOAT16.most;
     } else if (size < FLOAT16.least && size > 0) {
       counts.raised += 1;
-      cell[0] = Math.sign(value) * FLOAT16.least;
+      value = Math.sign(value) * FLOAT16.least;
     }
-    halves[index] = halfBits(bits[0] ?? 0);
+    halves[index] = halfBits(value);
   }
   return halves;
 }

@@ -6,7 +6,7 @@ import type { Registry } from 'prom-client';
 import type { InferenceConfig } from '../../config';
 import type { ServerMetrics } from '../../observe';
 import { Destination } from '../destination';
-import { PeerTls } from '../peer-tls';
+import { followPeerTls } from '../peer-tls';
 import { SecretFile } from '../secret-file';
 import { FolderDisk } from './disk';
 import { Outbox } from './outbox';
@@ -43,7 +43,7 @@ export async function openTelemetry(
   const { telemetryUrl, telemetryTokenFile: file, telemetryCaFile: ca, telemetryInterval } = config;
   if (telemetryUrl === undefined) return undefined;
   const secret = file === undefined ? undefined : new SecretFile(file, CLOCK.now);
-  const tls = PeerTls.open({ ca }, CLOCK.now, log);
+  const tls = followPeerTls({ ca }, log);
   const destination = new Destination({ url: new URL(telemetryUrl), connections: 1, secret, tls });
   const failed = (operation: 'record' | 'write' | 'send') => (error: unknown) => {
     metrics.telemetryFailures.inc({ operation });

@@ -1,4 +1,5 @@
 import { StartError } from '../../../shared/errors';
+import { codeOf } from '../../../shared/file-state';
 import { isShortage } from '../../errors';
 import { Turns } from '../../registry/turns';
 import type { Disk } from './disk';
@@ -158,7 +159,7 @@ export class Outbox {
     } catch (error) {
       if (isShortage(error)) throw error;
       segment.misreads += 1;
-      const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      const isGone = codeOf(error) === 'ENOENT';
       if (!isGone && segment.misreads < MOST_MISREADS) throw error;
       this.options.failed(error);
       return undefined;
