@@ -102,8 +102,8 @@ describe('a mounted key file', () => {
     const { readFileSync } = fs;
     let fails = 1;
     const reading = vi.spyOn(fs, 'readFileSync').mockImplementation((...what: Parameters<typeof readFileSync>) => {
-      // Others read files too.
-      if (!String(what[0]).endsWith(API_KEYS_FILE) || fails-- <= 0) return readFileSync(...what);
+      // Others read files too, and key files of their own among them.
+      if (!String(what[0]).startsWith(dir) || fails-- <= 0) return readFileSync(...what);
       throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
     });
     mountKeys(dir, keyFile([{ id: 'b', key: 'two', scopes: ['infer'] }]), 2);

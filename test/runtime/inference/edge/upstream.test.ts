@@ -9,7 +9,7 @@ import { HEADERS, inferPath, METRICS, modelPath, PATHS } from '../../../../runti
 import { Destination, SendError } from '../../../../runtime/inference/edge/destination';
 import { Upstream } from '../../../../runtime/inference/edge/upstream';
 import type { UpstreamSettings } from '../../../../runtime/inference/edge/open';
-import { PeerTls } from '../../../../runtime/inference/edge/peer-tls';
+import { followPeerTls } from '../../../../runtime/inference/edge/peer-tls';
 import type { PeerTlsFiles } from '../../../../runtime/inference/edge/peer-tls';
 import { settingsOf } from '../../../../runtime/inference/models/model-config';
 import { parsePipelines } from '../../../../runtime/inference/pipelines/read-file';
@@ -35,7 +35,11 @@ afterEach(async () => {
   fs.rmSync(dir, { recursive: true });
 });
 
-function settings(url: string, more: Partial<UpstreamSettings> = {}, tls?: PeerTls): UpstreamSettings {
+function settings(
+  url: string,
+  more: Partial<UpstreamSettings> = {},
+  tls?: ReturnType<typeof followPeerTls>,
+): UpstreamSettings {
   const secret = new SecretFile(path.join(dir, 'key'), now);
   const connections = more.connections ?? 8;
   const destination = new Destination({ url: new URL(url), connections, secret, tls });
@@ -468,8 +472,8 @@ describe('the way to another server', () => {
     });
     const url = `https://127.0.0.1:${portOf(listener)}`;
     const file = (name: string): string => path.join(dir, `${name}.pem`);
-    const open = (files: PeerTlsFiles, at = now): PeerTls | undefined =>
-      PeerTls.open(files, at, { error: () => undefined });
+    const log = { info: () => undefined, error: () => undefined };
+    const open = (files: PeerTlsFiles): ReturnType<typeof followPeerTls> => followPeerTls(files, log);
     const tls = open({ ca: file('ca'), cert: file('cert'), key: file('key') });
     expect(by(await ask((await run({ upstream: settings(url, {}, tls) })).url, 'far'))).toBe('upstream');
     expect((await ask((await run({ upstream: settings(url) })).url, 'far')).status).toBe(503);
@@ -494,9 +498,9 @@ describe('the way to another server', () => {
       response.end();
     });
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-    const [told, time]: [unknown[], { now: number }] = [[], { now: 0 }];
+    const told: unknown[] = [];
     const files = { ca: file('ca'), cert: file('cert'), key: file('key') };
-    const tls = PeerTls.open(files, () => time.now, { error: (fields: unknown) => void told.push(fields) });
+    const tls = followPeerTls(files, { info: () => undefined, error: (fields: unknown) => void told.push(fields) });
     const url = new URL(`https://127.0.0.1:${portOf(listener)}`);
     const destination = new Destination({ url, connections: 1, tls });
     cleanup.push(() => {
@@ -505,7 +509,7 @@ describe('the way to another server', () => {
       listener.close();
     });
     const send = async (): Promise<void> => {
-      time.now += 6_000;
+      tls?.poll();
       await destination.send({ method: 'GET', path: '/', headers: {}, timeoutMs: 5_000, maxBytes: 100 });
     };
     await send();
