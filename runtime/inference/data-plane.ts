@@ -72,22 +72,14 @@ export class DataPlane {
    * Answers one request.
    *
    * @param caller who asks; the callers of a model take turns
-   * @param until milliseconds on the clock of the queue at which the answer is of no use any more; where nothing is
-   * said, what the request says, from now on
    * @throws RequestError
    */
-  async infer(
-    request: InferenceRequest,
-    signal: Cancellation,
-    caller?: string,
-    until?: number,
-  ): Promise<readonly Tensor[]> {
+  async infer(request: InferenceRequest, signal: Cancellation, caller?: string): Promise<readonly Tensor[]> {
     const signature = this.describe();
     checkInputs(request.inputs, signature);
     checkModelTexts(request.inputs);
     const outputs = chooseOutputs(request.outputs, signature);
-    const { timeoutMs, priority, trace } = request;
-    const deadline = until ?? (timeoutMs === undefined ? undefined : this.batcher.clock() + timeoutMs);
+    const { deadline, priority, trace } = request;
     return this.batcher.submit(request.inputs, outputs, { signal, deadline, priority, caller, trace });
   }
 }

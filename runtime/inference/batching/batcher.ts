@@ -120,11 +120,6 @@ export class Batcher {
     return this.queue.length;
   }
 
-  /** Milliseconds on the clock that deadlines are measured with. */
-  clock(): number {
-    return this.now();
-  }
-
   /**
    * Runs the model on these inputs when their turn comes.
    *

@@ -1,6 +1,6 @@
 import { HEADERS } from '../../contract';
 import { RequestError } from '../../shared/errors';
-import { deadlinePassed } from '../errors';
+import { checkDeadline } from '../deadline';
 import type { Answer } from '../registry';
 import type { Infer, InferenceCall, Layer } from '../serving/layer';
 import { inLoop, UpstreamError } from './errors';
@@ -51,7 +51,6 @@ class Proxy {
 
   readonly localFirst: Infer = async (call) => {
     if (call.isCopy === true) return this.next(call);
-    const began = this.options.now();
     let reason: Reason | undefined;
     let failure: unknown;
     try {
@@ -65,7 +64,7 @@ class Proxy {
     const via = this.options.via.next(list);
     if (via === undefined) throw reason === 'absent' && !this.options.via.passed(list) ? inLoop() : failure;
     try {
-      return await this.pass(this.later(call, began), { via, last: true, mostMs: this.options.timeoutMs }, reason);
+      return await this.pass(call, { via, last: true, mostMs: this.options.timeoutMs }, reason);
     } catch (error) {
       // Where the model is here, what kept it says more than that nobody else helped.
       const says = reason === 'absent' || !(error instanceof UpstreamError) || !error.elsewhere;
@@ -75,8 +74,7 @@ class Proxy {
 
   readonly upstreamFirst: Infer = async (call) => {
     if (call.isCopy === true) return this.next(call);
-    const { via: list, canAnswer, timeoutMs, patienceMs, now } = this.options;
-    const began = now();
+    const { via: list, canAnswer, timeoutMs, patienceMs } = this.options;
     const via = list.next(call.attribute(HEADERS.via));
     if (via === undefined || !isNameable(call.name, call.version)) {
       return this.local(await this.next(call), 'loop');
@@ -90,7 +88,7 @@ class Proxy {
       failure = error;
     }
     try {
-      return this.local(await this.next(this.later(call, began)), failure.reason);
+      return this.local(await this.next(call), failure.reason);
     } catch (error) {
       throw reasonOf(error) === 'absent' && failure.reason !== 'absent' ? failure : error;
     }
@@ -106,20 +104,14 @@ class Proxy {
     { mostMs, ...passing }: Omit<Passing, 'timeoutMs'> & { readonly mostMs: number },
     reason: Reason,
   ): Promise<Answer> {
-    const timeoutMs = Math.min(mostMs, call.request.timeoutMs ?? mostMs);
+    const { deadline } = call.request;
+    const now = this.options.now();
+    checkDeadline(deadline, now);
+    const timeoutMs = deadline === undefined ? mostMs : Math.min(mostMs, deadline - now);
     const answer = await this.options.upstream.infer(call, { ...passing, timeoutMs });
     this.options.answered('upstream', reason);
     call.judge?.(answer.model);
     return reason === 'failed' ? { ...answer, failedHere: true } : answer;
-  }
-
-  /** The call with what is left of its time. @throws RequestError when nothing is */
-  private later(call: InferenceCall, began: number): InferenceCall {
-    const { timeoutMs } = call.request;
-    if (timeoutMs === undefined) return call;
-    const left = timeoutMs - (this.options.now() - began);
-    if (left <= 0) throw deadlinePassed();
-    return { ...call, request: { ...call.request, timeoutMs: left } };
   }
 }
 

@@ -1,4 +1,5 @@
 import { MODEL_NAME_PATTERN } from '../../contract';
+import { deadlineOf } from '../deadline';
 import { invalidRequest, unknownModel } from '../errors';
 import { metadataOfServer } from '../metadata';
 import type { Answer } from '../registry';
@@ -42,7 +43,7 @@ function requestOf(given: Arguments): InferenceRequest {
   const inputs = (given['inputs'] as readonly GivenTensor[]).map((input) => inputOf(input, parts));
   const outputs = (given['outputs'] as readonly string[] | null | undefined) ?? [];
   const [timeoutMs, priority] = [given['timeoutMs'], given['priority']];
-  return readRequest(
+  const request = readRequest(
     {
       ...{ id: text(given, 'id'), inputs, outputs: outputs.map((name) => ({ name })) },
       parameters: {
@@ -52,6 +53,7 @@ function requestOf(given: Arguments): InferenceRequest {
     },
     new BinarySection(Buffer.concat(parts)),
   );
+  return { ...request, deadline: deadlineOf(request.timeoutMs) };
 }
 
 /** An answer whose elements are written where they are asked for, and once. */

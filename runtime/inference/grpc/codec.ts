@@ -98,20 +98,21 @@ function parametersOf({ parameters }: ModelInferRequest): InferenceRequest['para
   return Object.fromEntries(entries.filter((entry): entry is [string, Parameter] => entry[1] !== undefined));
 }
 
-/** Milliseconds that the request may take, by its parameter `timeout` (microseconds) and the deadline of its call. */
-function timeoutOf(message: ModelInferRequest, remainingMs: number): number | undefined {
-  const asked = integerOf(message.parameters['timeout']);
-  const least = Math.min(asked === undefined || asked === 0 ? Infinity : asked / MICROSECONDS, remainingMs);
-  return Number.isFinite(least) ? Math.max(0, least) : undefined;
+/** The sooner of what the request grants by its parameter `timeout`, in microseconds, and the deadline of its call. */
+function deadlineOf({ parameters }: ModelInferRequest, due: number): number | undefined {
+  const timeout = integerOf(parameters['timeout']);
+  // 0 says nothing.
+  const deadline = Math.min(timeout ? performance.now() + timeout / MICROSECONDS : Infinity, due);
+  return Number.isFinite(deadline) ? deadline : undefined;
 }
 
 /**
  * Reads a request of `ModelInfer`.
  *
- * @param remainingMs milliseconds until the deadline of the call; Infinity without one
+ * @param due deadline of the call that it came with, on the clock of `performance.now()`; Infinity without one
  * @throws RequestError that names the member at fault
  */
-export function readInferRequest(message: ModelInferRequest, remainingMs: number): InferenceRequest {
+export function readInferRequest(message: ModelInferRequest, due: number): InferenceRequest {
   const { inputs, outputs, raw_input_contents: raw } = message;
   refuseUnsupported(lookupIn(message.parameters));
   refuseRepeats(
@@ -130,7 +131,7 @@ export function readInferRequest(message: ModelInferRequest, remainingMs: number
     id: message.id === '' ? undefined : message.id,
     inputs: inputs.map((input, index) => tensorOf(input, raw[index])),
     outputs: wanted.length > 0 ? wanted : undefined,
-    timeoutMs: timeoutOf(message, remainingMs),
+    deadline: deadlineOf(message, due),
     priority: integerOf(message.parameters['priority']),
     parameters: parametersOf(message),
     cache: message.parameters['cache']?.bool_param ?? undefined,

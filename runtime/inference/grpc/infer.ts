@@ -24,10 +24,10 @@ export function departure(call: InferCall): AbortSignal {
   return controller.signal;
 }
 
-/** Milliseconds until the deadline of a call; Infinity without one. */
-function remaining(call: InferCall): number {
+/** Deadline of a call, on the clock of `performance.now()`; Infinity without one. */
+function dueOf(call: InferCall): number {
   const deadline = call.getDeadline();
-  return (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now();
+  return performance.now() + (deadline instanceof Date ? deadline.getTime() : deadline) - Date.now();
 }
 
 function servedByMetadata(servedBy: string): Metadata {
@@ -46,7 +46,7 @@ export async function infer(
   try {
     const [name, version] = [request.model_name, request.model_version || undefined];
     models.identify(name, version);
-    const parsed = { ...readInferRequest(request, remaining(call)), trace: passed.trace ?? undefined };
+    const parsed = { ...readInferRequest(request, dueOf(call)), trace: passed.trace ?? undefined };
     const attribute = (key: string): string | undefined => call.metadata.get(key)[0]?.toString();
     const caller = passed.principal ?? undefined;
     const answering = ({ name: model, version: chosen }: ModelIdentity): void => {

@@ -96,8 +96,9 @@ export class Pipeline {
     checkInputs(request.inputs, result.signature);
     const names = chooseOutputs(request.outputs, result.signature);
     const { name, version, timeoutMs } = this.spec;
-    const most = Math.min(timeoutMs, request.timeoutMs ?? timeoutMs);
-    const deadline = { at: now() + most, late: () => pipelineLate(most) };
+    const began = now();
+    const at = Math.min(began + timeoutMs, request.deadline ?? Infinity);
+    const deadline = { at, late: () => pipelineLate(Math.max(0, Math.ceil(at - began))) };
     const frame: Frame = { signal: signalOf(call.signal), deadline, trace: request.trace };
     const scope = new Map(request.inputs.map((tensor) => [tensor.name, tensor]));
     const given = await within(run, frame, (inner) => runNode(run, result.plan, scope, inner));

@@ -41,7 +41,7 @@ function inputsOf({ takes }: PlannedStep, scope: Scope): readonly Tensor[] | und
   return inputs;
 }
 
-/** Asks a model, with what is left of the time. */
+/** Asks a model, which has until the deadline of the step. */
 async function ask(
   run: Run,
   { target, gives, path }: PlannedStep & { readonly target: { readonly kind: 'model' } },
@@ -51,8 +51,7 @@ async function ask(
   const { call } = run;
   const { id, priority, parameters, cache } = call.request;
   const wanted = gives.map(([own]) => own);
-  const timeoutMs = Math.max(1, deadline.at - run.now());
-  const request = { id, inputs, outputs: wanted, timeoutMs, priority, parameters, cache, trace: place };
+  const request = { id, inputs, outputs: wanted, deadline: deadline.at, priority, parameters, cache, trace: place };
   const { outputs } = await run.infer({ ...call, name: target.model, version: target.version, request, signal });
   return wanted.map((name) => {
     const output = outputs.find((each) => each.name === name);

@@ -2,7 +2,8 @@ import { performance } from 'node:perf_hooks';
 import { callerKey } from '../../shared/caller-limits';
 import type { ModelSignature } from '../backends/backend';
 import type { ModelIdentity } from '../data-plane';
-import { clientGone, deadlinePassed } from '../errors';
+import { checkDeadline } from '../deadline';
+import { clientGone } from '../errors';
 import type { Answer } from '../registry';
 import type { Infer, InferenceCall } from '../serving/layer';
 import { checkInputs, chooseOutputs } from '../signature';
@@ -26,21 +27,6 @@ export interface ProcessorParts {
 }
 
 type Tensors = Map<string, Tensor>;
-
-/** Seconds of one request: its deadline goes on while steps work. */
-class Clock {
-  private readonly began = performance.now();
-
-  constructor(private readonly timeoutMs: number | undefined) {}
-
-  /** Milliseconds that are left. @throws RequestError when none are */
-  left(): number | undefined {
-    if (this.timeoutMs === undefined) return undefined;
-    const left = this.timeoutMs - (performance.now() - this.began);
-    if (left <= 0) throw deadlinePassed();
-    return left;
-  }
-}
 
 /** The steps around one version of a model. Whoever uses it holds it: what its steps need ends when nobody does. */
 export class Processor {
@@ -86,24 +72,24 @@ export class Processor {
     checkInputs(request.inputs, this.signature);
     for (const tensor of request.inputs) for (const check of checks.get(tensor.name) ?? []) check(tensor);
     const wanted = chooseOutputs(request.outputs, this.signature);
-    const clock = new Clock(request.timeoutMs);
     const caller = call.caller && callerKey(call.caller);
     const context = { signal, caller };
     const tensors = new Map(request.inputs.map((tensor) => [tensor.name, tensor]));
-    await this.take(plan.before, tensors, context, clock);
+    await this.take(plan.before, tensors, context, request.deadline);
     const route = plan.route(wanted);
     const inputs = plan.inputs.map((name) => tensorOf(tensors, name));
-    const asked = { ...request, inputs, outputs: route.outputs, timeoutMs: clock.left() };
+    checkDeadline(request.deadline);
+    const asked = { ...request, inputs, outputs: route.outputs };
     const answer = await next({ ...call, version: model.version, request: asked });
     const given = new Map(answer.outputs.map((tensor) => [tensor.name, tensor]));
-    await this.take(route.steps, given, context, clock);
+    await this.take(route.steps, given, context, request.deadline);
     return { ...answer, outputs: wanted.map((name) => tensorOf(given, name)) };
   }
 
-  private async take(steps: readonly Step[], tensors: Tensors, context: StepContext, clock: Clock): Promise<void> {
+  private async take(steps: readonly Step[], tensors: Tensors, context: StepContext, deadline?: number): Promise<void> {
     for (const step of steps) {
       if (context.signal.aborted) throw clientGone();
-      clock.left();
+      checkDeadline(deadline);
       const began = performance.now();
       const outputs = await step.run(
         step.inputs.map(({ name }) => tensorOf(tensors, name)),

@@ -15,7 +15,7 @@ export interface Patience {
   /** Fires when the client leaves. */
   readonly signal: Cancellation;
   /** Milliseconds on the clock of the registry at which its answer is of no use any more. @default - it has no deadline */
-  readonly until?: number | undefined;
+  readonly deadline?: number | undefined;
 }
 
 /** Why somebody waits no longer. */
@@ -36,7 +36,7 @@ export interface DemandDeps {
 const RETRY_LOAD_MS = 5_000;
 
 /** Waits for work that others wait for, too, as long as there is patience; tells why when that ends first. */
-function patiently<T>(work: Promise<T>, { signal, until }: Patience, now: () => number): Promise<T | Impatience> {
+function patiently<T>(work: Promise<T>, { signal, deadline }: Patience, now: () => number): Promise<T | Impatience> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     const leave = (): void => end('left');
@@ -48,8 +48,8 @@ function patiently<T>(work: Promise<T>, { signal, until }: Patience, now: () => 
       over();
       resolve(why);
     };
-    if (until !== undefined) {
-      timer = setTimeout(() => end('expired'), timerMs(until - now()));
+    if (deadline !== undefined) {
+      timer = setTimeout(() => end('expired'), timerMs(deadline - now()));
     }
     signal.addEventListener('abort', leave, { once: true });
     work.then(resolve, reject).finally(over);

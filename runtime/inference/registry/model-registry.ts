@@ -229,13 +229,9 @@ export class ModelRegistry {
     signal: Cancellation,
     caller?: string,
   ): Promise<Answer> {
-    const { now } = this.deps;
-    const { timeoutMs } = request;
-    // What it waits for its model to be loaded is no time that it has left in the queue.
-    const until = timeoutMs === undefined ? undefined : now() + timeoutMs;
-    return this.use(name, version, { signal, until }, async (plane, loaded) => {
-      const outputs = await plane.infer(request, signal, caller, until);
-      loaded.samples.add(request, now());
+    return this.use(name, version, { signal, deadline: request.deadline }, async (plane, loaded) => {
+      const outputs = await plane.infer(request, signal, caller);
+      loaded.samples.add(request, this.deps.now());
       return { model: plane.model, outputs, digest: loaded.digest };
     });
   }

@@ -7,8 +7,8 @@ import { clientGone, deadlinePassed } from '../errors';
 export interface Passenger {
   /** Fires when it leaves. */
   readonly signal: Cancellation;
-  /** Milliseconds for which it waits. @default - as long as it takes */
-  readonly timeoutMs?: number | undefined;
+  /** Milliseconds on the clock of the flights at which it waits no longer. @default - it waits as long as it takes */
+  readonly deadline?: number | undefined;
 }
 
 interface Flight<T> {
@@ -26,11 +26,12 @@ export interface Landed<T> {
 }
 
 /** Waits for something as long as a passenger does. */
-function patiently<T>(result: Promise<T>, { signal, timeoutMs }: Passenger): Promise<T> {
+function patiently<T>(result: Promise<T>, { signal, deadline }: Passenger, now: () => number): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const leave = (): void => reject(clientGone());
     if (signal.aborted) return leave();
-    const timer = timeoutMs === undefined ? undefined : setTimeout(() => reject(deadlinePassed()), timerMs(timeoutMs));
+    const late = (): void => reject(deadlinePassed());
+    const timer = deadline === undefined ? undefined : setTimeout(late, timerMs(deadline - now()));
     signal.addEventListener('abort', leave, { once: true });
     const done = (): void => {
       signal.removeEventListener('abort', leave);
@@ -54,18 +55,17 @@ export class Flights<T> {
 
   /** Has work done, or waits for that of another. @throws RequestError */
   async board(key: string, passenger: Passenger, work: (signal: AbortSignal) => Promise<T>): Promise<Landed<T>> {
-    const { signal, timeoutMs } = passenger;
-    const until = timeoutMs === undefined ? undefined : this.now() + timeoutMs;
+    const { signal, deadline } = passenger;
     for (;;) {
       const found = this.flights.get(key);
       const flight = found ?? this.start(key, work);
       // The first one's own deadline is kept by the queue: a run that has begun in time is answered.
-      const left = until === undefined ? undefined : Math.max(0, until - this.now());
+      const waits = found === undefined ? { signal } : passenger;
       try {
-        const value = await this.ride(key, flight, { signal, timeoutMs: found && left });
+        const value = await this.ride(key, flight, waits);
         return { value, joined: found !== undefined };
       } catch (error) {
-        const isOver = until !== undefined && this.now() >= until;
+        const isOver = deadline !== undefined && this.now() >= deadline;
         if (found === undefined || !isOwn(error) || isOver) throw error;
       }
     }
@@ -74,7 +74,7 @@ export class Flights<T> {
   private async ride(key: string, flight: Flight<T>, passenger: Passenger): Promise<T> {
     flight.waiting += 1;
     try {
-      return await patiently(flight.result, passenger);
+      return await patiently(flight.result, passenger, this.now);
     } finally {
       flight.waiting -= 1;
       if (flight.waiting === 0 && !flight.over) {

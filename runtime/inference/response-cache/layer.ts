@@ -102,7 +102,7 @@ class ResponseCache {
   /** Asks for all who want the same. */
   private async shared(sought: Sought): Promise<Answer> {
     const { call, began, key, model } = sought;
-    const passenger = { signal: call.signal, timeoutMs: call.request.timeoutMs };
+    const passenger = { signal: call.signal, deadline: call.request.deadline };
     const { value, joined } = await this.flights.board(key, passenger, (signal) => this.found(sought, signal));
     if (!joined) return value;
     this.parts.observe(model, 'joined', this.since(began));

@@ -5,7 +5,7 @@ import { readBytes } from '../../shared/body-bytes';
 import { callerKey } from '../../shared/caller-limits';
 import type { Cancellation } from '../../shared/cancellation';
 import { unsupportedMediaType } from '../../shared/errors';
-import { deadlinePassed } from '../errors';
+import { deadlineOf } from '../deadline';
 import { DecodingThread, INLINE_BYTES } from '../tensors/decoding-thread';
 import { decodeRequest } from '../tensors/request';
 import type { HttpInferenceRequest } from '../tensors/request';
@@ -30,14 +30,6 @@ type InferRequest = FastifyRequest<{ Params: ModelParams; Body: unknown }>;
 
 const BINARY = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
-
-/** What is left of a deadline that goes on while a body is read elsewhere. @throws RequestError when nothing is */
-function left(timeoutMs: number | undefined, began: number): number | undefined {
-  if (timeoutMs === undefined) return undefined;
-  const ms = timeoutMs - (performance.now() - began);
-  if (ms <= 0) throw deadlinePassed();
-  return ms;
-}
 
 /** Reads a body where it arrived when its JSON is short, and in a thread when it is long. */
 function decode(
@@ -67,9 +59,8 @@ async function infer(
   const read = decode(request, attribute(HEADERS.inferenceHeaderLength), thread, signal);
   // Without a promise where none is needed: short requests are most, and each turn of the event loop counts.
   const parsed = read instanceof Promise ? await read : read;
-  const stated = timeoutOf(attribute(HEADERS.requestTimeout), parsed.timeoutMs);
-  const timeoutMs = read instanceof Promise ? left(stated, began) : stated;
-  const asked = { ...parsed, timeoutMs, trace: request.trace ?? undefined };
+  const deadline = deadlineOf(timeoutOf(attribute(HEADERS.requestTimeout), parsed.timeoutMs), began);
+  const asked = { ...parsed, deadline, trace: request.trace ?? undefined };
   const caller = request.principal ?? undefined;
   const answering = (model: ModelIdentity): void => void (request.servedModel = model);
   const call = {

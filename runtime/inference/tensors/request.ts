@@ -20,8 +20,8 @@ export interface InferenceRequest {
   readonly inputs: readonly Tensor[];
   /** Names of the wanted outputs; all when absent. */
   readonly outputs: readonly string[] | undefined;
-  /** Milliseconds after which the answer is of no use any more. */
-  readonly timeoutMs?: number | undefined;
+  /** Milliseconds on the clock of `performance.now()` at which the answer is of no use any more. @default - never */
+  readonly deadline?: number | undefined;
   /** 1 is served first among those of its caller; requests that say nothing lie between the urgent and the others. */
   readonly priority?: number | undefined;
   /** False where the answer must neither come from a cache nor go into one. @default true */
@@ -39,8 +39,10 @@ export interface OutputForm {
   readonly byName: ReadonlyMap<string, boolean>;
 }
 
-/** A request and the form that its answer takes over HTTP. */
-export interface HttpInferenceRequest extends InferenceRequest {
+/** A request as it was read: with the time that it grants from then on, and the form that its answer takes over HTTP. */
+export interface HttpInferenceRequest extends Omit<InferenceRequest, 'deadline'> {
+  /** Milliseconds. @default - it says nothing of time */
+  readonly timeoutMs?: number | undefined;
   readonly form: OutputForm;
 }
 
@@ -203,7 +205,7 @@ function wholeNumber(parameters: Fields, key: string): number | undefined {
 }
 
 /** `timeout` in microseconds and `priority`, as the schedule-policy extension has them; 0 says nothing in both. */
-function turnOf(parameters: Fields): Pick<InferenceRequest, 'timeoutMs' | 'priority'> {
+function turnOf(parameters: Fields): Pick<HttpInferenceRequest, 'timeoutMs' | 'priority'> {
   const timeout = wholeNumber(parameters, 'timeout');
   const priority = wholeNumber(parameters, 'priority');
   return {
