@@ -11,7 +11,8 @@ export const INFERENCE_ERRORS = {
   LNMT8202: {
     status: 404,
     title: 'the model or version is not served here',
-    explanation: 'A server serves one version of one model; `GET /v2/models/NAME` describes it.',
+    explanation:
+      '`POST /v2/repository/index` lists the models and versions that are served, `GET /v2/models/NAME` the versions of one.',
   },
   LNMT8203: {
     status: 400,
