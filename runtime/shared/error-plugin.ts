@@ -28,11 +28,34 @@ export function toRequestError(error: unknown, maxRequestBytes: number): Request
   return internalError(error);
 }
 
-/** Sends an error in the one form that every route has. */
-export function sendError(reply: FastifyReply, error: RequestError): FastifyReply {
+/** Writes the body of an error, and its media type where that is not JSON as Fastify sends it. */
+export type WriteError = (error: RequestError, reply: FastifyReply) => unknown;
+
+/** As the Open Inference Protocol has it. */
+const writeError: WriteError = ({ message }) => ({ error: message });
+
+/** Sends an error: with the same status and headers whatever its form. @param write its form. @default - `{"error": "…"}` */
+export function sendError(reply: FastifyReply, error: RequestError, write = writeError): FastifyReply {
   if (error.retryAfter !== undefined) void reply.header('retry-after', String(error.retryAfter));
   if (error.status === 401) void reply.header('www-authenticate', 'Bearer');
-  return reply.code(error.status).header(ERROR_CODE_HEADER, error.code).send({ error: error.message });
+  void reply.code(error.status).header(ERROR_CODE_HEADER, error.code);
+  return reply.send(write(error, reply));
+}
+
+/**
+ * Answers whatever was thrown, and tells the log of what is a fault of ours.
+ *
+ * @param maxRequestBytes limit that a 413 answer names
+ * @param write form of the answer. @default - `{"error": "…"}`
+ */
+export function errorHandler(maxRequestBytes: number, write?: WriteError) {
+  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const error = toRequestError(thrown, maxRequestBytes);
+    if (error.status >= 500 && error.cause !== undefined) {
+      request.log.error({ err: error.cause, code: error.code }, error.message);
+    }
+    return sendError(reply, error, write);
+  };
 }
 
 /** The status that an answer counts with, wherever it is told of: what ended it late says more than its head. */
@@ -44,17 +67,11 @@ export interface ErrorPluginOptions {
   readonly maxRequestBytes: number;
 }
 
-/** One form of error answer for every route: `{"error": "…"}` as the Open Inference Protocol has it. */
+/** One form of error answer for every route that sets no other: `{"error": "…"}`. */
 export const errorPlugin = fp<ErrorPluginOptions>(
   async (app, options) => {
     app.decorateRequest('lateError', null);
-    app.setErrorHandler((thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
-      const error = toRequestError(thrown, options.maxRequestBytes);
-      if (error.status >= 500 && error.cause !== undefined) {
-        request.log.error({ err: error.cause, code: error.code }, error.message);
-      }
-      return sendError(reply, error);
-    });
+    app.setErrorHandler(errorHandler(options.maxRequestBytes));
     app.setNotFoundHandler((_request, reply) => sendError(reply, notFound()));
   },
   { name: 'lnmt-errors', fastify: '5.x' },

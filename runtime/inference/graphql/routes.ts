@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { INFERENCE_ENV, PATHS } from '../../contract';
-import { ERROR_CODE_HEADER, toRequestError } from '../../shared/error-plugin';
+import { errorHandler } from '../../shared/error-plugin';
+import type { WriteError } from '../../shared/error-plugin';
 import { loadOptional } from '../../shared/optional-package';
 import { attributeOf } from '../routes/attribute';
 import { departure } from '../routes/departure';
@@ -26,19 +27,11 @@ function typeFor(request: FastifyRequest): string {
   return `${type}; charset=utf-8`;
 }
 
-/** Answers errors in the form of GraphQL, with the headers of every other. */
-function errorHandler(maxRequestBytes: number) {
-  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const error = toRequestError(thrown, maxRequestBytes);
-    if (error.status >= 500 && error.cause !== undefined) {
-      request.log.error({ err: error.cause, code: error.code }, error.message);
-    }
-    if (error.retryAfter !== undefined) void reply.header('retry-after', String(error.retryAfter));
-    if (error.status === 401) void reply.header('www-authenticate', 'Bearer');
-    void reply.code(error.status).header(ERROR_CODE_HEADER, error.code).type(typeFor(request));
-    return reply.send(JSON.stringify({ errors: [wireError(error)] }));
-  };
-}
+/** An error in the form of GraphQL. */
+const writeError: WriteError = (error, reply) => {
+  void reply.type(typeFor(reply.request));
+  return JSON.stringify({ errors: [wireError(error)] });
+};
 
 /**
  * Every operation as GraphQL, at one route that takes POST only.
@@ -51,7 +44,7 @@ export function graphQlRoutes(deps: GraphQlDeps, maxRequestBytes: number): (app:
     const executor = new Executor(library, schemaOf(library, deps), deps, (error) =>
       app.log.error({ err: error.cause, code: error.code }, error.message),
     );
-    app.setErrorHandler(errorHandler(maxRequestBytes));
+    app.setErrorHandler(errorHandler(maxRequestBytes, writeError));
     app.removeAllContentTypeParsers();
     // No other media type: a browser sends this one to another site only after asking.
     app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));

@@ -1,5 +1,3 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ERROR_CODE_HEADER, toRequestError } from '../../shared/error-plugin';
 import type { RequestError } from '../../shared/errors';
 import { ParameterError } from '../text/errors';
 
@@ -25,17 +23,4 @@ export function openAiError(error: RequestError): OpenAiError {
   const type = TYPES[error.status] ?? (error.status >= 500 ? 'server_error' : 'invalid_request_error');
   const param = error instanceof ParameterError ? error.param : null;
   return { error: { message: error.message, type, param, code: error.code } };
-}
-
-/** Answers errors in the form of this API, with the headers of every other. */
-export function openAiErrorHandler(maxRequestBytes: number) {
-  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const error = toRequestError(thrown, maxRequestBytes);
-    if (error.status >= 500 && error.cause !== undefined) {
-      request.log.error({ err: error.cause, code: error.code }, error.message);
-    }
-    if (error.retryAfter !== undefined) void reply.header('retry-after', String(error.retryAfter));
-    if (error.status === 401) void reply.header('www-authenticate', 'Bearer');
-    return reply.code(error.status).header(ERROR_CODE_HEADER, error.code).send(openAiError(error));
-  };
 }

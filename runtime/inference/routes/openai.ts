@@ -1,13 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PATHS } from '../../contract';
 import type { Admission } from '../../shared/admission';
+import { errorHandler } from '../../shared/error-plugin';
 import type { RequestError } from '../../shared/errors';
 import { CLIENT_GONE } from '../observe';
 import { INLINE_MOST, parseJson } from '../tensors/json';
 import { attributeOf } from './attribute';
 import { departure } from './departure';
 import { writeEmbeddings } from './openai-embeddings';
-import { openAiErrorHandler } from './openai-errors';
+import { openAiError } from './openai-errors';
 import { EventStream } from './openai-stream';
 import type { Deliver, OpenAiCall, OpenAiWork } from './openai-work';
 
@@ -60,7 +61,7 @@ async function settled(request: FastifyRequest, reply: FastifyReply, answer: Pro
 
 function register(app: FastifyInstance, { work, admission, maxRequestBytes }: OpenAiDeps): void {
   const { openai } = PATHS;
-  app.setErrorHandler(openAiErrorHandler(maxRequestBytes));
+  app.setErrorHandler(errorHandler(maxRequestBytes, openAiError));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.get(`${openai}/models`, (request) => ({
