@@ -3,20 +3,6 @@ import { elementCount } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
 import { elementReader } from '../tensors/values';
 
-const LENGTH_BYTES = 4;
-
-/** Where each element of a BYTES tensor begins and ends, its length not counted. */
-export function textRanges(data: Uint8Array): readonly (readonly [start: number, end: number])[] {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const ranges: (readonly [number, number])[] = [];
-  for (let offset = 0; offset < data.byteLength;) {
-    const start = offset + LENGTH_BYTES;
-    offset = start + view.getUint32(offset, true);
-    ranges.push([start, offset]);
-  }
-  return ranges;
-}
-
 function textAt(data: Uint8Array, index: number): string | undefined {
   let place = 0;
   let text: string | undefined;

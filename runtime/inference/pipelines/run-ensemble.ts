@@ -18,7 +18,7 @@ function merge(scopes: readonly Scope[]): Scope {
   return merged;
 }
 
-function tally(node: Ensemble, name: string, ballots: readonly Ballot[]): Tensor {
+async function tally(node: Ensemble, name: string, ballots: readonly Ballot[]): Promise<Tensor> {
   const [first, ...others] = ballots;
   if (first === undefined) throw cannotCombine(node.name, name, 'no branch gave it');
   const { datatype, shape } = first.tensor;
@@ -28,7 +28,7 @@ function tally(node: Ensemble, name: string, ballots: readonly Ballot[]): Tensor
     const what = `one branch gave ${datatype} [${shape.join(',')}], another ${theirs} [${form.join(',')}]`;
     throw cannotCombine(node.name, name, what);
   }
-  return { name, datatype, shape, data: node.combine === 'mean' ? meanOf(ballots) : voteOf(ballots) };
+  return { name, datatype, shape, data: await (node.combine === 'mean' ? meanOf : voteOf)(ballots) };
 }
 
 /**
@@ -36,7 +36,7 @@ function tally(node: Ensemble, name: string, ballots: readonly Ballot[]): Tensor
  *
  * @throws RequestError when none answered, or their tensors do not go together
  */
-export function combine(node: Ensemble, answers: readonly BranchAnswer[]): Scope {
+export async function combine(node: Ensemble, answers: readonly BranchAnswer[]): Promise<Scope> {
   const scopes = answers.filter(isScope);
   if (scopes.length === 0) {
     const failed = answers.find((answer) => !isScope(answer));
@@ -51,7 +51,7 @@ export function combine(node: Ensemble, answers: readonly BranchAnswer[]): Scope
       const tensor = isScope(answer) ? answer.get(name) : undefined;
       return tensor === undefined ? [] : [{ tensor, weight }];
     });
-    combined.set(name, tally(node, name, ballots));
+    combined.set(name, await tally(node, name, ballots));
   }
   return combined;
 }

@@ -1,10 +1,22 @@
+import { inSlices } from '../tensors/slices';
+import { DATATYPE_BYTES } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
-import { firstNonFinite, floatsOf, isNear } from '../tensors/values';
+import { firstNonFinite, floatsOf, isFloat, isNear } from '../tensors/values';
 import type { Tolerance } from '../tensors/values';
 
 /** True when no float of the tensors is NaN or infinite. */
-export const allFinite = (tensors: readonly Tensor[]): boolean =>
-  tensors.every((tensor) => firstNonFinite(tensor) === -1);
+export async function allFinite(tensors: readonly Tensor[]): Promise<boolean> {
+  for (const { datatype, data } of tensors) {
+    if (!isFloat(datatype)) continue;
+    const size = DATATYPE_BYTES[datatype];
+    let finite = true;
+    await inSlices({ count: data.byteLength / size, bytes: data.byteLength }, (from, to) => {
+      finite &&= firstNonFinite({ datatype, data: data.subarray(from * size, to * size) }) === -1;
+    });
+    if (!finite) return false;
+  }
+  return true;
+}
 
 /** What is wrong with an answer; undefined when it is as expected. */
 export function difference(got: Tensor | undefined, expected: Tensor, tolerance: Tolerance): string | undefined {

@@ -93,7 +93,7 @@ export async function warmUp(
     if (got.outputs === undefined && before.outputs !== undefined) {
       throw wrong('it refuses a recorded request that the model before it answered');
     }
-    if (!allFinite(got.outputs ?? []) && allFinite(before.outputs ?? [])) {
+    if (!(await allFinite(got.outputs ?? [])) && (await allFinite(before.outputs ?? []))) {
       throw wrong('it answers a recorded request with NaN or infinity, the model before it did not');
     }
     if (got.ms > SLOWDOWN.leastMs + SLOWDOWN.factor * before.ms) {

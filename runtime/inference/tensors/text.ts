@@ -1,5 +1,6 @@
 import { answerTooLong } from '../errors';
 import { endOfElements, unpackStrings } from './bytes';
+import { SLICE } from './slices';
 import { DATATYPE_BYTES } from './tensor';
 import type { Datatype, Tensor } from './tensor';
 import { elementsOf } from './values';
@@ -40,9 +41,6 @@ type Content = Pick<Tensor, 'datatype' | 'data'>;
 
 /** Most bytes of JSON that an answer has. The longest string of the engine is about twice as long. */
 export const MAX_TEXT_BYTES = 256 * 2 ** 20;
-
-/** Elements that are written at once, where others wait, and bytes of texts: some milliseconds of work. */
-const SLICE = { count: 8192, bytes: 2 ** 18 } as const;
 
 /** Bytes of text that elements have at least, each with its comma. */
 export function leastTextBytes({ datatype, data }: Content): number {

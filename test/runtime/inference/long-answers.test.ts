@@ -9,6 +9,7 @@ import { DATATYPE_BYTES } from '../../../runtime/inference/tensors/tensor';
 import type { Datatype, Tensor } from '../../../runtime/inference/tensors/tensor';
 import { elementsText } from '../../../runtime/inference/tensors/text';
 import { Canceller } from '../../../runtime/shared/cancellation';
+import { turnsOf } from '../support/loop-turns';
 
 const HEAD = { modelName: 'm', modelVersion: '1', id: 'q' };
 const TEXT: OutputForm = { binary: false, byName: new Map() };
@@ -35,20 +36,6 @@ async function expectSame(outputs: readonly Tensor[], form = TEXT): Promise<void
   const [whole, parts] = [writeAnswer(HEAD, outputs, form), await writeLongAnswer(HEAD, outputs, form, STAYS)];
   expect(parts.headerBytes).toBe(whole.headerBytes);
   expect(Buffer.compare(Buffer.from(parts.body), Buffer.from(whole.body))).toBe(0);
-}
-
-/** Turns of the event loop while something is done. */
-async function turnsOf(work: () => Promise<unknown>): Promise<number> {
-  let turns = 0;
-  let next: NodeJS.Immediate;
-  const turn = (): void => {
-    turns += 1;
-    next = setImmediate(turn);
-  };
-  next = setImmediate(turn);
-  await work();
-  clearImmediate(next);
-  return turns;
 }
 
 describe('a long answer', () => {

@@ -4,11 +4,13 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OnnxBackend } from '../../../../runtime/inference/backends/onnx';
 import { meanOf, voteOf } from '../../../../runtime/inference/pipelines/combine';
+import type { Ballot } from '../../../../runtime/inference/pipelines/combine';
 import { branchAt, shareOf } from '../../../../runtime/inference/pipelines/split';
 import { unpackStrings } from '../../../../runtime/inference/tensors/bytes';
 import { packElements } from '../../../../runtime/inference/tensors/elements';
-import type { Tensor } from '../../../../runtime/inference/tensors/tensor';
+import type { Datatype, Tensor } from '../../../../runtime/inference/tensors/tensor';
 import { RequestError } from '../../../../runtime/shared/errors';
+import { turnsOf } from '../../support/loop-turns';
 import { operationModel, timesModel } from '../../support/onnx-server';
 import {
   busy,
@@ -304,47 +306,90 @@ describe('a splitter', () => {
 });
 
 describe('an ensemble', () => {
-  it('takes the mean as it is written down', () => {
+  it('takes the mean as it is written down', async () => {
     const row = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 3, maxLength: 3 });
-    fc.assert(
-      fc.property(fc.array(fc.tuple(row, fc.integer({ min: 1, max: 9 })), { minLength: 1, maxLength: 5 }), (rows) => {
-        const ballots = rows.map(([values, weight]) => ({ tensor: tensor('y', 'FP64', values), weight }));
-        const total = rows.reduce((sum, [, weight]) => sum + weight, 0);
-        const mean = new Float64Array(Uint8Array.from(meanOf(ballots)).buffer);
-        for (const [index, value] of mean.entries()) {
-          const expected = rows.reduce((sum, [values, weight]) => sum + (weight * (values[index] ?? 0)) / total, 0);
-          expect(value).toBe(expected);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(row, fc.integer({ min: 1, max: 9 })), { minLength: 1, maxLength: 5 }),
+        async (rows) => {
+          const ballots = rows.map(([values, weight]) => ({ tensor: tensor('y', 'FP64', values), weight }));
+          const total = rows.reduce((sum, [, weight]) => sum + weight, 0);
+          const mean = new Float64Array(Uint8Array.from(await meanOf(ballots)).buffer);
+          for (const [index, value] of mean.entries()) {
+            const expected = rows.reduce((sum, [values, weight]) => sum + (weight * (values[index] ?? 0)) / total, 0);
+            expect(value).toBe(expected);
+          }
+        },
+      ),
+      { seed: SEED },
+    );
+  });
+
+  it('keeps a tensor that all branches give, in 16 bits as in 64', async () => {
+    for (const datatype of ['FP16', 'FP32', 'FP64'] as const) {
+      const given = tensor('y', datatype, [1.5, -0.25, 1000]);
+      const ballots = [1, 1, 2].map((weight) => ({ tensor: given, weight }));
+      expect(Buffer.from(await meanOf(ballots))).toEqual(Buffer.from(given.data));
+    }
+  });
+
+  it('elects the value with most weight, element by element, whatever its datatype', async () => {
+    const words = ['', 'a', 'b', 'grüße', 'x'.repeat(80), 'y'.repeat(80)];
+    const row = fc.array(fc.constantFrom(...words), { minLength: 3, maxLength: 3 });
+    const votes = fc.array(fc.tuple(row, fc.integer({ min: 0, max: 4 })), { minLength: 1, maxLength: 7 });
+    // Among them such as differ in their first byte alone, or in their last.
+    const numbers: readonly [Datatype, readonly unknown[]][] = [
+      ['INT64', [0n, 1n, 1n << 56n, -1n, (1n << 56n) + 1n, 7n]],
+      ['INT16', [0, 1, 256, -1, 257, 7]],
+      ['UINT8', [0, 1, 255, 2, 3, 4]],
+      ['BOOL', [false, true, true, false, true, true]],
+    ];
+    await fc.assert(
+      fc.asyncProperty(votes, async (cast) => {
+        const ballotsOf = (datatype: Datatype, valueOf: (word: string) => unknown): readonly Ballot[] =>
+          cast.map(([each, weight]) => ({ tensor: tensor('y', datatype, each.map(valueOf)), weight }));
+        const electedOf = (valueOf: (word: string) => unknown): readonly unknown[] =>
+          [0, 1, 2].map((place) => {
+            const values = cast.map(([each, weight]) => [valueOf(each[place] ?? ''), weight] as const);
+            const weightOf = (value: unknown): number =>
+              values.reduce((sum, [each, weight]) => sum + (each === value ? weight : 0), 0);
+            const most = Math.max(...values.map(([value]) => weightOf(value)));
+            return values.find(([value]) => weightOf(value) === most)?.[0];
+          });
+        expect(unpackStrings(await voteOf(ballotsOf('BYTES', String)))).toEqual(electedOf(String));
+        for (const [datatype, values] of numbers) {
+          const valueOf = (word: string): unknown => values[words.indexOf(word)];
+          const elected = packElements(datatype, electedOf(valueOf));
+          expect(Buffer.from(await voteOf(ballotsOf(datatype, valueOf)))).toEqual(Buffer.from(elected));
         }
       }),
       { seed: SEED },
     );
   });
 
-  it('keeps a tensor that all branches give, in 16 bits as in 64', () => {
-    for (const datatype of ['FP16', 'FP32', 'FP64'] as const) {
-      const given = tensor('y', datatype, [1.5, -0.25, 1000]);
-      const ballots = [1, 1, 2].map((weight) => ({ tensor: given, weight }));
-      expect(Buffer.from(meanOf(ballots))).toEqual(Buffer.from(given.data));
+  it('of tensors without elements gives one', async () => {
+    const none = { name: 'y', shape: [0, 3], data: new Uint8Array() };
+    expect(await meanOf([{ tensor: { ...none, datatype: 'FP32' }, weight: 1 }])).toHaveLength(0);
+    for (const datatype of ['INT64', 'BYTES'] as const) {
+      expect(await voteOf([{ tensor: { ...none, datatype }, weight: 1 }])).toHaveLength(0);
     }
   });
 
-  it('elects the value with most weight, whatever its datatype', () => {
-    const votes = fc.array(fc.tuple(fc.constantFrom('', 'a', 'grüße'), fc.integer({ min: 1, max: 4 })), {
-      minLength: 1,
-      maxLength: 7,
-    });
-    fc.assert(
-      fc.property(votes, (cast) => {
-        const weightOf = (word: string): number =>
-          cast.reduce((sum, [each, weight]) => sum + (each === word ? weight : 0), 0);
-        const most = Math.max(...cast.map(([word]) => weightOf(word)));
-        const winner = cast.find(([word]) => weightOf(word) === most)?.[0] ?? '';
-        const texts = cast.map(([word, weight]) => ({ tensor: tensor('y', 'BYTES', [word]), weight }));
-        expect(unpackStrings(voteOf(texts))).toEqual([winner]);
-        const numbers = cast.map(([word, weight]) => ({ tensor: tensor('y', 'INT64', [BigInt(word.length)]), weight }));
-        expect(Buffer.from(voteOf(numbers))).toEqual(Buffer.from(packElements('INT64', [BigInt(winner.length)])));
-      }),
-      { seed: SEED },
+  it.each<[string, (ballots: readonly Ballot[]) => Promise<Uint8Array>, Datatype, (index: number) => unknown]>([
+    ['a mean', meanOf, 'FP16', (index) => index % 100],
+    ['a vote', voteOf, 'INT64', (index) => index],
+    ['a vote on texts', voteOf, 'BYTES', (index) => `t${index}`],
+  ])('lets others be answered while it makes %s of many elements', async (_title, combined, datatype, valueOf) => {
+    const given = tensor(
+      'y',
+      datatype,
+      Array.from({ length: 100_000 }, (_, index) => valueOf(index)),
     );
+    let data = new Uint8Array();
+    const turns = await turnsOf(async () => {
+      data = Uint8Array.from(await combined([1, 2, 3].map((weight) => ({ tensor: given, weight }))));
+    });
+    expect(Buffer.compare(data, given.data)).toBe(0);
+    expect(turns).toBeGreaterThan(10);
   });
 });

@@ -1,8 +1,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { allFinite } from '../../../../runtime/inference/registry/compare';
 import type { TensorSpec } from '../../../../runtime/inference/tensors/tensor';
+import { packFloats } from '../../../../runtime/inference/tensors/values';
 import type { FakeBackend } from '../../support/fake-backend';
+import { turnsOf } from '../../support/loop-turns';
 import { pinned, RegistryBench } from '../../support/registry-bench';
 import { DEMO_REQUEST } from '../../support/server';
 import { temporaryFolder } from '../../support/temporary';
@@ -16,6 +19,27 @@ const taking =
     const load = backend.load.bind(backend);
     backend.load = async (file) => ({ ...(await load(file)), inputs });
   };
+
+describe('an answer', () => {
+  it.each(['FP16', 'FP32', 'FP64'] as const)(
+    'of %s is looked at for NaN and infinity to its end, while others are answered',
+    async (datatype) => {
+      const values = new Float64Array(100_000).fill(1.5);
+      const isFinite = (): Promise<boolean> =>
+        allFinite([{ name: 'y', datatype, shape: [values.length], data: packFloats(datatype, values) }]);
+      expect(await isFinite()).toBe(true);
+      expect(await turnsOf(isFinite)).toBeGreaterThan(10);
+      for (const [place, value] of [
+        [50_000, -Infinity],
+        [99_999, Number.NaN],
+      ] as const) {
+        values[place] = value;
+        expect(await isFinite()).toBe(false);
+        values[place] = 1.5;
+      }
+    },
+  );
+});
 
 describe('the warm-up of a version that takes over from one that has answered', () => {
   let bench: RegistryBench;
