@@ -65,9 +65,13 @@ async function against(bench: Bench, kind: 'http' | 's3', local: Store, store: O
   const gone = (): true | undefined =>
     server.lines('lazy model cannot be served').length >= names.length ? true : undefined;
   await server.until('the start without models', gone);
-  store.hidden = false;
   const agent = keepAlive();
   bench.after(() => agent.destroy());
+  const ask = (model: string, what: 'load' | 'unload') =>
+    send({ port, path: `${PATHS.repository}/models/${model}/${what}`, body: '{}', agent });
+  // Nor is what the server looks for by itself: for what was unloaded it does not.
+  for (const name of names) await ask(name, 'unload');
+  store.hidden = false;
   const others = new Recorder();
   let going = true;
   const neighbour = (async (): Promise<void> => {
@@ -82,7 +86,7 @@ async function against(bench: Bench, kind: 'http' | 's3', local: Store, store: O
     const model = names[index] ?? '';
     store.reset();
     store.fail(`${model}/1/${suffix}`, fault, times);
-    const { outcome } = await send({ port, path: `${PATHS.repository}/models/${model}/load`, body: '{}', agent });
+    const { outcome } = await ask(model, 'load');
     const answer = await send({ port, path: inferPath(model), body: TABLE_BODY, agent });
     if ((outcome === '200') !== loads || (answer.outcome === '200') !== loads)
       wrong.push(`${name}: ${outcome}, then ${answer.outcome}`);
@@ -94,7 +98,7 @@ async function against(bench: Bench, kind: 'http' | 's3', local: Store, store: O
     if (name.includes('cut')) resumed += tries.filter(({ start }) => start > 0).length;
     // The same once more without a fault: nothing of the failure stays.
     store.reset();
-    await send({ port, path: `${PATHS.repository}/models/${model}/load`, body: '{}', agent });
+    await ask(model, 'load');
     const healed = await send({ port, path: inferPath(model), body: TABLE_BODY, agent });
     if (healed.outcome !== '200') wrong.push(`${name}: ${healed.outcome} when the store is well again`);
   }

@@ -24,3 +24,7 @@ export function isUnfit(error: unknown): boolean {
 
 /** True when the last good content serves until something else is there. */
 export const isReplaceable = (error: unknown): boolean => isUnfit(error) || isUndecided(error) || isStrange(error);
+
+/** True when what its repository has later may be another thing: this server lacks nothing. */
+export const isAwaited = (error: unknown): boolean =>
+  isReplaceable(error) || (error instanceof ModelError && error.code === 'LNMT8301');

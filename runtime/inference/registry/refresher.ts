@@ -1,7 +1,8 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ModelError } from '../errors';
 import { pauseAfter } from './pauses';
-import { isReplaceable } from './reasons';
+import { isAwaited, isReplaceable } from './reasons';
 import type { ServedModel } from './served-model';
 import type { Ask, ModelSettings } from './source';
 import { chooseVersions } from './spec';
@@ -22,12 +23,17 @@ export class Refresher {
   constructor(
     private readonly deps: Pick<RegistryDeps, 'log' | 'changed' | 'failed'>,
     private readonly keeper: VersionKeeper,
-  ) {}
+  ) {
+    // Any number of models may wait at once.
+    setMaxListeners(0, this.ended.signal);
+  }
 
   /**
    * Refreshes a model, again and again while only the way to its repository is at fault. What the repository has may be
    * unfit, or no model at all: then the last good one serves, where there is one. Either way the repository is asked
-   * again later.
+   * again later, also for a lazy model of which nothing serves.
+   *
+   * @throws ModelError, InspectionError when nothing of it serves
    */
   async persist(model: ServedModel): Promise<void> {
     const { name } = model.spec;
@@ -38,24 +44,32 @@ export class Refresher {
     try {
       await this.patiently(name, () => this.refresh(model, false).catch(tried));
     } catch (error) {
-      if (!isReplaceable(error)) throw error;
-      await this.refresh(model, false, 'last-good').catch(() => {
+      if (!isReplaceable(error) || !(await this.takeLastGood(model))) {
+        if (!model.required && isAwaited(error)) void this.catchUp(model, tried);
         throw error;
-      });
+      }
       this.deps.log.error({ err: error, name }, 'the newest cannot be served, the last good one is');
     }
     void this.catchUp(model, tried);
   }
 
+  /** False where there is none. */
+  private takeLastGood(model: ServedModel): Promise<boolean> {
+    return this.refresh(model, false, 'last-good').then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Asks the repository again and again until what serves is what it says. */
   private async catchUp(model: ServedModel, tried: (error: unknown) => never): Promise<void> {
     const { name } = model.spec;
-    for (let tries = 1; ; tries += 1) {
-      if (!model.served.some(({ files }) => files?.offline)) return;
+    for (let tries = 1; model.behind; tries += 1) {
       const pauseMs = pauseAfter(tries);
       await delay(pauseMs, undefined, { signal: this.ended.signal, ref: false }).catch(() => NEVER);
       try {
-        await this.refresh(model, false).catch(tried);
+        // Meanwhile somebody may have loaded or unloaded it.
+        if (model.behind) await this.refresh(model, false).catch(tried);
       } catch (error) {
         this.deps.log.warn({ err: error, name, pauseMs }, 'model not refreshed, trying again');
       }

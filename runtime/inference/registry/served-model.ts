@@ -32,6 +32,11 @@ export class ServedModel {
     return this.spec.load !== 'lazy' && !this.unloaded;
   }
 
+  /** True while what serves is not known to be what its repository says: nothing, or what was known without asking. */
+  get behind(): boolean {
+    return !this.unloaded && (this.active.length === 0 || this.served.some(({ files }) => files?.offline));
+  }
+
   /** True when every version of it would answer. */
   get ready(): boolean {
     return this.active.length > 0 && this.served.every(({ ready }) => ready);

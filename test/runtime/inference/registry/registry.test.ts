@@ -205,6 +205,16 @@ describe('the registry', () => {
       });
     });
 
+    it('looks again for one that was not there at the start, or not fit to serve', async () => {
+      bench.source.failure = new InspectionError('LNMT8325', 'a loop');
+      await bench.build([lazy('a'), lazy('d')]).start();
+      await expect.poll(() => bench.said('lazy model cannot be served')).toHaveLength(2);
+      bench.source.failure = undefined;
+      bench.source.models['d'] = ['1'];
+      await expect.poll(() => bench.registry.index(true), { timeout: 5_000 }).toHaveLength(2);
+      expect([await bench.infer('a'), await bench.infer('d')]).toEqual(['a/10', 'd/1']);
+    });
+
     it('fetches the files again when they changed on the disk', async () => {
       await bench.build([lazy('a')]).start();
       await expect.poll(() => bench.registry.index(true)).toHaveLength(1);
