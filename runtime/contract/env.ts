@@ -2,7 +2,7 @@ import { PORTS } from './ports';
 import { SHUTDOWN } from './shutdown';
 import { VOLUMES } from './volumes';
 
-/** How a setting is written in the environment. */
+/** How a setting is written in the environment: a list with commas between entries, around which blanks do not count. */
 export type EnvKind = 'string' | 'integer' | 'boolean' | 'duration' | 'bytes' | 'enum' | 'list';
 
 /** One setting that manifests write and servers read. */

@@ -47,7 +47,7 @@ function parseNumber(row: EnvVariable, kind: keyof typeof NUMERALS, text: string
 }
 
 function parseList(row: EnvVariable, text: string): Outcome {
-  const value = text.split(',');
+  const value = text.split(',').map((entry) => entry.trim());
   const strangers = value.filter((entry) => row.values?.includes(entry) === false);
   if (strangers.length === 0) return { value };
   return { problem: `${row.name} is ${JSON.stringify(text)}; give some of ${(row.values ?? []).join(', ')}` };

@@ -17,6 +17,7 @@ const TABLE = {
 } as const satisfies Record<string, EnvVariable>;
 
 const text = fc.string({ minLength: 1, maxLength: 20 }).filter((value) => !value.includes(','));
+const entry = text.filter((value) => value.trim() === value);
 
 function valueOf(row: EnvVariable): fc.Arbitrary<unknown> {
   const { min = 0, max = Math.max(min, 1_000_000) + 1 } = row;
@@ -31,7 +32,7 @@ function valueOf(row: EnvVariable): fc.Arbitrary<unknown> {
     case 'enum':
       return fc.constantFrom(...(row.values ?? []));
     case 'list':
-      return fc.array(row.values ? fc.constantFrom(...row.values) : text, { minLength: 1, maxLength: 4 });
+      return fc.array(row.values ? fc.constantFrom(...row.values) : entry, { minLength: 1, maxLength: 4 });
     case 'string':
       return text;
   }
@@ -70,6 +71,11 @@ describe('reading the environment', () => {
         expect(readEnv(table, toEnv(table, textsOf(values)))).toEqual(values);
       }),
     );
+  });
+
+  it('takes no blanks around the entries of a list for parts of them', () => {
+    expect(readEnv(TABLE, { NAME: 'a', HOSTS: ' a, b b ,c' }).hosts).toEqual(['a', 'b b', 'c']);
+    expect(readEnv({ auth: INFERENCE_ENV.auth }, { LNMT_AUTH: 'api-keys, jwt' }).auth).toEqual(['api-keys', 'jwt']);
   });
 
   it('takes defaults for what is unset or empty, and leaves optional settings out', () => {

@@ -42,7 +42,7 @@ async function linesOf(file: string): Promise<readonly (readonly [text: string, 
  * @throws PluginError LNMT8366
  */
 export async function readAllowList(list: readonly string[], file: string | undefined): Promise<AllowList> {
-  const entries = list.map((text, index) => [text.trim(), `entry ${index + 1}`] as const);
+  const entries = list.map((text, index) => [text, `entry ${index + 1}`] as const);
   const lines = file === undefined ? [] : await linesOf(file);
   return new Map([...entries, ...lines].map(([text, where]) => entryOf(text, where)));
 }

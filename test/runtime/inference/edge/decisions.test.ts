@@ -227,7 +227,7 @@ describe('the settings of the edge', () => {
     [{ LNMT_UPSTREAM_MODE: 'both' }, 'LNMT_UPSTREAM_MODE'],
     [{ LNMT_UPSTREAM_HEADERS: 'x-variant,Authorization' }, 'LNMT_UPSTREAM_HEADERS lists "Authorization"'],
     [{ LNMT_UPSTREAM_HEADERS: 'x-api-key' }, 'LNMT_UPSTREAM_HEADERS lists "x-api-key"'],
-    [{ LNMT_UPSTREAM_HEADERS: 'a, b' }, 'LNMT_UPSTREAM_HEADERS lists " b"'],
+    [{ LNMT_UPSTREAM_HEADERS: 'a,b b' }, 'LNMT_UPSTREAM_HEADERS lists "b b"'],
     [{ LNMT_UPSTREAM_HEADERS: new Array(33).fill('a').join() }, 'lists 33 headers; at most 32'],
     [{ LNMT_UPSTREAM_URL: '', LNMT_UPSTREAM_HEADERS: 'x-variant' }, 'LNMT_UPSTREAM_HEADERS is set without'],
   ])('refuses %j', (env, name) => {
