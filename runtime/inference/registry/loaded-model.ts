@@ -26,7 +26,9 @@ export class LoadedModel implements Resident {
   readonly samples = new SampleRing();
   /** Held at first for those who waited for it, who come in the same turn of the event loop. */
   private users = 1;
-  private onIdle: (() => void) | undefined;
+  private patient = true;
+  /** Has the drain look again. */
+  private wake: () => void = () => undefined;
   private ending: Promise<void> | undefined;
   private closing = false;
 
@@ -81,31 +83,27 @@ export class LoadedModel implements Resident {
     }
   }
 
-  /** Waits until nobody uses it, at most so many milliseconds, and ends its process. */
-  retire(patienceMs: number): Promise<void> {
-    this.ending ??= this.end(patienceMs);
-    return this.ending;
+  /** Waits until nobody uses it, at most so many milliseconds or what was said before, and ends its process. */
+  async retire(patienceMs: number): Promise<void> {
+    this.ending ??= this.end();
+    const timer = setTimeout(() => {
+      this.patient = false;
+      this.wake();
+    }, patienceMs);
+    try {
+      await this.ending;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   private leave(): void {
     this.users -= 1;
-    if (this.users === 0) this.onIdle?.();
+    if (this.users === 0) this.wake();
   }
 
-  private async end(patienceMs: number): Promise<void> {
-    let patient = true;
-    while (this.busy && patient) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => {
-          patient = false;
-          resolve();
-        }, patienceMs);
-        this.onIdle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+  private async end(): Promise<void> {
+    while (this.busy && this.patient) await new Promise<void>((resolve) => (this.wake = resolve));
     this.closing = true;
     await this.parts.plane.close();
   }

@@ -472,6 +472,20 @@ describe('the registry', () => {
       expect(await bench.infer('a')).toBe('a/10');
     });
 
+    it('waits for what runs no longer once the server ends', async () => {
+      await bench.build([{ name: 'a', load: 'eager' }]).start();
+      const [backend] = bench.backends;
+      if (backend) backend.gate = new Promise(() => undefined);
+      void bench.infer('a');
+      await expect.poll(() => backend?.runs).toBe(1);
+      const unloaded = bench.registry.unload('a');
+      await delay(5);
+      expect(bench.up).toBe(1);
+      await bench.registry.close();
+      await unloaded;
+      expect(bench.up).toBe(0);
+    });
+
     it('refuses for a pinned model and an unknown one', async () => {
       await bench.build([pinned('a')]).start();
       await expect(bench.registry.unload('a')).rejects.toMatchObject({ code: 'LNMT8213', status: 409 });
