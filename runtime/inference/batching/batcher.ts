@@ -212,7 +212,11 @@ export class Batcher {
       [],
       this.queue.flatMap(({ deadline }, place) => (deadline <= now ? [place] : [])),
     );
-    if (this.queue.length === 0) return;
+    if (this.queue.length === 0) {
+      // Nobody waits, so nobody sees when it is over.
+      this.downSince = undefined;
+      return;
+    }
     this.downSince ??= now;
     if (now - this.downSince < RECOVERY.patience)
       return this.later(Math.min(RECOVERY.look, this.firstDeadline() - now));

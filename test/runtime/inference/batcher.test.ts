@@ -27,7 +27,11 @@ interface Bench {
   readonly batches: number[];
 }
 
-async function bench(settings: Partial<BatchSettings> = {}, takes = { lanes: 1, maxRows: 8 }): Promise<Bench> {
+async function bench(
+  settings: Partial<BatchSettings> = {},
+  takes = { lanes: 1, maxRows: 8 },
+  now = () => performance.now(),
+): Promise<Bench> {
   const backend = new FakeBackend();
   backend.takes = takes;
   const told: string[] = [];
@@ -44,7 +48,7 @@ async function bench(settings: Partial<BatchSettings> = {}, takes = { lanes: 1, 
     executed: () => undefined,
   };
   const all = { maxRows: 0, maxDelay: 0, preferred: [], maxQueue: 100, ...settings };
-  const batcher = new Batcher(backend, observer, () => performance.now(), all);
+  const batcher = new Batcher(backend, observer, now, all);
   batcher.configure(await backend.load('model.onnx'));
   return { backend, batcher, told, batches };
 }
@@ -417,6 +421,23 @@ describe('the batcher', () => {
     expect(valueOf(await answer)).toBe(1);
     backend.up = false;
     await expect(batcher.submit([row(2)], ['y'], { signal: forever })).rejects.toMatchObject({ status: 503 });
+  });
+
+  it('waits as long in a later outage, though nobody waited for the end of the one before', async () => {
+    let later = 0;
+    const { backend, batcher } = await bench({}, undefined, () => performance.now() + later);
+    const client = new AbortController();
+    backend.up = false;
+    const first = batcher.submit([row(1)], ['y'], { signal: client.signal });
+    await delay(30);
+    client.abort();
+    await expect(first).rejects.toMatchObject({ status: 499 });
+    await delay(30);
+    later = 60_000;
+    const second = batcher.submit([row(2)], ['y'], { signal: forever });
+    await delay(50);
+    backend.up = true;
+    expect(valueOf(await second)).toBe(2);
   });
 
   it('waits at most the allowed delay for a batch to grow while the model is busy', async () => {
