@@ -1,5 +1,5 @@
 import { lacksMemory } from '../backends/run-failure';
-import { isOutOfMemory, runReasonOf } from '../errors';
+import { isOutOfMemory, ModelError, runReasonOf } from '../errors';
 import type { Tensor } from '../tensors/tensor';
 import { FRAME_LIMITS, payloadBytes } from './frames';
 import type { WrittenHeader } from './frames';
@@ -26,9 +26,10 @@ export function resultReply(outputs: readonly Tensor[], most = FRAME_LIMITS.payl
   return { header: results.of(outputs), parts };
 }
 
+/** What is wrong: the front says code and title of it. */
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  if (error instanceof ModelError) return error.what;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The answer to what failed. */
