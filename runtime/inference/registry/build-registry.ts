@@ -137,9 +137,7 @@ export function buildRegistry(
     metrics.modelEvictions.inc({ model: model.name, version: model.version });
     deps.log.info({ ...model }, 'model left the memory for another');
   });
-  const loaded = ({ name, version }: ModelIdentity, seconds: number): void =>
-    metrics.modelLoadDuration.set({ model: name, version }, seconds);
-  const loader = new Loader({ createEngine, residents, log: deps.log, now, loaded, watched: deps.watched });
+  const loader = new Loader({ createEngine, residents, log: deps.log, now, watched: deps.watched });
   const changed = (model: ModelIdentity): void => initialise(metrics, model);
   const failed = (model = OTHER, error: unknown): void => metrics.modelLoadFailures.inc({ model, code: codeOf(error) });
   const damaged = ({ name, version }: ModelIdentity): void => metrics.modelFilesDamaged.inc({ model: name, version });
@@ -153,14 +151,15 @@ export function buildRegistry(
 
 /** Brings the gauges that describe models up to date. */
 export function refreshModelMetrics(registry: ModelRegistry, metrics: ServerMetrics): void {
-  const { modelReady, queueDepth, hostMemory, modelOffline } = metrics;
+  const { modelReady, queueDepth, hostMemory, modelOffline, modelLoadDuration } = metrics;
   // What is gone has neither; its last reading would count as saturation, as memory and as ready for ever.
-  for (const gauge of [modelReady, queueDepth, hostMemory, modelOffline]) gauge.reset();
-  for (const { identity, ready, waiting, loaded, files } of registry.versions()) {
+  for (const gauge of [modelReady, queueDepth, hostMemory, modelOffline, modelLoadDuration]) gauge.reset();
+  for (const { identity, ready, waiting, loaded, loadSeconds, files } of registry.versions()) {
     const labels = { model: identity.name, version: identity.version };
     modelReady.set(labels, ready ? 1 : 0);
     queueDepth.set(labels, waiting + (loaded?.plane.waiting ?? 0));
     hostMemory.set(labels, loaded?.bytes ?? 0);
     modelOffline.set(labels, files?.offline ? 1 : 0);
+    if (loadSeconds !== undefined) modelLoadDuration.set(labels, loadSeconds);
   }
 }

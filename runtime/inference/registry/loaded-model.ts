@@ -24,6 +24,8 @@ export interface LoadedParts {
 export class LoadedModel implements Resident {
   /** Requests to warm its successor up with. */
   readonly samples = new SampleRing();
+  /** Seconds from when its load was wanted until it was over. @default - it goes on */
+  loadSeconds: number | undefined;
   /** Held at first for those who waited for it, who come in the same turn of the event loop. */
   private users = 1;
   private patient = true;

@@ -33,8 +33,6 @@ export interface LoaderDeps {
   readonly log: Pick<FastifyBaseLogger, 'info'>;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
-  /** Told how long a load took, in seconds. */
-  readonly loaded: (model: ModelIdentity, seconds: number) => void;
   /** Told what a version is held against from now on. @default - nobody asks */
   readonly watched?: ((model: ModelIdentity, digest: string, baseline: DriftBaseline | undefined) => void) | undefined;
 }
@@ -78,7 +76,7 @@ export class Loader {
     });
     this.measured.set(digest, model.bytes);
     const seconds = (this.deps.now() - started) / 1000;
-    this.deps.loaded(order.identity, seconds);
+    model.loadSeconds = seconds;
     const { fetched, offline } = order.files;
     this.deps.log.info({ ...order.identity, digest, fetched, offline, seconds }, 'model ready');
     return model;

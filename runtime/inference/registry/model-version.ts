@@ -21,6 +21,8 @@ export class ModelVersion {
   processor: Processor | undefined;
   /** It, while it is in memory. */
   loaded: LoadedModel | undefined;
+  /** Seconds that its last load took. @default - it was never loaded */
+  loadSeconds: number | undefined;
   /** Its loading on request, while that goes on. */
   loading: Promise<LoadedModel | undefined> | undefined;
   /** Requests that wait for that. */
@@ -62,6 +64,7 @@ export class ModelVersion {
 
   /** It is in memory from now on, unless another needed the room already. */
   hold(loaded: LoadedModel): void {
+    this.loadSeconds = loaded.loadSeconds;
     this.loaded = loaded.leaving ? undefined : loaded;
   }
 

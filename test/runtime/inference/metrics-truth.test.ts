@@ -283,7 +283,7 @@ describe('the times of requests', () => {
 });
 
 describe('the gauges of a model', () => {
-  it.each(['modelReady', 'queueDepth', 'hostMemory', 'modelOffline'] as const)(
+  it.each(['modelReady', 'queueDepth', 'hostMemory', 'modelOffline', 'modelLoadDuration'] as const)(
     'show no version that is gone: %s, which alerts would go by',
     async (gauge) => {
       const shown = async (): Promise<unknown[]> => {
