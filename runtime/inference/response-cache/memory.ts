@@ -8,16 +8,16 @@ const MOST_OF_ALL = 1 / 8;
 /** Answers in the memory of this process, within a budget of bytes; the least recently used leave first. */
 export class MemoryLevel {
   private readonly entries: LRUCache<string, Outputs>;
+  private readonly mostBytes: number;
 
   /**
    * @param evicted told of each answer that leaves to make room
    * @param now milliseconds of a monotonic clock
    */
   constructor(maxBytes: number, evicted: () => void, now: () => number) {
+    this.mostBytes = Math.floor(maxBytes * MOST_OF_ALL);
     this.entries = new LRUCache<string, Outputs>({
       maxSize: maxBytes,
-      maxEntrySize: Math.max(1, Math.floor(maxBytes * MOST_OF_ALL)),
-      sizeCalculation: (outputs, key) => sizeOf(outputs) + 2 * key.length,
       disposeAfter: (_outputs, _key, reason) => {
         if (reason === 'evict') evicted();
       },
@@ -41,8 +41,10 @@ export class MemoryLevel {
     return this.entries.get(key);
   }
 
-  /** Keeps a copy, for so many seconds. */
+  /** Keeps a copy, for so many seconds; nothing of what is too long. */
   set(key: string, outputs: Outputs, seconds: number): void {
-    this.entries.set(key, copyOf(outputs), { ttl: Math.max(1, Math.ceil(1000 * seconds)) });
+    const size = sizeOf(outputs) + 2 * key.length;
+    if (size > this.mostBytes) return void this.entries.delete(key);
+    this.entries.set(key, copyOf(outputs), { size, ttl: Math.max(1, Math.ceil(1000 * seconds)) });
   }
 }

@@ -115,7 +115,7 @@ describe('the cache in memory', () => {
     expect(memory.count).toBeGreaterThan(4);
   });
 
-  it('keeps no answer that would take more than an eighth of it', () => {
+  it('keeps no answer that would take more than an eighth of it, and copies none', () => {
     const memory = new MemoryLevel(
       8_000,
       () => undefined,
@@ -124,6 +124,12 @@ describe('the cache in memory', () => {
     memory.set('large', outputs(1_000), 60);
     memory.set('small', outputs(100), 60);
     expect([memory.get('large'), memory.get('small')?.length]).toEqual([undefined, 1]);
+    const bytes = 2 ** 26;
+    const larger = outputs(bytes);
+    const before = process.memoryUsage().arrayBuffers;
+    memory.set('larger', larger, 60);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(bytes);
+    expect(memory.get('larger')).toBeUndefined();
   });
 
   it('keeps a copy, and forgets it when its time is over', () => {
