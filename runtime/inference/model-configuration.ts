@@ -8,7 +8,7 @@ export interface BatchingInForce extends Pick<BatchSettings, 'preferred' | 'maxD
   /** Most rows that share a run; 1 where none do. */
   readonly maxRows: number;
   /** Runs beside one another. */
-  readonly lanes: number;
+  readonly workers: number;
 }
 
 /** What is known of how a model is served. */
@@ -50,7 +50,7 @@ export function configurationOf(details: ModelDetails): ModelConfiguration {
   return {
     ...{ name, platform, backend, max_batch_size: batches ? batching.maxRows : 0 },
     ...{ input: inputs.map(tensor), output: outputs.map(tensor) },
-    ...(batching ? { instance_group: [{ name, kind: 'KIND_AUTO', count: batching.lanes }] } : {}),
+    ...(batching ? { instance_group: [{ name, kind: 'KIND_AUTO', count: batching.workers }] } : {}),
     ...(batches
       ? {
           dynamic_batching: {

@@ -11,7 +11,7 @@ export interface ModelSignature {
 /** What a loaded model takes at once. */
 export interface Capacity {
   /** Runs that go on beside one another. */
-  readonly lanes: number;
+  readonly workers: number;
   /** Rows of a batch beyond which a run gets no cheaper per row; 1 where rows must not share a run. */
   readonly maxRows: number;
 }
@@ -23,7 +23,7 @@ export interface GenerationWork {
   readonly engine: EngineOptions;
 }
 
-/** One thing that runs a model. Requests reach it one batch at a time for each of its lanes. */
+/** One thing that runs a model. Requests reach it one batch at a time for each of its workers. */
 export interface Backend {
   /**
    * Loads the graph of this file, and nothing else afterwards.

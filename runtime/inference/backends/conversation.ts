@@ -15,7 +15,7 @@ export interface Answer {
 
 interface Waiting {
   readonly host: HostProcess;
-  readonly lane: number;
+  readonly worker: number;
   /** Told of an answer; true when it is the last one. */
   readonly told: (answer: Answer) => boolean;
   readonly reject: (error: Error) => void;
@@ -28,21 +28,21 @@ export class Conversation {
   private readonly waiting = new Slots<Waiting>();
   private readonly pending: number[] = [];
 
-  /** Asks the worker of a lane. Rejects when its host ends first. */
-  ask(host: HostProcess, lane: number, question: Question, parts: readonly Uint8Array[]): Promise<Answer> {
+  /** Asks a worker. Rejects when its host ends first. */
+  ask(host: HostProcess, worker: number, question: Question, parts: readonly Uint8Array[]): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const told = (answer: Answer): boolean => {
         resolve(answer);
         return true;
       };
-      this.begin({ host, lane, told, reject }, question, parts);
+      this.begin({ host, worker, told, reject }, question, parts);
     });
   }
 
   /** Asks for an answer that comes step by step. What it returns asks the worker to end it. */
   listen(
     host: HostProcess,
-    lane: number,
+    worker: number,
     question: Question,
     parts: readonly Uint8Array[],
     listener: GenerationListener,
@@ -52,17 +52,17 @@ export class Conversation {
       listener.step(reply.step);
       return reply.step.finish !== undefined;
     };
-    const id = this.begin({ host, lane, told, reject: listener.fail }, question, parts);
+    const id = this.begin({ host, worker, told, reject: listener.fail }, question, parts);
     return () => {
-      if (this.waiting.get(id) !== undefined) host.send(lane, id, CANCEL, []);
+      if (this.waiting.get(id) !== undefined) host.send(worker, id, CANCEL, []);
     };
   }
 
-  /** The lane with the fewest open questions. */
-  quietest(lanes: number): number {
+  /** The worker with the fewest open questions. */
+  quietest(workers: number): number {
     let best = 0;
-    for (let lane = 1; lane < lanes; lane++) {
-      if ((this.pending[lane] ?? 0) < (this.pending[best] ?? 0)) best = lane;
+    for (let worker = 1; worker < workers; worker++) {
+      if ((this.pending[worker] ?? 0) < (this.pending[best] ?? 0)) best = worker;
     }
     return best;
   }
@@ -80,17 +80,17 @@ export class Conversation {
   }
 
   private begin(waiting: Waiting, question: Question, parts: readonly Uint8Array[]): number {
-    const { host, lane } = waiting;
+    const { host, worker } = waiting;
     const id = this.waiting.add(waiting);
-    this.pending[lane] = (this.pending[lane] ?? 0) + 1;
-    host.send(lane, id, question, parts);
+    this.pending[worker] = (this.pending[worker] ?? 0) + 1;
+    host.send(worker, id, question, parts);
     return id;
   }
 
   private close(id: number): Waiting | undefined {
     const waiting = this.waiting.delete(id);
     if (waiting === undefined) return undefined;
-    this.pending[waiting.lane] = (this.pending[waiting.lane] ?? 1) - 1;
+    this.pending[waiting.worker] = (this.pending[waiting.worker] ?? 1) - 1;
     return waiting;
   }
 }

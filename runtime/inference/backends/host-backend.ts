@@ -56,7 +56,7 @@ const LOAD_TIMEOUT = 600;
 const CLOSE_PATIENCE_MS = 3_000;
 const MEASURE = { maxRows: 64, budgetMs: 1_500 } as const;
 const UNMEASURED: Measured = { runMs: undefined, maxRows: 1 };
-const ONE: Capacity = { lanes: 1, maxRows: 1 };
+const ONE: Capacity = { workers: 1, maxRows: 1 };
 
 const loadTimedOut = (seconds: number): ModelError =>
   new ModelError('LNMT8319', `it was not loaded after ${seconds} s`);
@@ -120,7 +120,7 @@ export class HostBackend implements Backend {
     if (bytes > FRAME_LIMITS.payload) throw tensorsTooLarge('inputs', bytes, FRAME_LIMITS.payload);
     const request = this.runs.of(inputs, outputs);
     const { reply, payload } = await this.within(host, () =>
-      this.talk.ask(host, this.talk.quietest(this.takes.lanes), request, parts),
+      this.talk.ask(host, this.talk.quietest(this.takes.workers), request, parts),
     );
     this.pause = BACKOFF_MS.first;
     if (reply.type === 'failed') throw repliedFailure(reply);
@@ -207,13 +207,13 @@ export class HostBackend implements Backend {
     });
     this.host = host;
     this.memory.loading(host, memory === 'hard');
-    const signature = await this.loadLane(host, 0, file, threads);
+    const signature = await this.loadWorker(host, 0, file, threads);
     if (isDecoder(signature) && (await this.isReplanned(host))) return this.start(file);
     if (this.measured === undefined && !(await this.measure(host))) return this.start(file);
     const { runMs, maxRows } = this.measured ?? UNMEASURED;
-    const lanes = chooseWorkers(this.options.workers ?? 0, { maxWorkers, threads }, runMs);
-    if (!(await this.loadFurther(host, lanes, file, threads))) return this.start(file);
-    this.takes = { lanes, maxRows };
+    const workers = chooseWorkers(this.options.workers ?? 0, { maxWorkers, threads }, runMs);
+    if (!(await this.loadFurther(host, workers, file, threads))) return this.start(file);
+    this.takes = { workers, maxRows };
     this.memory.serving(host);
     this.ready = true;
     const { executionProvider: provider, allowCpuFallback } = this.options.onnx;
@@ -236,28 +236,28 @@ export class HostBackend implements Backend {
   }
 
   /**
-   * Loads the model into the lanes after the first, which could. False when one could not: the memory holds fewer, and
-   * the host was ended to begin again with those.
+   * Loads the model into the workers after the first, which could. False when one could not: the memory holds fewer,
+   * and the host was ended to begin again with those.
    */
-  private async loadFurther(host: HostProcess, lanes: number, file: string, threads: number): Promise<boolean> {
-    const loads = Array.from({ length: lanes - 1 }, (_, index) => this.loadLane(host, index + 1, file, threads));
+  private async loadFurther(host: HostProcess, asked: number, file: string, threads: number): Promise<boolean> {
+    const loads = Array.from({ length: asked - 1 }, (_, index) => this.loadWorker(host, index + 1, file, threads));
     const outcomes = await Promise.allSettled(loads);
     const errors = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason as Error] : []));
     const [err] = errors;
     if (err === undefined) return true;
     if (this.closed || (err instanceof ModelError && err.code === 'LNMT8319')) throw err;
-    const workers = lanes - errors.length;
-    this.options.log.warn({ pid: host.pid, err, workers, asked: lanes }, 'not all workers could load, taking fewer');
+    const workers = asked - errors.length;
+    this.options.log.warn({ pid: host.pid, err, workers, asked }, 'not all workers could load, taking fewer');
     this.dismiss();
     await host.close(CLOSE_PATIENCE_MS);
     await this.prepare(file, workers);
     return false;
   }
 
-  private async loadLane(host: HostProcess, lane: number, file: string, threads: number): Promise<ModelSignature> {
-    host.startLane(lane);
+  private async loadWorker(host: HostProcess, worker: number, file: string, threads: number): Promise<ModelSignature> {
+    host.startWorker(worker);
     const options = { ...this.options.onnx, threads };
-    const ask = () => this.talk.ask(host, lane, { type: 'load', file, options }, []);
+    const ask = () => this.talk.ask(host, worker, { type: 'load', file, options }, []);
     const { reply } = await this.within(host, ask, this.options.loadTimeout ?? LOAD_TIMEOUT, loadTimedOut);
     if (reply.type === 'failed') throw new ModelError('LNMT8306', reply.message);
     if (reply.type !== 'loaded') throw new Error(`host answered a load with '${reply.type}'; this is a bug`);

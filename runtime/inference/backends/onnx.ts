@@ -162,7 +162,7 @@ export class OnnxBackend implements Backend {
   }
 
   capacity(): Capacity {
-    return { lanes: 1, maxRows: 1 };
+    return { workers: 1, maxRows: 1 };
   }
 
   healthy(): boolean {

@@ -112,7 +112,7 @@ export class Batcher {
   inForce(): BatchingInForce {
     const { preferred, maxDelay } = this.settings;
     const maxRows = this.batches ? this.policy().maxRows : 1;
-    return { maxRows, preferred, maxDelay, lanes: this.backend.capacity().lanes };
+    return { maxRows, preferred, maxDelay, workers: this.backend.capacity().workers };
   }
 
   /** Requests that wait now. */
@@ -182,7 +182,7 @@ export class Batcher {
     clearTimeout(this.timer);
     if (!this.backend.healthy()) return this.hold();
     this.downSince = undefined;
-    const all = this.backend.capacity().lanes;
+    const all = this.backend.capacity().workers;
     for (;;) {
       const { drop, send, wait } = decide(this.now(), this.queue, this.policy(), { free: all - this.busy, all });
       const batch = this.take(send, drop);
@@ -261,8 +261,8 @@ export class Batcher {
 
   private async perform(batch: readonly Entry[]): Promise<void> {
     const started = this.now();
-    const lanes = batch.some(({ alone }) => alone) ? this.backend.capacity().lanes : 1;
-    this.busy += lanes;
+    const workers = batch.some(({ alone }) => alone) ? this.backend.capacity().workers : 1;
+    this.busy += workers;
     for (const { since } of batch) this.observer.waited((started - since) / 1000);
     const traced = traceBatch(batch.map(({ trace, since }) => ({ trace, waitedMs: started - since })));
     try {
@@ -281,7 +281,7 @@ export class Batcher {
       traced.end(true);
       this.recover(batch, error);
     } finally {
-      this.busy -= lanes;
+      this.busy -= workers;
       this.schedule();
     }
   }

@@ -42,8 +42,8 @@ export interface BatchPolicy {
   readonly runMs: number;
 }
 
-/** Workers that can take a batch. */
-export interface Lanes {
+/** How many workers can take a batch, and how many there are. */
+export interface Workers {
   readonly free: number;
   readonly all: number;
 }
@@ -146,17 +146,17 @@ function patience(
  * split evenly among them, because a worker that takes everything leaves the others idle. One that runs alone, once it is
  * its turn, waits until every worker is free; who sends it counts every worker as taken by it.
  */
-export function decide(now: number, queue: readonly QueuedRequest[], policy: BatchPolicy, lanes: Lanes): Decision {
+export function decide(now: number, queue: readonly QueuedRequest[], policy: BatchPolicy, workers: Workers): Decision {
   const drop: number[] = [];
   const live: number[] = [];
   queue.forEach((request, place) => (request.left || request.deadline <= now ? drop : live).push(place));
-  if (live.length === 0 || lanes.free <= 0) return { drop, send: NOTHING, wait: undefined };
+  if (live.length === 0 || workers.free <= 0) return { drop, send: NOTHING, wait: undefined };
   const line = lineOf(queue, live);
   // What goes on beside it ends first, and nothing that comes later passes it.
-  if (isAlone(queue, line) && lanes.free < lanes.all) return { drop, send: NOTHING, wait: undefined };
-  const share = Math.ceil(rowsOf(queue, line) / Math.max(1, lanes.all));
+  if (isAlone(queue, line) && workers.free < workers.all) return { drop, send: NOTHING, wait: undefined };
+  const share = Math.ceil(rowsOf(queue, line) / Math.max(1, workers.all));
   const batch = cut(queue, line, { ...policy, maxRows: Math.min(policy.maxRows, share) });
-  if (policy.maxDelay <= 0 || lanes.free >= lanes.all) return { drop, send: batch, wait: undefined };
+  if (policy.maxDelay <= 0 || workers.free >= workers.all) return { drop, send: batch, wait: undefined };
   const full = cut(queue, line, policy);
   const rows = rowsOf(queue, full);
   const target = policy.preferred.findLast((size) => size <= policy.maxRows) ?? policy.maxRows;

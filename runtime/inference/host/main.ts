@@ -21,8 +21,8 @@ process.on('SIGTERM', () => undefined);
 
 const WORKER = path.join(__dirname, 'worker');
 
-function start(lane: number): void {
-  const data: WorkerData = { fd: HOST_FDS.firstLane + lane };
+function start(place: number): void {
+  const data: WorkerData = { fd: HOST_FDS.firstWorker + place };
   // Required through an eval'd line, so that whatever loader this process was started with serves the worker too.
   const worker = new Worker(`require(${JSON.stringify(WORKER)})`, { eval: true, workerData: data });
   worker.on('error', (error) => {
@@ -36,7 +36,7 @@ const control = new net.Socket({ fd: HOST_FDS.control });
 const reader = new FrameReader();
 
 control.on('data', (chunk) => {
-  for (const { header } of reader.push(chunk)) start((header as ControlRequest).lane);
+  for (const { header } of reader.push(chunk)) start((header as ControlRequest).worker);
 });
 control.on('close', end);
 control.on('error', end);

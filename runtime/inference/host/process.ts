@@ -65,14 +65,15 @@ export class HostProcess {
   failure: Error | undefined;
   private readonly child: ChildProcess | undefined;
   private readonly control: Duplex | undefined;
-  private readonly lanes: readonly Duplex[];
+  /** A socket to each. */
+  private readonly workers: readonly Duplex[];
   private readonly ended: Promise<void>;
 
-  constructor(command: HostCommand, lanes: number, events: HostEvents) {
-    const child = begin(command, lanes + 1);
+  constructor(command: HostCommand, workers: number, events: HostEvents) {
+    const child = begin(command, workers + 1);
     this.child = child instanceof Error ? undefined : child;
     const sockets = socketsOf(this.child);
-    [this.control, ...this.lanes] = sockets;
+    [this.control, ...this.workers] = sockets;
     this.ended = new Promise((resolve) => {
       let done = false;
       const finish = (how: string): void => {
@@ -92,7 +93,7 @@ export class HostProcess {
     });
     // A host that is going away breaks its sockets first; its exit tells the rest.
     for (const socket of sockets) socket.on('error', () => this.kill());
-    for (const socket of this.lanes) this.listen(socket, events, command.limits);
+    for (const socket of this.workers) this.listen(socket, events, command.limits);
   }
 
   /** Process id, while there is one. */
@@ -100,17 +101,17 @@ export class HostProcess {
     return this.child?.pid;
   }
 
-  /** Starts the worker of a lane. */
-  startLane(lane: number): void {
-    const request: ControlRequest = { type: 'start', lane };
+  /** Starts a worker. */
+  startWorker(worker: number): void {
+    const request: ControlRequest = { type: 'start', worker };
     if (this.control !== undefined) send(this.control, NO_ANSWER, request, []);
   }
 
-  /** Sends one message to the worker of a lane. */
-  send(lane: number, id: number, header: object | WrittenHeader, parts: readonly Uint8Array[]): void {
+  /** Sends one message to a worker. */
+  send(worker: number, id: number, header: object | WrittenHeader, parts: readonly Uint8Array[]): void {
     if (this.control === undefined) return;
-    const socket = this.lanes[lane];
-    if (socket === undefined) throw new Error(`no lane ${lane}; this is a bug`);
+    const socket = this.workers[worker];
+    if (socket === undefined) throw new Error(`no worker ${worker}; this is a bug`);
     send(socket, id, header, parts);
   }
 

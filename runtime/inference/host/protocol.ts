@@ -5,13 +5,13 @@ import type { Tensor } from '../tensors/tensor';
 import { padded, WrittenHeader } from './frames';
 
 /** Descriptors that a host inherits: the control socket, then one socket for each worker. */
-export const HOST_FDS = { control: 3, firstLane: 4 } as const;
+export const HOST_FDS = { control: 3, firstWorker: 4 } as const;
 
 /** What the front tells the main thread of a host. */
 export interface ControlRequest {
   readonly type: 'start';
   /** Which worker to start: it serves the socket of the same number. */
-  readonly lane: number;
+  readonly worker: number;
 }
 
 /** A tensor inside a frame: its bytes follow in the payload, in order. */

@@ -29,7 +29,7 @@ interface Bench {
 
 async function bench(
   settings: Partial<BatchSettings> = {},
-  takes = { lanes: 1, maxRows: 8 },
+  takes = { workers: 1, maxRows: 8 },
   now = () => performance.now(),
 ): Promise<Bench> {
   const backend = new FakeBackend();
@@ -110,7 +110,7 @@ describe('the batcher', () => {
   });
 
   it('lets callers take turns: one request does not wait for all of a caller who sent many', async () => {
-    const { backend, batcher } = await bench({}, { lanes: 1, maxRows: 1 });
+    const { backend, batcher } = await bench({}, { workers: 1, maxRows: 1 });
     const open = hold(backend);
     const order: string[] = [];
     const ask = (caller: string): Promise<unknown> =>
@@ -123,7 +123,7 @@ describe('the batcher', () => {
   });
 
   it('lets nobody jump the queue: 64 requests that one caller calls urgent stand before none of another', async () => {
-    const { backend, batcher } = await bench({}, { lanes: 1, maxRows: 1 });
+    const { backend, batcher } = await bench({}, { workers: 1, maxRows: 1 });
     const open = hold(backend);
     const order: string[] = [];
     const ask = (caller: string, priority?: number): Promise<unknown> =>
@@ -139,7 +139,7 @@ describe('the batcher', () => {
     ['left', (client: AbortController) => ({ signal: client.signal })],
     ['were too late', () => ({ signal: forever, deadline: performance.now() + 40 })],
   ])('gives a caller its turn back for requests whose clients %s', async (_title, how) => {
-    const { backend, batcher } = await bench({}, { lanes: 1, maxRows: 1 });
+    const { backend, batcher } = await bench({}, { workers: 1, maxRows: 1 });
     const open = hold(backend);
     const order: string[] = [];
     const ask = (caller: string): Promise<unknown> =>
@@ -186,14 +186,14 @@ describe('the batcher', () => {
   });
 
   it('splits the line between the workers of the model', async () => {
-    const { batcher, batches } = await bench({}, { lanes: 2, maxRows: 8 });
+    const { batcher, batches } = await bench({}, { workers: 2, maxRows: 8 });
     await Promise.all([1, 2, 3, 4].map((value) => batcher.submit([row(value)], ['y'], { signal: forever })));
     expect(batches).toEqual([2, 1, 1]);
   });
 
   it.each([
-    ['by setting', { maxRows: 1 }, { lanes: 1, maxRows: 8 }],
-    ['by what was measured', {}, { lanes: 1, maxRows: 1 }],
+    ['by setting', { maxRows: 1 }, { workers: 1, maxRows: 8 }],
+    ['by what was measured', {}, { workers: 1, maxRows: 1 }],
   ])('runs requests one by one where batching is off %s', async (_title, settings, takes) => {
     const { batcher, batches } = await bench(settings, takes);
     await Promise.all([1, 2, 3].map((value) => batcher.submit([row(value)], ['y'], { signal: forever })));
@@ -348,7 +348,7 @@ describe('the batcher', () => {
   });
 
   it('runs what a lost host was working on beside nothing else, so that only what ended it fails', async () => {
-    const { backend, batcher } = await bench({ maxRows: 1 }, { lanes: 3, maxRows: 1 });
+    const { backend, batcher } = await bench({ maxRows: 1 }, { workers: 3, maxRows: 1 });
     const host = fragile(backend);
     const submit = (value: number) => batcher.submit([row(value)], ['y'], { signal: forever });
     const settled = Promise.allSettled([SLOW, POISON, SLOW].map(submit));
@@ -363,7 +363,7 @@ describe('the batcher', () => {
   });
 
   it('gives up what waits to run alone when its client leaves or its deadline passes', async () => {
-    const { backend, batcher, told } = await bench({ maxRows: 1 }, { lanes: 3, maxRows: 1 });
+    const { backend, batcher, told } = await bench({ maxRows: 1 }, { workers: 3, maxRows: 1 });
     const host = fragile(backend);
     const client = new AbortController();
     const submit = (value: number, signal: AbortSignal = forever, deadline?: number) =>
@@ -441,7 +441,7 @@ describe('the batcher', () => {
   });
 
   it('waits at most the allowed delay for a batch to grow while the model is busy', async () => {
-    const { backend, batcher, batches } = await bench({ maxDelay: 0.05 }, { lanes: 2, maxRows: 8 });
+    const { backend, batcher, batches } = await bench({ maxDelay: 0.05 }, { workers: 2, maxRows: 8 });
     const open = hold(backend);
     const held = batcher.submit([row(0)], ['y'], { signal: forever });
     await vi.waitFor(() => expect(batches).toEqual([1]));

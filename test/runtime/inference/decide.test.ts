@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide, LAST_PRIORITY, PRIORITY_STEP_MS } from '../../../runtime/inference/batching/decide';
-import type { BatchPolicy, Lanes, QueuedRequest } from '../../../runtime/inference/batching/decide';
+import type { BatchPolicy, QueuedRequest, Workers } from '../../../runtime/inference/batching/decide';
 
 const NOW = 100_000;
 
@@ -33,14 +33,14 @@ const policy: fc.Arbitrary<BatchPolicy> = fc.record({
   preferred: fc.constantFrom([], [4], [4, 8]),
   runMs: fc.integer({ min: 0, max: 20 }),
 });
-const lanes: fc.Arbitrary<Lanes> = fc
+const workers: fc.Arbitrary<Workers> = fc
   .integer({ min: 1, max: 4 })
   .chain((all) => fc.record({ all: fc.constant(all), free: fc.integer({ min: 0, max: all }) }));
 
-type Case = [readonly QueuedRequest[], BatchPolicy, Lanes];
+type Case = [readonly QueuedRequest[], BatchPolicy, Workers];
 
-const always = (rule: (...[queue, policy, lanes]: Case) => void): void =>
-  fc.assert(fc.property(queue, policy, lanes, rule), { numRuns: 2_000 });
+const always = (rule: (...[queue, policy, workers]: Case) => void): void =>
+  fc.assert(fc.property(queue, policy, workers, rule), { numRuns: 2_000 });
 
 const isLive = ({ left, deadline }: QueuedRequest): boolean => !left && deadline > NOW;
 

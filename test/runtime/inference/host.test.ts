@@ -117,7 +117,7 @@ function hungryHost(when: 'loading' | 'serving'): HostCommand {
       let held = Buffer.alloc(300 * 2 ** 20, 1);
       setTimeout(() => { held = undefined; gc(); resolve(); }, ms);
     });
-    const lane = new net.Socket({ fd: 4 });
+    const socket = new net.Socket({ fd: 4 });
     const answer = (id, reply) => {
       const text = JSON.stringify(reply);
       const header = Buffer.alloc(Math.ceil(text.length / 8) * 8, ' ');
@@ -125,9 +125,9 @@ function hungryHost(when: 'loading' | 'serving'): HostCommand {
       const head = Buffer.alloc(16);
       head.writeUInt32LE(header.length, 0);
       head.writeDoubleLE(id, 8);
-      lane.write(Buffer.concat([head, header]));
+      socket.write(Buffer.concat([head, header]));
     };
-    lane.on('data', async (frame) => {
+    socket.on('data', async (frame) => {
       const id = frame.readDoubleLE(8);
       if (frame.includes('"load"')) {
         if ('${when}' === 'loading') await hold(1500);
@@ -149,8 +149,8 @@ function crampedHost(second: 'answers' | 'ends'): HostCommand {
     const { fstatSync } = require('node:fs');
     const isSocket = (fd) => { try { return fstatSync(fd).isSocket(); } catch { return false; } };
     for (const fd of [4, 5].filter(isSocket)) {
-      const lane = new net.Socket({ fd });
-      lane.on('data', (frame) => {
+      const socket = new net.Socket({ fd });
+      socket.on('data', (frame) => {
         const isLoad = frame.includes('"load"');
         if (fd === 5 && '${second}' === 'ends') process.exit(1);
         const loaded = { type: 'loaded', signature: { inputs: [], outputs: [] } };
@@ -163,9 +163,9 @@ function crampedHost(second: 'answers' | 'ends'): HostCommand {
         const head = Buffer.alloc(16);
         head.writeUInt32LE(header.length, 0);
         head.writeDoubleLE(frame.readDoubleLE(8), 8);
-        lane.write(Buffer.concat([head, header]));
+        socket.write(Buffer.concat([head, header]));
       });
-      lane.on('error', () => undefined);
+      socket.on('error', () => undefined);
     }
     new net.Socket({ fd: 3 }).resume().on('close', () => process.exit());
   `;
@@ -330,7 +330,7 @@ describe('a host with several workers', () => {
   it('runs as many batches beside one another as it has workers', async () => {
     const model = create({ workers: 2 });
     await model.load(modelFile('loop'));
-    expect(model.capacity()).toEqual({ lanes: 2, maxRows: 1 });
+    expect(model.capacity()).toEqual({ workers: 2, maxRows: 1 });
     const turns = (count: bigint): Tensor[] => [
       { name: 'turns', datatype: 'INT64', shape: [1], data: packElements('INT64', [count]) },
     ];
@@ -363,7 +363,7 @@ describe('a host with several workers', () => {
 
   it('reports what it takes at once, and the memory of its process', async () => {
     const model = create();
-    expect(model.capacity()).toEqual({ lanes: 1, maxRows: 1 });
+    expect(model.capacity()).toEqual({ workers: 1, maxRows: 1 });
     await model.load(modelFile('identity'));
     expect(model.capacity().maxRows).toBeGreaterThan(1);
     await expect.poll(() => model.memoryBytes, { timeout: 5_000 }).toBeGreaterThan(10 * MIB);
@@ -384,7 +384,7 @@ describe('a host that cannot be started', () => {
         onFrame: () => undefined,
         onExit: (how) => resolve({ how, failure: started.failure }),
       });
-      started.startLane(0);
+      started.startWorker(0);
       started.send(0, 1, {}, []);
       started.kill();
     });
@@ -521,7 +521,7 @@ describe('the memory of a host', () => {
       log.warn.mockClear();
       const model = create({ host: crampedHost(second), workers: 2 });
       await model.load(modelFile('identity'));
-      expect(model.capacity().lanes).toBe(1);
+      expect(model.capacity().workers).toBe(1);
       expect(model.healthy()).toBe(true);
       expect(log.warn).toHaveBeenCalledWith(
         expect.objectContaining({ workers: 1, asked: 2 }),

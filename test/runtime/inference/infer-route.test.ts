@@ -133,7 +133,7 @@ describe('the infer route', () => {
   });
 
   it('counts the requests of a batch, and how long each waited', async () => {
-    server.backend.takes = { lanes: 1, maxRows: 8 };
+    server.backend.takes = { workers: 1, maxRows: 8 };
     let open: () => void = () => undefined;
     server.backend.gate = new Promise((resolve) => (open = resolve));
     const held = Array.from({ length: 3 }, () => post({ payload: DEMO_REQUEST, headers: key }));

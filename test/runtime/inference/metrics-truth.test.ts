@@ -204,7 +204,7 @@ describe('the counters', () => {
 
 describe('the names of Triton', () => {
   it('give each batch, its requests and its rows, and times that grow with them', async () => {
-    server.backend.takes = { lanes: 1, maxRows: 8 };
+    server.backend.takes = { workers: 1, maxRows: 8 };
     await drive(Array.from({ length: 2 }, () => ['ok', 'http'] as const));
     const at = async (metric: { readonly name: string }): Promise<number> =>
       sum(metric.name, ({ model, version }) => model === 'demo' && version === '1');

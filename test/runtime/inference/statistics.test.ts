@@ -24,7 +24,7 @@ afterEach(() => server.app.close());
 async function batching(): Promise<void> {
   await server.app.close();
   server = await testServer();
-  server.backend.takes = { lanes: 3, maxRows: 16 };
+  server.backend.takes = { workers: 3, maxRows: 16 };
   await server.load('model.onnx');
 }
 
@@ -156,7 +156,7 @@ describe('the configuration of a model', () => {
   });
 
   it('leaves the batch out of the sizes where requests share runs', () => {
-    const batching = { maxRows: 8, lanes: 2, preferred: [4, 8], maxDelay: 0.0015 };
+    const batching = { maxRows: 8, workers: 2, preferred: [4, 8], maxDelay: 0.0015 };
     expect(configurationOf({ ...MODEL, batching })).toMatchObject({
       max_batch_size: 8,
       input: [{ dims: [2] }],

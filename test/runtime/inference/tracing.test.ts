@@ -53,7 +53,7 @@ describe('a trace', () => {
     const log = { info: () => undefined };
     const end = await startTracing({ setting: 'S', endpoint: to.url, service: 'test', version: '1', log });
     const server = await testServer();
-    server.backend.takes = { lanes: 1, maxRows: 8 };
+    server.backend.takes = { workers: 1, maxRows: 8 };
     await server.load('model.onnx');
     await Promise.all([1, 2, 3].map(() => server.app.inject(INFER)));
     await server.app.close();

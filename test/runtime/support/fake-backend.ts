@@ -11,7 +11,7 @@ export class FakeBackend implements Backend {
   /** What it has to ask before it reads its file again. */
   check: (() => Promise<void>) | undefined;
   /** What it claims to take at once; a test replaces it. */
-  takes: Capacity = { lanes: 1, maxRows: 1 };
+  takes: Capacity = { workers: 1, maxRows: 1 };
 
   async load(file: string, check?: () => Promise<void>): Promise<ModelSignature> {
     this.check = check;

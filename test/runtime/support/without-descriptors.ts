@@ -49,7 +49,7 @@ function lone(host: ReturnType<typeof hostCommand>): Promise<string> {
       onFrame: () => undefined,
       onExit: () => resolve(String(started.failure && 'code' in started.failure && started.failure.code)),
     });
-    started.startLane(0);
+    started.startWorker(0);
     started.send(0, 1, {}, []);
   });
 }

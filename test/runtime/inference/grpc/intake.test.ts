@@ -174,7 +174,7 @@ describe('a stream of requests', () => {
   it('has time while it is the server that does not read', async () => {
     let release: () => void = () => undefined;
     server.backend.gate = new Promise((resolve) => (release = resolve));
-    server.backend.takes = { lanes: 1, maxRows: 1 };
+    server.backend.takes = { workers: 1, maxRows: 1 };
     const call = wire.open(STREAM, KEY);
     const [head, tail] = [frame(ASKED).subarray(0, 7), frame(ASKED).subarray(7)];
     // Eight are in flight, so that the ninth is not read to its end.

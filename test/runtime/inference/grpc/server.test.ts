@@ -175,7 +175,7 @@ describe('deadlines and departures over gRPC', () => {
   };
 
   it('a call whose deadline passes while it waits is never run', async () => {
-    server.backend.takes = { ...server.backend.takes, lanes: 1 };
+    server.backend.takes = { ...server.backend.takes, workers: 1 };
     const open = hold();
     const first = client.call('ModelInfer', TYPED, KEY);
     await expect.poll(() => server.backend.runs).toBe(1);
@@ -191,7 +191,7 @@ describe('deadlines and departures over gRPC', () => {
   });
 
   it('a client that leaves frees its place at once, and its work is never run', async () => {
-    server.backend.takes = { ...server.backend.takes, lanes: 1 };
+    server.backend.takes = { ...server.backend.takes, workers: 1 };
     const open = hold();
     const first = client.call('ModelInfer', TYPED, KEY);
     await expect.poll(() => server.backend.runs).toBe(1);

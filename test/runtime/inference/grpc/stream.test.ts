@@ -109,7 +109,7 @@ describe('a stream of inferences', () => {
   it('reads no further than it may have in flight', async () => {
     let release: () => void = () => undefined;
     server.backend.gate = new Promise((resolve) => (release = resolve));
-    server.backend.takes = { lanes: 1, maxRows: 1 };
+    server.backend.takes = { workers: 1, maxRows: 1 };
     const stream = open();
     for (let index = 0; index < 40; index += 1) stream.call.write(asked(`r${index}`));
     stream.call.end();

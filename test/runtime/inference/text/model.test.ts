@@ -79,7 +79,7 @@ describe('a decoder in a model host', () => {
     const ids = await Promise.all(prompts.map((prompt) => text.completer.prompt(prompt, 'prompt')));
     const answers = await Promise.all(ids.map((each) => tokensOf(text, each, 20)));
     for (const [index, each] of ids.entries()) expect(answers[index]).toEqual(await naive(reference, each, 20));
-    expect([backend.pid, backend.capacity().lanes]).toEqual([pid, 1]);
+    expect([backend.pid, backend.capacity().workers]).toEqual([pid, 1]);
     expect(cacheBytes.at(-1)).toBe(0);
     expect(Math.max(...cacheBytes)).toBe(4 * 64 * BYTES_PER_TOKEN);
   });
