@@ -5,7 +5,7 @@ import { MODEL_STORE, modelStorePath, renderModelManifest } from '../../contract
 import type { ModelFile, ModelManifest } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
 import { isShortage, ModelError } from '../errors';
-import { Turns } from '../registry/turns';
+import { Semaphore } from '../registry/semaphore';
 import { DiskBudget } from './disk-budget';
 import { asModelError, digestFile, download, PATIENT, readText } from './download';
 import type { ExpectedFile } from './download';
@@ -89,7 +89,7 @@ export class ModelCache {
   /** What the store last said. */
   readonly notes: Notes;
   private readonly budget: DiskBudget;
-  private readonly repairs = new Turns(1);
+  private readonly repairs = new Semaphore(1);
 
   constructor(
     private readonly store: ModelStore,

@@ -9,7 +9,7 @@ import type { PipelineSpec } from '../pipelines';
 import type { AcceptedVersion, Ask, ModelSettings, ModelSource, VerifiedModel } from '../registry';
 import { isUnfit } from '../registry/reasons';
 import { compareVersions } from '../registry/spec';
-import { Turns } from '../registry/turns';
+import { Semaphore } from '../registry/semaphore';
 import { signatureRefused } from '../signing/errors';
 import type { SignatureVerifier } from '../signing/verifier';
 import type { ModelCache } from './cache';
@@ -49,7 +49,7 @@ interface Listed {
 /** Models in a store, in either layout, through the cache on disk. */
 export class Repository implements ModelSource {
   /** Each inspection is a thread with a heap of its own. */
-  private readonly inspections = new Turns(2);
+  private readonly inspections = new Semaphore(2);
   private readonly reports = new Map<string, ModelReport>();
   private readonly cached = new Map<VerifiedModel, CachedModel>();
   /** What says how each model is served, as it was last read. */
@@ -85,7 +85,7 @@ export class Repository implements ModelSource {
    * @throws ModelError when the store cannot be reached
    */
   async ensembles(names: readonly string[], required: boolean): Promise<readonly PipelineSpec[]> {
-    const turns = new Turns(CONFIGS_AT_ONCE);
+    const turns = new Semaphore(CONFIGS_AT_ONCE);
     const found = names.map((name) => turns.run(() => this.ensemble(name, required)));
     return (await Promise.all(found)).filter((each) => each !== undefined);
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { Turns } from '../registry/turns';
+import { Semaphore } from '../registry/semaphore';
 import { ON_THE_WAY, OWNER } from './leftovers';
 import { isOwned, Ownership, timeOf } from './owner';
 
@@ -14,7 +14,7 @@ const MARK = new RegExp(`^\\${ON_THE_WAY.use}([0-9a-f-]{36})-([0-9a-f]{64})$`);
 export class Uses {
   private readonly users = new Map<string, number>();
   private readonly marked = new Set<string>();
-  private readonly turns = new Turns(1);
+  private readonly turns = new Semaphore(1);
   private readonly prefix = `${ON_THE_WAY.use}${randomUUID()}`;
   private owner: Ownership | undefined;
 

@@ -1,4 +1,4 @@
-import { Turns } from '../registry/turns';
+import { Semaphore } from '../registry/semaphore';
 import type { Tensor } from '../tensors/tensor';
 import { combine } from './run-ensemble';
 import { matches } from './condition';
@@ -28,7 +28,7 @@ async function attempt(run: Run, step: PlannedStep, scope: Scope, frame: Frame):
 /** Runs each step as soon as the steps are over that it needs. */
 async function sequence(run: Run, node: Of<'sequence'>, scope: Scope, frame: Frame): Promise<Scope> {
   const tensors = new Map(scope);
-  const turns = new Turns(PIPELINE_LIMITS.branches);
+  const turns = new Semaphore(PIPELINE_LIMITS.branches);
   const over: Promise<void>[] = [];
   for (const step of node.steps) {
     const before = Promise.all(step.after.map((place) => over[place] ?? DONE));

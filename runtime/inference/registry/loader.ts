@@ -11,7 +11,7 @@ import { Popularity } from './popularity';
 import type { Residents } from './residents';
 import type { RunSettings } from './spec';
 import type { VerifiedModel } from './source';
-import { Turns } from './turns';
+import { Semaphore } from './semaphore';
 import { checkGolden, fitting, warmUp } from './warm-up';
 
 /** Models that are loaded at the same time: each takes cores from those that serve. */
@@ -61,7 +61,7 @@ export class Loader {
   private readonly measured = new Map<string, number>();
   /** Uses of versions, by name and version: they count on while a version is not loaded. */
   private readonly popularity = new Map<string, Popularity>();
-  private readonly turns = new Turns(LOADS);
+  private readonly turns = new Semaphore(LOADS);
 
   constructor(private readonly deps: LoaderDeps) {}
 

@@ -4,7 +4,7 @@ import type { Processor } from '../processing/processor';
 import type { LoadedModel } from './loaded-model';
 import type { ModelSettings, VerifiedModel } from './source';
 import type { LoadMode } from './spec';
-import { Turns } from './turns';
+import { Semaphore } from './semaphore';
 
 /** State of a version, in the words of the model repository extension. */
 export type VersionState = 'UNAVAILABLE' | 'LOADING' | 'READY' | 'UNLOADING';
@@ -32,7 +32,7 @@ export class ModelVersion {
   /** How often it failed since it served. */
   failures = 0;
   /** One loading, replacement or end of it is over before the next begins, whoever wants it. */
-  readonly turns = new Turns(1);
+  readonly turns = new Semaphore(1);
 
   constructor(
     readonly identity: ModelIdentity,

@@ -1,7 +1,7 @@
 import { StartError } from '../../../shared/errors';
 import { codeOf } from '../../../shared/file-state';
 import { isShortage } from '../../errors';
-import { Turns } from '../../registry/turns';
+import { Semaphore } from '../../registry/semaphore';
 import type { Disk } from './disk';
 import { frame, HEAD_BYTES, newHead, readSegment } from './segment';
 import type { SegmentContent } from './segment';
@@ -52,7 +52,7 @@ export class Outbox {
   private next = 1;
   /** Number of the segment that is being sent. */
   private out: number | undefined;
-  private readonly turns = new Turns(1);
+  private readonly turns = new Semaphore(1);
   private readonly segmentBytes: number;
 
   private constructor(private readonly options: OutboxOptions) {

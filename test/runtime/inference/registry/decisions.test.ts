@@ -5,7 +5,7 @@ import { chooseVictims } from '../../../../runtime/inference/registry/memory-bud
 import { Popularity } from '../../../../runtime/inference/registry/popularity';
 import { SAMPLE_LIMITS, SampleRing } from '../../../../runtime/inference/registry/samples';
 import { chooseVersions, compareVersions } from '../../../../runtime/inference/registry/spec';
-import { Turns } from '../../../../runtime/inference/registry/turns';
+import { Semaphore } from '../../../../runtime/inference/registry/semaphore';
 
 const resident = fc.record({ bytes: fc.nat(100), worth: fc.nat(100), pinned: fc.boolean(), busy: fc.boolean() });
 
@@ -132,9 +132,9 @@ describe('popularity', () => {
   });
 });
 
-describe('turns', () => {
-  it('let so much go on at once, in order, and go on after a failure', async () => {
-    const turns = new Turns(2);
+describe('a semaphore', () => {
+  it('lets so much go on at once, in order, and goes on after a failure', async () => {
+    const semaphore = new Semaphore(2);
     let going = 0;
     let most = 0;
     const order: number[] = [];
@@ -145,7 +145,7 @@ describe('turns', () => {
       going -= 1;
       if (index === 1) throw new Error('no');
     };
-    await Promise.allSettled([0, 1, 2, 3, 4, 5].map((index) => turns.run(work(index))));
+    await Promise.allSettled([0, 1, 2, 3, 4, 5].map((index) => semaphore.run(work(index))));
     expect([most, order]).toEqual([2, [0, 1, 2, 3, 4, 5]]);
   });
 });

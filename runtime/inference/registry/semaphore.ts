@@ -1,5 +1,5 @@
 /** Lets so much work go on at the same time; the rest waits, first come, first served. */
-export class Turns {
+export class Semaphore {
   private going = 0;
   private readonly waiting: (() => void)[] = [];
 
