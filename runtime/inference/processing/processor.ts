@@ -18,7 +18,7 @@ export type StepObserver = (step: string, seconds: number) => void;
 /** What a processor is made of. */
 export interface ProcessorParts {
   readonly model: ModelIdentity;
-  readonly plan: Plan;
+  readonly plan: Pick<Plan, 'signature' | 'before' | 'inputs' | 'route'>;
   /** Bounds of inputs, by name. */
   readonly checks: ReadonlyMap<string, readonly Check[]>;
   readonly observe: StepObserver;
@@ -32,6 +32,7 @@ type Tensors = Map<string, Tensor>;
 export class Processor {
   private users = 0;
   private onIdle: (() => void) | undefined;
+  private retiring: Promise<void> | undefined;
 
   constructor(private readonly parts: ProcessorParts) {}
 
@@ -61,7 +62,12 @@ export class Processor {
   }
 
   /** Waits until nobody uses it, and ends what its steps hold. */
-  async retire(): Promise<void> {
+  retire(): Promise<void> {
+    this.retiring ??= this.end();
+    return this.retiring;
+  }
+
+  private async end(): Promise<void> {
     if (this.users > 0) await new Promise<void>((resolve) => (this.onIdle = resolve));
     await this.parts.release();
   }
