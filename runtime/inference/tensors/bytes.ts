@@ -10,18 +10,28 @@ const LONG = 64;
 
 /** Writes elements as a BYTES tensor. */
 export function packBytes(values: readonly Uint8Array[]): Uint8Array {
-  const parts: Uint8Array[] = [];
+  const data = new Uint8Array(values.reduce((sum, { length }) => sum + LENGTH_BYTES + length, 0));
+  const view = new DataView(data.buffer);
+  let offset = 0;
   for (const value of values) {
-    const length = Buffer.alloc(LENGTH_BYTES);
-    length.writeUInt32LE(value.length);
-    parts.push(length, value);
+    view.setUint32(offset, value.length, true);
+    data.set(value, offset + LENGTH_BYTES);
+    offset += LENGTH_BYTES + value.length;
   }
-  return Buffer.concat(parts);
+  return data;
 }
 
-/** Writes texts as a BYTES tensor. */
-export const packStrings = (values: readonly string[]): Uint8Array =>
-  packBytes(values.map((value) => Buffer.from(value, 'utf8')));
+/** Writes texts as a BYTES tensor. No buffer is made of any: there may be many, and short ones. */
+export function packStrings(values: readonly string[]): Uint8Array {
+  const data = new Uint8Array(values.reduce((sum, value) => sum + LENGTH_BYTES + Buffer.byteLength(value), 0));
+  const buffer = Buffer.from(data.buffer);
+  let offset = 0;
+  for (const value of values) {
+    const length = buffer.write(value, offset + LENGTH_BYTES);
+    offset = buffer.writeUInt32LE(length, offset) + length;
+  }
+  return data;
+}
 
 /** Reads a BYTES tensor that this server wrote. */
 export function unpackStrings(data: Uint8Array): string[] {

@@ -2,7 +2,13 @@ import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkModelTexts, checkTextInputs } from '../../../runtime/inference/signature';
-import { firstNotUtf8, firstWithNul, packBytes } from '../../../runtime/inference/tensors/bytes';
+import {
+  firstNotUtf8,
+  firstWithNul,
+  packBytes,
+  packStrings,
+  unpackStrings,
+} from '../../../runtime/inference/tensors/bytes';
 
 /** Texts whose lengths are ASCII and others, with characters of every length, and bytes that are none. */
 const part = fc.oneof(
@@ -19,6 +25,22 @@ const texts = (...values: readonly Buffer[]) => {
 };
 
 describe('the texts of a tensor', () => {
+  it('are written one after another, each after its length in bytes (seed 6)', () => {
+    const oneByOne = (values: readonly Uint8Array[]): Buffer =>
+      Buffer.concat(values.flatMap((value) => [Buffer.from(Uint32Array.of(value.length).buffer), value]));
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'binary' })), (texts) => {
+        const bytes = texts.map((each) => Buffer.from(each));
+        expect(Buffer.from(packStrings(texts))).toEqual(oneByOne(bytes));
+        expect(Buffer.from(packBytes(bytes))).toEqual(oneByOne(bytes));
+        expect(unpackStrings(packStrings(texts))).toEqual(bytes.map(String));
+      }),
+      { seed: 6, numRuns: 100 },
+    );
+    // They have their memory to themselves: it is handed from thread to thread.
+    expect(packStrings(['a']).buffer.byteLength).toBe(5);
+  });
+
   it('are found not to be UTF-8, or to have a byte 0, as one by one (seed 7)', () => {
     fc.assert(
       fc.property(fc.array(bytes, { maxLength: 12 }), fc.nat(7), (values, offset) => {
