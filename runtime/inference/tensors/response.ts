@@ -2,8 +2,10 @@ import type { Cancellation } from '../../shared/cancellation';
 import { answerTooLong } from '../errors';
 import { writeParts } from './parts';
 import type { OutputForm } from './request';
-import { elementsParts, elementsText, leastTextBytes, MAX_TEXT_BYTES } from './text';
+import { SLICE } from './slices';
+import { elementCount } from './tensor';
 import type { Tensor } from './tensor';
+import { elementsParts, elementsText, leastTextBytes, MAX_TEXT_BYTES } from './text';
 
 /** What an answer says beside its tensors. */
 export interface ResponseHead {
@@ -72,17 +74,23 @@ export function writeAnswer(head: ResponseHead, outputs: readonly Tensor[], form
   return { body, headerBytes };
 }
 
-/** Bytes of text from which on an answer is written in parts: shorter ones take no longer than a turn may. */
-const LONG_TEXT = 200_000;
-
 const textBytes = (outputs: readonly Tensor[], form: OutputForm): number => {
   const isBinary = isBinaryIn(form);
   return outputs.reduce((sum, tensor) => sum + (isBinary(tensor) ? 0 : leastTextBytes(tensor)), 0);
 };
 
 /** True for an answer that {@link writeLongAnswer} should write: others would wait for it. */
-export const isLongAnswer = (outputs: readonly Tensor[], form: OutputForm): boolean =>
-  textBytes(outputs, form) > LONG_TEXT;
+export function isLongAnswer(outputs: readonly Tensor[], form: OutputForm): boolean {
+  const isBinary = isBinaryIn(form);
+  let [count, bytes] = [0, 0];
+  for (const tensor of outputs) {
+    if (isBinary(tensor)) continue;
+    count += elementCount(tensor.shape);
+    // Texts take their time by their bytes, too.
+    if (tensor.datatype === 'BYTES') bytes += tensor.data.byteLength;
+  }
+  return count > SLICE.count || bytes > SLICE.bytes;
+}
 
 function* partsOf(head: ResponseHead, outputs: readonly Tensor[], form: OutputForm): Generator<string> {
   const isBinary = isBinaryIn(form);

@@ -64,10 +64,17 @@ describe('a long answer', () => {
     expect(await turnsOf(() => writeLongAnswer(HEAD, [output], TEXT, STAYS))).toBeGreaterThan(10);
   });
 
-  it('is what has more than 100 000 elements as text', () => {
-    expect(isLongAnswer([numbers('UINT8', 100_000)], TEXT)).toBe(false);
-    expect(isLongAnswer([numbers('UINT8', 60_000), numbers('INT64', 60_000)], TEXT)).toBe(true);
+  it('is what has more elements as text than are written at once, whatever their type, or longer texts', () => {
+    for (const datatype of sizes) {
+      expect(isLongAnswer([numbers(datatype, 8_192)], TEXT)).toBe(false);
+      expect(isLongAnswer([numbers(datatype, 8_193)], TEXT)).toBe(true);
+    }
+    expect(isLongAnswer([numbers('UINT8', 4_097), numbers('INT64', 4_097)], TEXT)).toBe(true);
     expect(isLongAnswer([numbers('UINT8', 200_000)], { binary: true, byName: new Map() })).toBe(false);
+    const longest = 2 ** 18 - 4;
+    expect(isLongAnswer([texts(['a'.repeat(longest)])], TEXT)).toBe(false);
+    expect(isLongAnswer([texts(['a'.repeat(longest), ''])], TEXT)).toBe(true);
+    expect(isLongAnswer([texts(Array<string>(8_193).fill(''))], TEXT)).toBe(true);
   });
 
   it('is given up when its client leaves', async () => {
