@@ -15,6 +15,9 @@ const record = (properties: Readonly<Record<string, Schema>>, required: readonly
   ...(required.length > 0 ? { required } : {}),
 });
 
+/** What may be left out; clients write null for that, too. */
+const orNull = ({ type, ...rest }: Schema): Schema => ({ ...rest, type: [type, 'null'].flat() });
+
 const count: Schema = { type: 'integer', minimum: 0 };
 const tensorName: Schema = { type: 'string', minLength: 1, maxLength: 256 };
 const datatype: Schema = {
@@ -25,10 +28,9 @@ const datatype: Schema = {
   ],
 };
 const shape: Schema = list({ type: 'integer', minimum: 1 }, { maxItems: TENSOR_LIMITS.rank });
-const parameters: Schema = {
-  type: 'object',
-  additionalProperties: { type: ['boolean', 'integer', 'number', 'string'] },
-};
+const parameterValue: Schema = { type: ['boolean', 'integer', 'number', 'string'] };
+const parameters: Schema = { type: 'object', additionalProperties: parameterValue };
+const requestParameters = orNull({ ...parameters, additionalProperties: orNull(parameterValue) });
 const data: Schema = {
   type: 'array',
   description: 'Elements, flat or nested as the shape says. Absent where the tensor follows the JSON in binary form.',
@@ -80,13 +82,15 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     ['name', 'version', 'last_inference', 'inference_count', 'execution_count', 'inference_stats'],
   ),
   ModelReady: record({ name: text, ready: flag }, ['name', 'ready']),
-  RequestInput: record({ name: tensorName, datatype, shape, parameters, data }, ['name', 'datatype', 'shape']),
-  RequestOutput: record({ name: tensorName, parameters }, ['name']),
+  RequestInput: record({ name: tensorName, datatype, shape, parameters: requestParameters, data: orNull(data) }, [
+    ...['name', 'datatype', 'shape'],
+  ]),
+  RequestOutput: record({ name: tensorName, parameters: requestParameters }, ['name']),
   InferenceRequest: record(
     {
-      ...{ id: text, parameters },
+      ...{ id: orNull(text), parameters: requestParameters },
       inputs: list(ref('RequestInput'), { maxItems: TENSOR_LIMITS.tensors }),
-      outputs: list(ref('RequestOutput'), { maxItems: TENSOR_LIMITS.tensors }),
+      outputs: orNull(list(ref('RequestOutput'), { maxItems: TENSOR_LIMITS.tensors })),
     },
     ['inputs'],
   ),
@@ -97,11 +101,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     { model_name: text, model_version: text, id: text, parameters, outputs: list(ref('ResponseOutput')) },
     ['model_name', 'outputs'],
   ),
-  RepositoryQuery: record({ ready: flag }),
+  RepositoryQuery: record({ ready: orNull(flag) }),
   RepositoryEntry: record({ name: text, version: text, state: text, reason: text }, ['name']),
   RepositoryIndex: list(ref('RepositoryEntry')),
   RepositoryParameters: record({
-    parameters: { type: 'object', properties: { unload_dependents: {} }, additionalProperties: false },
+    parameters: orNull({ type: 'object', properties: { unload_dependents: {} }, additionalProperties: false }),
   }),
   Page: text,
   GraphQlRequest: record(

@@ -20,9 +20,13 @@ function fieldsOf(value: unknown, what: string): Fields {
   throw invalidRequest(`${what} is not an object`);
 }
 
+/** The parameters of a request; null stands for none, as clients write it. */
+const parametersOf = (body: unknown): Fields =>
+  fieldsOf(fieldsOf(body, 'the body')['parameters'] ?? undefined, 'parameters');
+
 /** Whether an index request asks for models that are ready only. */
 function readyOnly(body: unknown): boolean {
-  const { ready = false } = fieldsOf(body, 'the body');
+  const ready = fieldsOf(body, 'the body')['ready'] ?? false;
   if (typeof ready === 'boolean') return ready;
   throw invalidRequest('ready is not true or false');
 }
@@ -46,7 +50,7 @@ export function repositoryRoutes(models: InferenceService): (app: FastifyInstanc
       app.post<{ Params: Target }>(`${PATHS.repository}/models/:name/${verb}`, { config }, async (request, reply) => {
         const { name } = request.params;
         if (!MODEL_NAME_PATTERN.test(name)) throw unknownModel();
-        refuseParameters(Object.keys(fieldsOf(fieldsOf(request.body, 'the body')['parameters'], 'parameters')));
+        refuseParameters(Object.keys(parametersOf(request.body)));
         await models[verb](name);
         request.log.info({ key: request.principal?.id, name, verb }, 'model operation');
         return reply.code(200).send();

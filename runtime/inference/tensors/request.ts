@@ -59,8 +59,9 @@ function fields(value: unknown, where: string): Fields {
   throw invalidRequest(`${where} is not an object`);
 }
 
+/** A member, null being none: clients write it for what they leave out. */
 function own(object: Fields, key: string): unknown {
-  return Object.hasOwn(object, key) ? object[key] : undefined;
+  return Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined;
 }
 
 function parametersOf(object: Fields, where: string): Fields {

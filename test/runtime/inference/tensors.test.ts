@@ -135,6 +135,17 @@ describe('JSON tensors', () => {
     expect(Buffer.from(nested ?? [])).toEqual(expected);
   });
 
+  it('come with null for whatever a request may leave out, as clients write it', () => {
+    const input = { name: 'x', datatype: 'FP32', shape: [1], data: [1] };
+    const read = (request: object) => decode(Buffer.from(JSON.stringify({ inputs: [input], ...request })));
+    const nulls = { id: null, parameters: null, outputs: null, inputs: [{ ...input, parameters: null }] };
+    expect(read(nulls)).toEqual(read({}));
+    const none = { timeout: null, priority: null, cache: null, binary_data_output: null, sequence_id: null };
+    const outputs = [{ name: 'y', parameters: { binary_data: null } }];
+    expect(read({ parameters: none, outputs })).toEqual(read({ parameters: {}, outputs: [{ name: 'y' }] }));
+    expect(messageOf(bodyOf('FP32', [1], 'null'))).toContain('neither data nor binary_data_size');
+  });
+
   it('write FP32 in the few digits that read back as the same float', () => {
     const data = packElements('FP32', [0.1, 1 / 3, 16777216, 1.1e-20, 3.4028234663852886e38]);
     expect(elementsText({ datatype: 'FP32', data })).toBe('[0.1,0.33333334,16777216,1.1e-20,3.4028235e+38]');

@@ -104,9 +104,10 @@ describe('a server process with several models', () => {
     await start([{ name: 'first', load: 'pinned' }]);
     await expect.poll(() => ready('second'), { timeout: 10_000 }).toBe(200);
     expect((await manage('models/second/load', '{}')).status).toBe(200);
+    expect((await manage('models/second/load', '{"parameters": null}')).status).toBe(200);
     expect((await manage('models/second/unload', '{"parameters": {"unload_dependents": true}}')).status).toBe(200);
     expect((await infer('second')).status).toBe(404);
-    expect(await (await manage('index')).json()).toContainEqual({
+    expect(await (await manage('index', '{"ready": null}')).json()).toContainEqual({
       name: 'second',
       version: '7',
       state: 'UNAVAILABLE',
