@@ -30,6 +30,8 @@ type InferRequest = FastifyRequest<{ Params: ModelParams; Body: unknown }>;
 
 const BINARY = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
+/** Media type of answers, as Fastify writes it for texts, and not for bytes. */
+const JSON_ANSWER = `${JSON_TYPE}; charset=utf-8`;
 
 /** Reads a body where it arrived when its JSON is short, and in a thread when it is long. */
 function decode(
@@ -80,7 +82,7 @@ async function infer(
     ? await writeLongAnswer(head, outputs, parsed.form, signal)
     : writeAnswer(head, outputs, parsed.form);
   if (answer.headerBytes !== undefined) void reply.header(HEADERS.inferenceHeaderLength, answer.headerBytes);
-  void reply.type(answer.headerBytes === undefined ? JSON_TYPE : BINARY);
+  void reply.type(answer.headerBytes === undefined ? JSON_ANSWER : BINARY);
   return answer.body;
 }
 
