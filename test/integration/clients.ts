@@ -4,7 +4,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MODEL_STORE } from '../../runtime/contract';
 import type { EnvSettings, INFERENCE_ENV } from '../../runtime/contract';
-import { identityModel, pushModel } from '../runtime/support/models';
+import { constantModel, identityModel, pushModel } from '../runtime/support/models';
 import { KEY, ServerProcess } from '../runtime/support/process';
 import { decoderFiles, encoderFiles } from '../runtime/support/text-store';
 import { run } from './processes';
@@ -41,15 +41,16 @@ async function runOk(python: string, program: string, args: readonly string[]): 
 }
 
 async function checkTriton(checks: Checks, python: string, store: string): Promise<void> {
-  for (const name of NAMES) {
-    const datatype = name.toUpperCase() as Uppercase<typeof name>;
-    pushModel(store, name, '1', { [MODEL_STORE.model]: identityModel(datatype) });
+  const identities = NAMES.map((name) => [name, identityModel(name.toUpperCase() as Uppercase<typeof name>)] as const);
+  for (const [name, model] of [...identities, ['constant', constantModel([1.5, -2])] as const]) {
+    pushModel(store, name, '1', { [MODEL_STORE.model]: model });
+    const program = name === 'constant' ? 'triton_constant.py' : 'triton.py';
     const settings = { modelName: name, modelUri: pathToFileURL(store).href, grpcPort: '0' };
     await checks.check(`the client of Triton works unchanged, over HTTP and gRPC, with ${name}`, () =>
       withServer(settings, async (server) => {
         const listening = await server.line('listening');
         const ports = [`127.0.0.1:${String(listening['http'])}`, `127.0.0.1:${String(listening['grpc'])}`];
-        await runOk(python, 'triton.py', [...ports, KEY, name]);
+        await runOk(python, program, [...ports, KEY, name]);
       }),
     );
   }

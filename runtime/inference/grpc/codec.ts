@@ -139,8 +139,7 @@ export function readInferRequest(message: ModelInferRequest, due: number): Infer
 }
 
 /**
- * Writes an answer, in the form that the request came in: raw for raw, typed for typed, where every datatype can be and
- * there are few elements.
+ * Writes an answer: typed where that is asked for, every datatype can be and there are few elements, else raw.
  */
 export function writeInferResponse(
   model: ModelIdentity,

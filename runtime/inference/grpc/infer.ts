@@ -56,7 +56,9 @@ export async function infer(
     const { model, outputs, servedBy } = await models.infer(asked);
     // A stream has one head for all its answers.
     if (servedBy !== undefined && !('write' in call)) call.sendMetadata(servedByMetadata(servedBy));
-    return writeInferResponse(model, parsed.id, outputs, request.raw_input_contents.length > 0);
+    // Whoever sent nothing typed may read raw contents only; whoever sends typed ones reads both.
+    const raw = request.inputs.every(({ contents }) => contents.length === 0);
+    return writeInferResponse(model, parsed.id, outputs, raw);
   } finally {
     leave();
   }

@@ -6,7 +6,7 @@ import { HEADERS, inferPath, MODEL_STORE, modelPath, PATHS } from '../../../runt
 import { DATATYPE_BYTES } from '../../../runtime/inference/tensors/tensor';
 import type { Datatype } from '../../../runtime/inference/tensors/tensor';
 import { GrpcClient } from '../support/grpc-client';
-import { identityModel, pushModel } from '../support/models';
+import { constantModel, identityModel, pushModel } from '../support/models';
 import { KEY, ServerProcess } from '../support/process';
 import { temporaryFolder } from '../support/temporary';
 
@@ -65,7 +65,8 @@ beforeAll(async () => {
   for (const datatype of DATATYPES) {
     pushModel(store, datatype.toLowerCase(), '1', { [MODEL_STORE.model]: identityModel(datatype) });
   }
-  // Lazy: thirteen processes at once would only make the test slow.
+  pushModel(store, 'constant', '1', { [MODEL_STORE.model]: constantModel([1.5, -2]) });
+  // Lazy: fourteen processes at once would only make the test slow.
   server = ServerProcess.start({ modelRepository: pathToFileURL(store).href, grpcPort: '0' });
   await server.ready();
   base = await server.url();
@@ -74,7 +75,7 @@ beforeAll(async () => {
     const rows = (await (await post(`${PATHS.repository}/index`, '')).json()) as { readonly state: string }[];
     return rows.filter(({ state }) => state === 'READY').length;
   };
-  while ((await all()) < DATATYPES.length) await delay(50);
+  while ((await all()) <= DATATYPES.length) await delay(50);
 }, 60_000);
 
 afterAll(async () => {
@@ -203,6 +204,23 @@ describe('tensors of every datatype', () => {
       400,
       { error: 'input "x": BF16 has no JSON form; send it as a binary tensor' },
     ]);
+  });
+});
+
+describe('a model without inputs', () => {
+  it('answers JSON with JSON, binary where that is asked for, and over gRPC raw contents, which all clients read', async () => {
+    const told = (rest: string): string =>
+      `${head('constant')}"outputs":[{"name":"y","datatype":"FP32","shape":[2],${rest}}]}`;
+    const json = await post(inferPath('constant'), '{"inputs":[]}', JSON_TYPE);
+    expect(await json.text()).toBe(told('"data":[1.5,-2]'));
+    const wanted = '{"inputs":[],"parameters":{"binary_data_output":true}}';
+    const bytes = hex('0000c03f 000000c0');
+    const binaryAnswer = Buffer.from(await (await post(inferPath('constant'), wanted, JSON_TYPE)).arrayBuffer());
+    const text = told('"parameters":{"binary_data_size":8}');
+    expect(binaryAnswer).toEqual(Buffer.concat([Buffer.from(text), bytes]));
+    const raw = await client.call('ModelInfer', { model_name: 'constant' }, headers);
+    expect(raw).toMatchObject({ outputs: [{ name: 'y', datatype: 'FP32', shape: ['2'], contents: null }] });
+    expect(raw['raw_output_contents']).toEqual([bytes]);
   });
 });
 

@@ -36,6 +36,19 @@ export function identityModel(datatype: Datatype): Uint8Array {
   );
 }
 
+/** A graph without inputs that gives these numbers as `y`. */
+export const constantModel = (values: readonly number[]): Uint8Array =>
+  writeOnnx(
+    {
+      name: 'constant',
+      nodes: [{ op: 'Identity', inputs: ['c'], outputs: ['y'] }],
+      constants: [floats('c', [values.length], values)],
+      inputs: [],
+      outputs: [{ name: 'y', type: ElementType.FLOAT, shape: [values.length] }],
+    },
+    'test',
+  );
+
 function int64(name: string, value: bigint): NonNullable<OnnxGraph['constants']>[number] {
   return { name, type: ElementType.INT64, shape: [], data: new Uint8Array(new BigInt64Array([value]).buffer) };
 }
