@@ -61,7 +61,13 @@ export const INFERENCE_ERRORS = {
     status: 413,
     title: 'the answer is too long as JSON',
     explanation:
-      'Tensors of 256 MiB of text and more are given as bytes only: set the parameter `binary_data_output` of the request, or `binary_data` of the output, ask over gRPC, or for `raw` over GraphQL. Or send fewer rows at once. Embeddings are shorter as `base64`, and with fewer `dimensions`.',
+      'Tensors of 256 MiB of text and more are given as bytes only: set the parameter `binary_data_output` of the request, or `binary_data` of the output, or ask for `raw` over GraphQL. Or send fewer rows at once. Embeddings are shorter as `base64`, and with fewer `dimensions`.',
+  },
+  LNMT8216: {
+    status: 413,
+    title: 'the answer is larger than a message over gRPC may be',
+    explanation:
+      'A message may have 64 MiB, or LNMT_MAX_REQUEST_BYTES where that is more. Ask for fewer outputs, send fewer rows at once, or ask over HTTP with `binary_data_output`; or raise the setting, and with it what clients may send.',
   },
   LNMT8220: {
     status: 504,
@@ -139,6 +145,13 @@ export const answerTooLong = (
   limit: number,
   remedy = 'set the parameter binary_data_output (over GraphQL ask for raw), or send fewer rows',
 ): RequestError => raise('LNMT8215', `the answer has more than ${limit} bytes as JSON; ${remedy}`);
+
+/** 413: outputs that make a longer message than may be sent. */
+export const messageTooLong = (bytes: number, most: number): RequestError =>
+  raise(
+    'LNMT8216',
+    `the answer takes up to ${bytes} bytes as a message, and ${most} are possible; ask for fewer outputs, send fewer rows, or ask over HTTP`,
+  );
 
 /** 504: the request waited longer than its answer is of use. */
 export const deadlinePassed = (): RequestError =>

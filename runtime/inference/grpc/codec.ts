@@ -1,8 +1,8 @@
-import { invalidRequest } from '../errors';
+import { invalidRequest, messageTooLong } from '../errors';
 import type { ModelIdentity } from '../data-plane';
 import { checkBinary, WIDENED, widenBfloat16 } from '../tensors/binary';
 import type { InferenceRequest, Parameter } from '../tensors/request';
-import { elementCount, isDatatype, TENSOR_LIMITS } from '../tensors/tensor';
+import { elementCount, isDatatype, TENSOR_LIMITS, tensorBytes } from '../tensors/tensor';
 import type { Tensor } from '../tensors/tensor';
 import { refuseUnsupported, refuseUnsupportedOfInput, refuseUnsupportedOfOutput } from '../tensors/unsupported';
 import type { ParameterOf } from '../tensors/unsupported';
@@ -21,6 +21,8 @@ const MAX_NAME = 256;
 const MICROSECONDS = 1000;
 /** Elements of an answer in typed contents, at most: each is a value of its own until the message is written. */
 const MOST_TYPED = 100_000;
+/** Bytes that an answer has beside its elements: names, id and shapes take less. */
+const HEAD_BYTES = { answer: 4_096, output: 1_024 } as const;
 
 function shapeOf(shape: readonly Int64[], where: string): readonly number[] {
   if (shape.length > TENSOR_LIMITS.rank)
@@ -138,15 +140,26 @@ export function readInferRequest(message: ModelInferRequest, due: number): Infer
   };
 }
 
+/** How an answer is written. */
+interface AnswerForm {
+  readonly raw: boolean;
+  /** Bytes of the largest message. */
+  readonly messageBytes: number;
+}
+
 /**
  * Writes an answer: typed where that is asked for, every datatype can be and there are few elements, else raw.
+ *
+ * @throws RequestError (413) where it is longer than a message may be, before anything of it is written
  */
 export function writeInferResponse(
   model: ModelIdentity,
   id: string | undefined,
   tensors: readonly Tensor[],
-  raw: boolean,
+  { raw, messageBytes }: AnswerForm,
 ): ModelInferResponse {
+  const bytes = tensorBytes(tensors) + HEAD_BYTES.answer + HEAD_BYTES.output * tensors.length;
+  if (bytes > messageBytes) throw messageTooLong(bytes, messageBytes);
   const elements = tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const isRaw = raw || elements > MOST_TYPED;
   const contents = isRaw ? [] : tensors.map(unpackContents);

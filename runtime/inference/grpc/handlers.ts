@@ -27,6 +27,8 @@ export interface HandlerDeps {
   readonly open: OpenRequests;
   readonly admission: Admission;
   readonly log: FastifyBaseLogger;
+  /** Bytes of the largest message. */
+  readonly messageBytes: number;
 }
 
 /** One procedure: the model that a request is about, and the answer. */

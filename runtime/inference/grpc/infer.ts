@@ -38,7 +38,7 @@ function servedByMetadata(servedBy: string): Metadata {
 
 /** Answers one request. @throws RequestError */
 export async function infer(
-  { models, admission, gate }: HandlerDeps,
+  { models, admission, gate, messageBytes }: HandlerDeps,
   request: ModelInferRequest,
   { call, passed, signal }: InferTurn,
 ): Promise<ModelInferResponse> {
@@ -58,7 +58,7 @@ export async function infer(
     if (servedBy !== undefined && !('write' in call)) call.sendMetadata(servedByMetadata(servedBy));
     // Whoever sent nothing typed may read raw contents only; whoever sends typed ones reads both.
     const raw = request.inputs.every(({ contents }) => contents.length === 0);
-    return writeInferResponse(model, parsed.id, outputs, raw);
+    return writeInferResponse(model, parsed.id, outputs, { raw, messageBytes });
   } finally {
     leave();
   }

@@ -37,7 +37,7 @@ const GRPC_LIMITS = {
 const NEVER_MS = 2 ** 31 - 1;
 
 /** What the server is put together from. */
-export interface GrpcDeps extends Omit<HandlerDeps, 'gate'>, Omit<GateOptions, keyof IntakeLimits> {
+export interface GrpcDeps extends Omit<HandlerDeps, 'gate' | 'messageBytes'>, Omit<GateOptions, keyof IntakeLimits> {
   readonly health: HealthState;
   /** Bytes of a body over HTTP; messages may have as many where that is more than they may have anyway. */
   readonly maxRequestBytes: number;
@@ -91,7 +91,7 @@ export class GrpcServer {
     });
     const { inference, health } = loadServices();
     [inference, health].forEach(refuseUnlisted);
-    this.server.addService(guarded(inference, messageBytes), inferenceHandlers({ ...deps, gate }));
+    this.server.addService(guarded(inference, messageBytes), inferenceHandlers({ ...deps, gate, messageBytes }));
     this.server.addService(guarded(health, messageBytes), healthHandlers(gate, deps.health));
     this.connections = this.server.createConnectionInjector(credentialsOf(deps));
     // The library has no limit of connections, so it is handed those that are within it.

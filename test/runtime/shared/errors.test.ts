@@ -66,6 +66,11 @@ describe('errors that clients see', () => {
       'the answer has more than 9 bytes as JSON; set the parameter binary_data_output (over GraphQL ask for raw), or send fewer rows',
       undefined,
     ] as const,
+    [
+      ...[inferenceErrors.messageTooLong(9, 8), 413, 'LNMT8216'],
+      'the answer takes up to 9 bytes as a message, and 8 are possible; ask for fewer outputs, send fewer rows, or ask over HTTP',
+      undefined,
+    ] as const,
   ])('have a status, a code, a message and a time to repeat: %s', (error, status, code, message, retryAfter) => {
     expect({ ...error, message: error.message }).toMatchObject({ status, code, message });
     expect(error.retryAfter).toBe(retryAfter);

@@ -158,6 +158,26 @@ describe('the gRPC form of the protocol', () => {
     expect(server.backend.runs).toBe(0);
   });
 
+  it('refuses an answer beyond its limit before it is written, and says what helps', async () => {
+    const reader = GrpcClient.inference(port, undefined, { 'grpc.max_receive_message_length': -1 });
+    const give = (bytes: number): void => {
+      const output = { name: 'y', datatype: 'FP32', shape: [bytes / 8, 2], data: new Uint8Array(bytes) } as const;
+      server.backend.run = () => Promise.resolve([output]);
+    };
+    for (const request of [RAW, TYPED]) {
+      give(64 * 2 ** 20);
+      const error = await client.refused('ModelInfer', request, KEY);
+      expect([error.code, error.metadata.get('x-error-code')]).toEqual([status.RESOURCE_EXHAUSTED, ['LNMT8216']]);
+      expect(error.details).toMatch(
+        /^the answer takes up to \d+ bytes as a message, and 67108864 are possible; ask for /,
+      );
+    }
+    give(64 * 2 ** 20 - 8_192);
+    const answer = await reader.call('ModelInfer', RAW, KEY);
+    expect(answer['raw_output_contents']).toMatchObject([{ length: 64 * 2 ** 20 - 8_192 }]);
+    reader.close();
+  });
+
   it('counts calls beside those of HTTP', async () => {
     await client.call('ModelInfer', TYPED, KEY);
     await client.refused('ModelInfer', { ...TYPED, model_name: 'invented' }, KEY);

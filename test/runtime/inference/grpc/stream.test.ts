@@ -96,6 +96,22 @@ describe('a stream of inferences', () => {
     ]);
   });
 
+  it('goes on after an answer that is longer than a message may be', async () => {
+    const [long, short] = [new Uint8Array(64 * 2 ** 20), new Uint8Array(8)];
+    server.backend.run = async ([input]) => {
+      const data = input?.data.some((byte) => byte > 0) ? long : short;
+      return [{ name: 'y', datatype: 'FP32', shape: [data.length / 8, 2], data }];
+    };
+    const stream = open();
+    stream.call.write(asked('a'));
+    stream.call.write(asked('b', [0, 0]));
+    stream.call.end();
+    expect(await stream.ended).toBeUndefined();
+    expect(stream.ids()).toEqual(['a', 'b']);
+    const [refused, answered] = stream.told.map(({ error_message: message }) => message);
+    expect([refused?.slice(0, 33), answered]).toEqual(['[LNMT8216] the answer takes up to', '']);
+  });
+
   it('keeps what went wrong inside to itself', async () => {
     server.backend.run = async () => {
       throw new Error('/secret/path exploded');
