@@ -59,8 +59,14 @@ function contentOf(schema: string, { binary, streamed, page }: Forms = {}): Sche
   return binary ? { ...json, [BINARY]: { schema: { type: 'string', format: 'binary' } } } : json;
 }
 
+/** What says in the form of the answer that something is not so. Who has to be known may get an error instead. */
+function denialOf(response: string, description: string, access: Operation['access']): Schema {
+  const schema = access === 'public' ? ref(response) : { anyOf: [ref(response), ref('Error')] };
+  return { description, content: { [JSON_TYPE]: { schema } } };
+}
+
 function responsesOf({ access, admitted }: Operation, exchange: Exchange): Schema {
-  const { request, response, others, failure: form } = exchange;
+  const { request, response, denial, others, failure: form } = exchange;
   const responses: Record<string, Schema> = {
     200: { description: 'Done', ...(response ? { content: contentOf(response, exchange) } : {}) },
   };
@@ -74,10 +80,7 @@ function responsesOf({ access, admitted }: Operation, exchange: Exchange): Schem
   if (request) add({ 413: 'The body is too large', 415: 'The media type is not supported' });
   if (admitted) add({ 429: 'At a limit; repeat after the Retry-After header' });
   add(others ?? {});
-  // Health answers say in their own form that something is not so.
-  if (access === 'public' && response && others?.[503]) {
-    responses[503] = { description: others[503], content: contentOf(response) };
-  }
+  if (response && denial) responses[503] = denialOf(response, denial, access);
   responses['default'] = failure('Anything else', form);
   return responses;
 }

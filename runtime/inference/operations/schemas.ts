@@ -144,6 +144,8 @@ export interface Exchange {
   readonly needsBody?: boolean;
   /** @default - an empty body */
   readonly response?: string;
+  /** What 503 says in the form of the answer. @default - it is an error as others are */
+  readonly denial?: string;
   /** Form of errors. @default Error */
   readonly failure?: string;
   /** Whether the answer is a page for people. @default false */

@@ -219,6 +219,31 @@ describe('the OpenAPI document', () => {
     expect([...said('unload')].sort()).toEqual([...always, '409'].sort());
   });
 
+  it('says of every 503 that a probe may get which form it has, as it comes', async () => {
+    const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
+    const ready = `${PATHS.models}/{name}/ready`;
+    const forms: Readonly<Record<string, Json>> = {
+      ...{ [PATHS.live]: ref('Live'), [PATHS.startup]: ref('Started') },
+      ...{ [PATHS.ready]: ref('Ready'), [PATHS.health]: ref('Ready') },
+      [ready]: { anyOf: [ref('ModelReady'), ref('Error')] },
+    };
+    for (const [path, schema] of Object.entries(forms)) {
+      const said = document.paths[path]?.['get']?.responses['503'];
+      expect([path, said]).toMatchObject([path, { content: { 'application/json': { schema } } }]);
+    }
+    const down = await testServer();
+    await down.load('model.onnx');
+    down.backend.up = false;
+    const ask = async (path: string): Promise<readonly [status: number, body: unknown]> => {
+      const url = path.replace('{name}', 'demo');
+      const { statusCode, body } = await down.app.inject({ url, headers: { 'x-api-key': FULL_KEY } });
+      return [statusCode, JSON.parse(body)];
+    };
+    expect(await ask(PATHS.ready)).toEqual([503, { ready: false }]);
+    expect(await ask(ready)).toEqual([503, { name: 'demo', ready: false }]);
+    await down.app.close();
+  });
+
   it('lists every operation under a heading', () => {
     const tags = routes().flatMap(([, , { tags: each }]) => each);
     expect(tags).toHaveLength(routes().length);
@@ -293,6 +318,7 @@ describe('requests that the OpenAPI document allows', () => {
       .constantFrom(...routes().filter(([path]) => !path.includes('unload')))
       .chain(([path, method, route]) =>
         fc.record({
+          route: fc.constant(route),
           method: fc.constant(method.toUpperCase() as 'GET' | 'POST'),
           url: fc
             .array(fc.oneof(fc.constantFrom('demo', '1'), fc.string({ minLength: 1, maxLength: 30 })), {
@@ -308,7 +334,7 @@ describe('requests that the OpenAPI document allows', () => {
       );
     let answered = 0;
     await fc.assert(
-      fc.asyncProperty(drawn, async ({ method, url, payload, binary }) => {
+      fc.asyncProperty(drawn, async ({ route, method, url, payload, binary }) => {
         const headers = {
           'x-api-key': FULL_KEY,
           'content-type': 'application/json',
@@ -316,9 +342,11 @@ describe('requests that the OpenAPI document allows', () => {
         };
         const body = method === 'POST' ? { payload: JSON.stringify(payload) ?? '' } : {};
         const answer = await server.app.inject({ method, url, headers, ...body });
-        // 503 says that a model is not loaded at the moment, which loading it again makes happen; a name such as `.` is
-        // no segment of a path, and what is left of the path may know other methods.
+        // 503 says that a model is not loaded at the moment, which loading it again makes happen.
         expect([200, 400, 404, 405, 409, 413, 422, 503]).toContain(answer.statusCode);
+        // A name such as `.` is no segment of a path, and what is left of the path may know other methods, or nothing.
+        const said = [...Object.keys(route.responses), '404', '405'];
+        expect(said).toContain(String(answer.statusCode));
         if (answer.statusCode === 200) answered += 1;
         else expect(Object.keys(answer.json<object>())).toContain(url === PATHS.graphql ? 'errors' : 'error');
       }),
