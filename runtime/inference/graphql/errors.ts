@@ -24,7 +24,7 @@ export const GRAPHQL_ERRORS = {
     status: 400,
     title: 'the GraphQL document or its variables are beyond a limit',
     explanation:
-      'Length, tokens, depth, cost, aliases, directives and definitions are bounded, after fragments are expanded, and so are the values in variables. Send tensors as variables, and several requests instead of a large one.',
+      'Length, tokens, depth, cost, aliases, directives and definitions are bounded, after fragments are expanded, and so are the values in variables, of which a tensor is one, and so are the tokens of a text. Send tensors as variables, and several requests instead of a large one.',
   },
 } as const satisfies RequestErrorTable;
 

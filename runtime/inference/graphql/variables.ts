@@ -8,19 +8,31 @@ type Values = Readonly<Record<string, unknown>>;
 
 /** Counts the values that the schema will look at, and goes no further than the limit. */
 class Counter {
-  private count = 0;
+  private held = 0;
 
   constructor(private readonly library: Library) {}
 
   add(type: GraphQl.GraphQLInputType, value: unknown): void {
+    this.count(1);
+    this.lookInto(type, value);
+  }
+
+  private count(values: number): void {
+    this.held += values;
+    const { values: most } = GRAPHQL_LIMITS;
+    if (this.held <= most) return;
+    throw beyondLimit(
+      `the variables hold ${this.held} values or more, and ${most} are allowed, of which a tensor is one; send fewer at once`,
+    );
+  }
+
+  private lookInto(type: GraphQl.GraphQLInputType, value: unknown): void {
     const { isNonNullType, isListType, isInputObjectType } = this.library;
-    if (isNonNullType(type)) return this.add(type.ofType, value);
-    this.count += 1;
-    if (this.count > GRAPHQL_LIMITS.values) {
-      throw beyondLimit(`the variables hold more than ${GRAPHQL_LIMITS.values} values`);
-    }
+    if (isNonNullType(type)) return this.lookInto(type.ofType, value);
     if (isListType(type)) {
-      for (const each of Array.isArray(value) ? value : [value]) this.add(type.ofType, each);
+      const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+      this.count(values.length);
+      for (const each of values) this.lookInto(type.ofType, each);
     } else if (isInputObjectType(type) && typeof value === 'object' && value !== null) {
       for (const [name, field] of Object.entries(type.getFields())) {
         if (Object.hasOwn(value, name)) this.add(field.type, (value as Values)[name]);

@@ -1,5 +1,6 @@
 import { GRAPHQL_LIMITS } from '../graphql/limits';
 import { OPENAI_SCHEMAS } from './openai-schemas';
+import { INLINE_MOST } from '../tensors/json';
 import { TENSOR_LIMITS } from '../tensors/tensor';
 
 /** A JSON Schema, as OpenAPI 3.1 has them. */
@@ -35,6 +36,11 @@ const data: Schema = {
   type: 'array',
   description: 'Elements, flat or nested as the shape says. Absent where the tensor follows the JSON in binary form.',
 };
+
+const VARIABLES =
+  `At most ${GRAPHQL_LIMITS.values} values: objects, lists and what stands in them. A tensor counts as one, and so do the ` +
+  `tokens of a text. All of the body: at most ${INLINE_MOST.values} values, and ${INLINE_MOST.integers} integers of up to 15 ` +
+  'digits beside them; longer tensors travel as `raw`.';
 
 const STATISTICS = [
   ...['success', 'fail', 'queue', 'compute_input', 'compute_infer', 'compute_output', 'cache_hit', 'cache_miss'],
@@ -112,7 +118,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     {
       query: { type: 'string', minLength: 1, maxLength: GRAPHQL_LIMITS.bytes },
       operationName: { type: ['string', 'null'] },
-      variables: { type: ['object', 'null'] },
+      variables: { type: ['object', 'null'], description: VARIABLES },
       extensions: { type: ['object', 'null'] },
     },
     ['query'],

@@ -127,7 +127,7 @@ class Reader {
   }
 
   private tooMany(what: string, most: number): Error {
-    return badJson(`the body has more than ${most} ${what}`);
+    return badJson(`the body has more than ${most} ${what}; send fewer at once, and tensors over GraphQL as raw`);
   }
 
   private nested<T>(read: () => T): T {

@@ -56,9 +56,10 @@ describe('the JSON reader', () => {
     const read = (text: string): string =>
       refusal(() => parseJson(Buffer.from(text), { most: { values: 3, integers: 2 } }));
     expect(['[1,2]', '["a",1,0.5,2]', '[{},[]]'].map(read)).toEqual(['accepted', 'accepted', 'accepted']);
-    expect(read('[1,2,3]')).toBe('400 the body has more than 2 integers');
+    const remedy = 'send fewer at once, and tensors over GraphQL as raw';
+    expect(read('[1,2,3]')).toBe(`400 the body has more than 2 integers; ${remedy}`);
     for (const text of ['[0.5,-1,1e3]', '["","",""]', '[[[[]]]]', '[{},{},{}]']) {
-      expect([text, read(text)]).toEqual([text, '400 the body has more than 3 values']);
+      expect([text, read(text)]).toEqual([text, `400 the body has more than 3 values; ${remedy}`]);
     }
   });
 

@@ -186,7 +186,9 @@ describe('the variables of a GraphQL request', () => {
     expect([known.status, known.codes]).toEqual([200, [expect.stringMatching(/^LNMT82/)]]);
     const beyond = await asked(most + 1);
     expect([beyond.status, beyond.codes, beyond.data]).toEqual([400, ['LNMT8474'], undefined]);
-    expect(beyond.errors[0]?.message).toBe('the variables hold more than 20000 values');
+    expect(beyond.errors[0]?.message).toBe(
+      'the variables hold 20001 values or more, and 20000 are allowed, of which a tensor is one; send fewer at once',
+    );
   });
 
   it('hold tensors and tokens of any length as one value', async () => {
