@@ -32,7 +32,11 @@ export function toRequestError(error: unknown, maxRequestBytes: number): Request
 export type WriteError = (error: RequestError, reply: FastifyReply) => unknown;
 
 /** As the Open Inference Protocol has it. */
-const writeError: WriteError = ({ message }) => ({ error: message });
+const writeError: WriteError = ({ message }, reply) => {
+  void reply.type('application/json');
+  // As bytes, to which no character set is added: KServe's client reads the message of this media type alone.
+  return Buffer.from(JSON.stringify({ error: message }));
+};
 
 /** Sends an error: with the same status and headers whatever its form. @param write its form. @default - `{"error": "…"}` */
 export function sendError(reply: FastifyReply, error: RequestError, write = writeError): FastifyReply {

@@ -102,6 +102,8 @@ describe('the inference server', () => {
     expect(answer.statusCode).toBe(status);
     expect(answer.json()).toEqual({ error });
     expect(answer.headers[ERROR_CODE_HEADER]).toMatch(/^LNMT82\d\d$/);
+    // KServe's client gives the message away where anything follows the media type.
+    expect(answer.headers['content-type']).toBe('application/json');
   });
 
   it.each([
