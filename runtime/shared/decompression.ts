@@ -34,7 +34,7 @@ class Meter extends Transform {
 function decoder(encoding: string): Transform {
   if (encoding === 'gzip' || encoding === 'x-gzip') return createGunzip();
   if (encoding === 'deflate') return createInflate();
-  throw unsupportedMediaType('this content encoding');
+  throw unsupportedMediaType('this content encoding', 'gzip, deflate or none');
 }
 
 /**

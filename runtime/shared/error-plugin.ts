@@ -17,7 +17,7 @@ export function toRequestError(error: unknown, maxRequestBytes: number): Request
   if (error instanceof RequestError) return error;
   const { code, statusCode } = error as Partial<FastifyError>;
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return bodyTooLarge(maxRequestBytes);
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unsupportedMediaType('this media type');
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unsupportedMediaType('this media type', 'application/json');
   if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH')
     return badRequest('the body is not as long as Content-Length says');
   if (code === 'ECONNRESET') return badRequest('the client left before its request was whole');

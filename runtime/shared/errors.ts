@@ -232,7 +232,8 @@ export const bodyTooLarge = (limit: number): RequestError =>
   raise('LNMT8007', `the request body is larger than ${limit} bytes`);
 
 /** 415: a body in a form that is not read. */
-export const unsupportedMediaType = (what: string): RequestError => raise('LNMT8008', `${what} is not supported`);
+export const unsupportedMediaType = (what: string, instead: string): RequestError =>
+  raise('LNMT8008', `${what} is not supported; send ${instead}`);
 
 /** 431: headers or URL exceed their limit. */
 export const requestHeadTooLarge = (what: string): RequestError => raise('LNMT8009', what);

@@ -99,7 +99,7 @@ export function inferRoutes({
     // Clients of the protocol exist that send no media type.
     app.addContentTypeParser('*', (request, payload, done) => {
       if (request.headers['content-type'] === undefined) asBytes(request, payload, done);
-      else done(unsupportedMediaType('this media type'));
+      else done(unsupportedMediaType('this media type', `${JSON_TYPE}, or ${BINARY} where tensors follow the JSON`));
     });
     app.addHook('onRequest', admission.hook);
     const thread = new DecodingThread();

@@ -21,7 +21,7 @@ describe('errors that clients see', () => {
     [errors.notFound(), 404, 'LNMT8005', 'there is nothing at this path', undefined],
     [errors.badRequest('the URL cannot be read'), 400, 'LNMT8006', 'the URL cannot be read', undefined],
     [errors.bodyTooLarge(9), 413, 'LNMT8007', 'the request body is larger than 9 bytes', undefined],
-    [errors.unsupportedMediaType('x'), 415, 'LNMT8008', 'x is not supported', undefined],
+    [errors.unsupportedMediaType('x', 'y'), 415, 'LNMT8008', 'x is not supported; send y', undefined],
     [errors.requestHeadTooLarge('more than 1 headers'), 431, 'LNMT8009', 'more than 1 headers', undefined],
     [errors.internalError(new Error('inner')), 500, 'LNMT8010', 'the server failed', undefined],
     [errors.badJson('the body is not UTF-8'), 400, 'LNMT8011', 'the body is not UTF-8', undefined],
