@@ -70,7 +70,8 @@ export const SERVER_ERRORS = {
   LNMT8011: {
     status: 400,
     title: 'the JSON body cannot be read',
-    explanation: 'Bodies are UTF-8 JSON, nested at most 64 deep, without prototype keys.',
+    explanation:
+      'Bodies are UTF-8 JSON, nested at most 64 deep, without prototype keys and numbers of more than 1 100 characters.',
   },
   LNMT8012: {
     status: 429,

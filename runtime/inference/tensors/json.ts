@@ -20,6 +20,8 @@ const ASCII_END = 0x80;
 const INPUT = { depth: 3, list: 'inputs', key: 'data' } as const;
 /** Integers with at most so many digits are exact as numbers. */
 const EXACT_DIGITS = 15;
+/** Characters of a number, at most. Each 64-bit float has less, written in full; a bigint takes the square of its length. */
+export const MAX_NUMBER = 1_100;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const UNBOUNDED = { values: Number.POSITIVE_INFINITY, integers: Number.POSITIVE_INFINITY } as const;
 /** What is read in a few hundredths of a second, where a body is read on the thread that owns the sockets. */
@@ -244,6 +246,7 @@ class Reader {
     const start = this.place;
     while (this.place < this.end && continuesNumber(this.body[this.place] ?? 0)) this.place++;
     const found = this.body.toString('latin1', start, this.place);
+    if (found.length > MAX_NUMBER) throw badJson(`a number has ${found.length} characters, beyond ${MAX_NUMBER}`);
     if (!NUMBER.test(found)) this.fail();
     const value = Number(found);
     const isWhole = found.length > EXACT_DIGITS && /^-?\d+$/.test(found);

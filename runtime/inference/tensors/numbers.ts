@@ -1,3 +1,4 @@
+import { MAX_NUMBER } from './json';
 import type { NumberSpan } from './json';
 import type { Datatype } from './tensor';
 
@@ -40,8 +41,9 @@ function elementEnd(bytes: Buffer, start: number, end: number): number {
   return comma < 0 || comma > end ? end : comma;
 }
 
-/** The number between these places as the engine reads it; NaN where the text is no number of JSON. */
+/** The number between these places as the engine reads it; NaN where the text is no number of JSON, or too long. */
 function readSlowly(bytes: Buffer, start: number, end: number): number {
+  if (end - start > MAX_NUMBER) return Number.NaN;
   const text = NUMBER.exec(bytes.toString('latin1', start, end))?.[1];
   return text === undefined ? Number.NaN : Number(text);
 }
@@ -52,8 +54,8 @@ function readSlowly(bytes: Buffer, start: number, end: number): number {
  * @param single whether only the nearest 32-bit float matters
  */
 function scaled(sum: number, fraction: number, single: boolean): number {
-  if (sum === 0) return 0;
   if (fraction > MOST_FRACTION) return Number.NaN;
+  if (sum === 0) return 0;
   if (single && sum < CLOSE_SUM) {
     // A product takes a quarter of the time of a quotient, and is off by no more than the margin.
     const close = sum * (FRACTIONS[fraction] ?? 1);

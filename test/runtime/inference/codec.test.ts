@@ -63,6 +63,20 @@ describe('the JSON reader', () => {
     }
   });
 
+  it('reads numbers as long as a float may be in full, and refuses longer ones', () => {
+    const least = `-0.${(5n ** 1074n).toString().padStart(1074, '0')}`;
+    expect(parseJson(Buffer.from(least))).toBe(-5e-324);
+    const body = (number: string): Buffer =>
+      Buffer.from(`{"inputs":[{"name":"x","datatype":"FP64","shape":[1],"data":[${number}]}]}`);
+    expect(decodeRequest(body(least)).inputs[0]?.data).toEqual(new Uint8Array(Float64Array.of(-5e-324).buffer));
+    // One of 8 MiB takes seconds as a bigint, and more to be written into an error.
+    for (const number of ['9'.repeat(1_101), `0.${'0'.repeat(1_099)}`]) {
+      const message = `400 a number has ${number.length} characters, beyond 1100`;
+      expect(refusal(() => parseJson(Buffer.from(number)))).toBe(message);
+      expect(refusal(() => decodeRequest(body(number)))).toBe(message);
+    }
+  });
+
   it('reads integers of every length', () => {
     fc.assert(
       fc.property(fc.array(fc.stringMatching(/^[0-9]{1,17}(\.5|e1)?$/), { minLength: 1 }), (numbers) => {
