@@ -6,7 +6,8 @@ import { callerKey } from '../../shared/caller-limits';
 import type { Cancellation } from '../../shared/cancellation';
 import { unsupportedMediaType } from '../../shared/errors';
 import { deadlineOf } from '../deadline';
-import { DecodingThread, INLINE_BYTES } from '../tensors/decoding-thread';
+import { DecodingThread, INLINE_BYTES, INLINE_VALUES } from '../tensors/decoding-thread';
+import { TooMuchJson } from '../tensors/json';
 import { decodeRequest } from '../tensors/request';
 import type { HttpInferenceRequest } from '../tensors/request';
 import { isLongAnswer, writeAnswer, writeLongAnswer } from '../tensors/response';
@@ -33,7 +34,7 @@ const JSON_TYPE = 'application/json';
 /** Media type of answers, as Fastify writes it for texts, and not for bytes. */
 const JSON_ANSWER = `${JSON_TYPE}; charset=utf-8`;
 
-/** Reads a body where it arrived when its JSON is short, and in a thread when it is long. */
+/** Reads a body where it arrived when that is done soon, and in a thread when it is not. */
 function decode(
   request: InferRequest,
   headerLength: string | undefined,
@@ -42,7 +43,11 @@ function decode(
 ): HttpInferenceRequest | Promise<HttpInferenceRequest> {
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const jsonBytes = headerLength === undefined ? body.length : Number(headerLength);
-  if (!(jsonBytes > INLINE_BYTES)) return decodeRequest(body, headerLength);
+  try {
+    if (!(jsonBytes > INLINE_BYTES)) return decodeRequest(body, headerLength, INLINE_VALUES);
+  } catch (error) {
+    if (!(error instanceof TooMuchJson)) throw error;
+  }
   const caller = request.principal === null ? undefined : callerKey(request.principal);
   return thread.decode(body, headerLength, { signal, caller });
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { badJson } from '../../shared/errors';
+import { badJson, RequestError, SERVER_ERRORS } from '../../shared/errors';
 import { HTTP_LIMITS } from '../../shared/limits';
 
 const QUOTE = 0x22;
@@ -31,6 +31,14 @@ const DOT = 0x2e;
 const LETTER_E = 0x65;
 const TO_LOWER = 0x20;
 
+/** More of a body than may be read at once. */
+export class TooMuchJson extends RequestError {
+  constructor(what: string, most: number) {
+    const message = `the body has more than ${most} ${what}; send fewer at once, and tensors over GraphQL as raw`;
+    super('LNMT8011', SERVER_ERRORS.LNMT8011, message);
+  }
+}
+
 /** A flat list of numbers that was not read yet: its datatype says how to read it without a value for each element. */
 export class NumberSpan {
   constructor(
@@ -53,9 +61,9 @@ export class NumberSpan {
     return count;
   }
 
-  /** The numbers as values. */
-  values(): readonly unknown[] {
-    return new Reader(this.body, this.start - 1, this.end + 1).whole() as readonly unknown[];
+  /** The numbers as values. @throws RequestError as {@link parseJson} */
+  values(most?: JsonOptions['most']): readonly unknown[] {
+    return new Reader(this.body, this.start - 1, this.end + 1, { most }).whole() as readonly unknown[];
   }
 }
 
@@ -125,11 +133,7 @@ class Reader {
   }
 
   private count(): void {
-    if (++this.values > this.most.values) throw this.tooMany('values', this.most.values);
-  }
-
-  private tooMany(what: string, most: number): Error {
-    return badJson(`the body has more than ${most} ${what}; send fewer at once, and tensors over GraphQL as raw`);
+    if (++this.values > this.most.values) throw new TooMuchJson('values', this.most.values);
   }
 
   private nested<T>(read: () => T): T {
@@ -237,7 +241,7 @@ class Reader {
     if (digits === 0 || digits > EXACT_DIGITS || (digits > 1 && body[start] === ZERO)) return undefined;
     if (place < end && continuesNumber(byte)) return undefined;
     this.place = place;
-    if (++this.integers > this.most.integers) throw this.tooMany('integers', this.most.integers);
+    if (++this.integers > this.most.integers) throw new TooMuchJson('integers', this.most.integers);
     return value;
   }
 
@@ -279,7 +283,7 @@ export interface JsonOptions {
    * part of the time in which nobody else is answered.
    * @default - as many as there are
    */
-  readonly most?: { readonly values: number; readonly integers: number };
+  readonly most?: { readonly values: number; readonly integers: number } | undefined;
 }
 
 /**

@@ -4,6 +4,7 @@ import { checkBinary, splitBody, WIDENED, widenBfloat16 } from './binary';
 import type { BinarySection, WireDatatype } from './binary';
 import { ElementError, isText, packElements } from './elements';
 import { NumberSpan, parseJson } from './json';
+import type { JsonOptions } from './json';
 import { KnownBodies, KnownHeads } from './known';
 import { scanNumbers } from './numbers';
 import { elementCount, isDatatype, TENSOR_LIMITS } from './tensor';
@@ -47,6 +48,8 @@ export interface HttpInferenceRequest extends Omit<InferenceRequest, 'deadline'>
 }
 
 type Fields = Readonly<Record<string, unknown>>;
+/** Values that are read one by one, at most. */
+type Most = JsonOptions['most'];
 
 const MAX_NAME = 256;
 const MICROSECONDS = 1000;
@@ -125,7 +128,8 @@ interface TensorHead {
   readonly shape: readonly number[];
 }
 
-function fromJson({ name, datatype, shape }: TensorHead, data: unknown, where: string): Tensor {
+function fromJson({ head, data, where }: InputPlan, most: Most): Tensor {
+  const { name, datatype, shape } = head;
   if (datatype === 'BF16') throw invalidRequest(`${where}: BF16 has no JSON form; send it as a binary tensor`);
   const count = elementCount(shape);
   const scanned = data instanceof NumberSpan ? scanNumbers(data, datatype, count) : undefined;
@@ -133,7 +137,7 @@ function fromJson({ name, datatype, shape }: TensorHead, data: unknown, where: s
   if (data instanceof NumberSpan && data.count !== count) {
     throw invalidRequest(`${where}: shape [${shape.join(',')}] has ${count} elements, data has ${data.count}`);
   }
-  const values = data instanceof NumberSpan ? data.values() : data;
+  const values = data instanceof NumberSpan ? data.values(most) : data;
   if (!Array.isArray(values)) throw invalidRequest(`${where}: neither data nor binary_data_size gives its elements`);
   const elements = flatten(values, shape, where);
   if (elements.length !== count) {
@@ -176,8 +180,9 @@ function inputOf(value: unknown, index: number): InputPlan {
   return { head, where, data, size };
 }
 
-function tensorOf({ head, where, data, size }: InputPlan, binary: BinarySection | undefined): Tensor {
-  if (size === undefined) return fromJson(head, data, where);
+function tensorOf(plan: InputPlan, binary: BinarySection | undefined, most: Most): Tensor {
+  const { head, where, size } = plan;
+  if (size === undefined) return fromJson(plan, most);
   if (binary === undefined) {
     throw invalidRequest(`${where}: binary_data_size needs the header Inference-Header-Content-Length`);
   }
@@ -254,8 +259,8 @@ function planOf(document: unknown): RequestPlan {
   return { inputs, said: { id, outputs: names.length > 0 ? names : undefined, ...turn, form } };
 }
 
-function fill({ inputs, said }: RequestPlan, binary: BinarySection | undefined): HttpInferenceRequest {
-  const tensors = inputs.map((input) => tensorOf(input, binary));
+function fill({ inputs, said }: RequestPlan, binary: BinarySection | undefined, most?: Most): HttpInferenceRequest {
+  const tensors = inputs.map((input) => tensorOf(input, binary, most));
   binary?.finish();
   return { ...said, inputs: tensors };
 }
@@ -273,23 +278,24 @@ export function readRequest(document: unknown, binary?: BinarySection): HttpInfe
 const knownHeads = new KnownHeads<RequestPlan>();
 const knownBodies = new KnownBodies<RequestPlan>();
 
-function withHead(json: Buffer, binary: BinarySection): HttpInferenceRequest {
+function withHead(json: Buffer, binary: BinarySection, most: Most): HttpInferenceRequest {
   const known = knownHeads.find(json);
   if (known !== undefined) return fill(known, binary);
-  const plan = planOf(parseJson(json, { spans: true }));
+  const plan = planOf(parseJson(json, { spans: true, most }));
   // What has elements in its JSON is another request each time.
   if (plan.inputs.every(({ size }) => size !== undefined)) knownHeads.keep(json, plan);
-  return fill(plan, binary);
+  return fill(plan, binary, most);
 }
 
-function withElements(json: Buffer): HttpInferenceRequest {
+function withElements(json: Buffer, most: Most): HttpInferenceRequest {
   const known = knownBodies.find(json);
   if (known !== undefined) {
     const { plan, spans } = known;
-    return fill({ ...plan, inputs: plan.inputs.map((input, index) => ({ ...input, data: spans[index] })) }, undefined);
+    const inputs = plan.inputs.map((input, index) => ({ ...input, data: spans[index] }));
+    return fill({ ...plan, inputs }, undefined, most);
   }
-  const plan = planOf(parseJson(json, { spans: true }));
-  const request = fill(plan, undefined);
+  const plan = planOf(parseJson(json, { spans: true, most }));
+  const request = fill(plan, undefined, most);
   const spans = plan.inputs.flatMap(({ data }) => (data instanceof NumberSpan ? [data] : []));
   // Only where each input has one: they stand in the order of the inputs.
   if (spans.length !== plan.inputs.length) return request;
@@ -304,9 +310,11 @@ function withElements(json: Buffer): HttpInferenceRequest {
  * Decodes an Open Inference Protocol request, with JSON tensors, binary tensors, or both.
  *
  * @param headerLength text of the header with the length of the JSON part, where there is one
+ * @param most values that are read one by one, beside flat lists of numbers. @default - as many as there are
+ * @throws TooMuchJson for more values than that
  * @throws RequestError that names the member at fault
  */
-export function decodeRequest(body: Buffer, headerLength?: string): HttpInferenceRequest {
+export function decodeRequest(body: Buffer, headerLength?: string, most?: Most): HttpInferenceRequest {
   const { json, binary } = splitBody(body, headerLength);
-  return binary === undefined ? withElements(json) : withHead(json, binary);
+  return binary === undefined ? withElements(json, most) : withHead(json, binary, most);
 }
