@@ -39,7 +39,7 @@ const data: Schema = {
 
 const VARIABLES =
   `At most ${GRAPHQL_LIMITS.values} values: objects, lists and what stands in them. A tensor counts as one, and so do the ` +
-  `tokens of a text. All of the body: at most ${INLINE_MOST.values} values, and ${INLINE_MOST.integers} integers of up to 15 ` +
+  `tokens of a text. All of the body: at most ${INLINE_MOST.values} values and keys, and ${INLINE_MOST.integers} integers of up to 15 ` +
   'digits beside them; longer tensors travel as `raw`.';
 
 const STATISTICS = [

@@ -15,7 +15,6 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const SPACE = 0x20;
 const ASCII_END = 0x80;
-
 /** Depth of `inputs[n]`, and the key of its elements. */
 const INPUT = { depth: 3, list: 'inputs', key: 'data' } as const;
 /** Integers with at most so many digits are exact as numbers. */
@@ -125,8 +124,8 @@ class Reader {
   private value(): unknown {
     const byte = this.next();
     if (startsNumber(byte)) return this.integer() ?? this.number();
-    this.count();
     if (byte === QUOTE) return this.text();
+    this.count();
     if (byte === OPEN_OBJECT) return this.nested(() => this.object());
     if (byte === OPEN_LIST) return this.nested(() => this.list());
     return this.literal();
@@ -205,6 +204,7 @@ class Reader {
   }
 
   private text(): string {
+    this.count();
     const start = ++this.place;
     let plain = true;
     for (; this.place < this.end; this.place++) {
@@ -279,7 +279,7 @@ export interface JsonOptions {
    */
   readonly spans?: boolean;
   /**
-   * Values that are read at most, and short integers beside them: a body has room for millions, and each value takes its
+   * Values and keys that are read at most, and short integers beside them: a body has room for millions, and each takes its
    * part of the time in which nobody else is answered.
    * @default - as many as there are
    */

@@ -58,7 +58,7 @@ describe('the JSON reader', () => {
     expect(['[1,2]', '["a",1,0.5,2]', '[{},[]]'].map(read)).toEqual(['accepted', 'accepted', 'accepted']);
     const remedy = 'send fewer at once, and tensors over GraphQL as raw';
     expect(read('[1,2,3]')).toBe(`400 the body has more than 2 integers; ${remedy}`);
-    for (const text of ['[0.5,-1,1e3]', '["","",""]', '[[[[]]]]', '[{},{},{}]']) {
+    for (const text of ['[0.5,-1,1e3]', '["","",""]', '[[[[]]]]', '[{},{},{}]', '{"a":1,"b":1,"c":1}']) {
       expect([text, read(text)]).toEqual([text, `400 the body has more than 3 values; ${remedy}`]);
     }
   });
