@@ -50,7 +50,9 @@ export function knownWith(models: KnownModels, pipelines: Pipelines | undefined)
 
 /** Brings the gauges of pipelines up to date. */
 export function refreshPipelineMetrics(pipelines: Pipelines | undefined, metrics: ServerMetrics): void {
-  for (const { identity, ready } of pipelines?.states() ?? []) {
-    metrics.pipelineReady.set({ pipeline: identity.name }, ready ? 1 : 0);
+  // What was unloaded on request fails nobody who could do something about it.
+  metrics.pipelineReady.reset();
+  for (const { identity, withdrawn, ready } of pipelines?.states() ?? []) {
+    if (!withdrawn) metrics.pipelineReady.set({ pipeline: identity.name }, ready ? 1 : 0);
   }
 }

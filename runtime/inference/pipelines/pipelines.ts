@@ -145,10 +145,11 @@ export class Pipelines {
     return spec && isVersion(spec, version) ? { name, version: spec.version } : undefined;
   }
 
-  /** All pipelines, and whether each would answer now. */
-  states(): readonly { readonly identity: ModelIdentity; readonly ready: boolean }[] {
-    return [...this.entries.values()].map(({ pipeline: { spec, ready } }) => ({
+  /** All pipelines: whether each was unloaded on request, and whether it would answer now. */
+  states(): readonly { readonly identity: ModelIdentity; readonly withdrawn: boolean; readonly ready: boolean }[] {
+    return [...this.entries.values()].map(({ pipeline: { spec, withdrawn, ready } }) => ({
       identity: { name: spec.name, version: spec.version },
+      withdrawn,
       ready,
     }));
   }

@@ -154,12 +154,16 @@ export function refreshModelMetrics(registry: ModelRegistry, metrics: ServerMetr
   const { modelReady, queueDepth, hostMemory, modelOffline, modelLoadDuration } = metrics;
   // What is gone has neither; its last reading would count as saturation, as memory and as ready for ever.
   for (const gauge of [modelReady, queueDepth, hostMemory, modelOffline, modelLoadDuration]) gauge.reset();
-  for (const { identity, ready, waiting, loaded, loadSeconds, files } of registry.versions()) {
-    const labels = { model: identity.name, version: identity.version };
-    modelReady.set(labels, ready ? 1 : 0);
-    queueDepth.set(labels, waiting + (loaded?.plane.waiting ?? 0));
-    hostMemory.set(labels, loaded?.bytes ?? 0);
-    modelOffline.set(labels, files?.offline ? 1 : 0);
-    if (loadSeconds !== undefined) modelLoadDuration.set(labels, loadSeconds);
+  for (const { name: model, versions } of registry.inService()) {
+    // Its repository has not said yet which versions there are; that it serves nothing shows all the same.
+    if (versions.length === 0) modelReady.set({ model, version: OTHER }, 0);
+    for (const { identity, ready, waiting, loaded, loadSeconds, files } of versions) {
+      const labels = { model, version: identity.version };
+      modelReady.set(labels, ready ? 1 : 0);
+      queueDepth.set(labels, waiting + (loaded?.plane.waiting ?? 0));
+      hostMemory.set(labels, loaded?.bytes ?? 0);
+      modelOffline.set(labels, files?.offline ? 1 : 0);
+      if (loadSeconds !== undefined) modelLoadDuration.set(labels, loadSeconds);
+    }
   }
 }

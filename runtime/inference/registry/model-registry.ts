@@ -155,6 +155,12 @@ export class ModelRegistry {
     return [...this.models.values()].flatMap(({ versions }) => [...versions.values()]);
   }
 
+  /** The models that are to serve, each with its versions as far as they are known: those unloaded on request are not. */
+  inService(): readonly { readonly name: string; readonly versions: readonly ModelVersion[] }[] {
+    const wanted = [...this.models.values()].filter(({ unloaded }) => !unloaded);
+    return wanted.map(({ spec: { name }, versions }) => ({ name, versions: [...versions.values()] }));
+  }
+
   /** The version that a request means. @throws RequestError */
   identify(name: string, version: string | undefined): ModelIdentity {
     return this.find(name, version).identity;

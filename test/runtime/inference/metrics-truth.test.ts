@@ -298,6 +298,22 @@ describe('the gauges of a model', () => {
   );
 });
 
+describe('the readiness of a model', () => {
+  it('is shown while nobody knows its versions, and not once it was unloaded on request', async () => {
+    const lone = await testServer({ load: 'eager' });
+    const shown = async (): Promise<unknown[]> => {
+      await lone.refresh();
+      return (await lone.metrics.modelReady.get()).values.map(({ labels: { version }, value }) => [version, value]);
+    };
+    expect(await shown()).toEqual([['other', 0]]);
+    await lone.load('model.onnx');
+    expect(await shown()).toEqual([['1', 1]]);
+    await lone.models.unload('demo');
+    expect(await shown()).toEqual([]);
+    await lone.app.close();
+  });
+});
+
 describe('metrics that two ask for at once', () => {
   it('count each token once under the names of vLLM too', async () => {
     server.metrics.generatedTokens.inc({ model: 'demo', version: '1' }, 7);

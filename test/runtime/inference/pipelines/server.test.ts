@@ -219,6 +219,21 @@ describe('a server with pipelines', () => {
     expect(text).toContain(`${METRICS.pipelineBranches.name}{pipeline="${NAME}",step="route/all"} 1`);
   });
 
+  it('shows whether one is ready, unless it was unloaded on request', async () => {
+    await serve();
+    const manage = (name: string, action: 'load' | 'unload') =>
+      server.app.inject({ method: 'POST', url: `${PATHS.repository}/models/${name}/${action}`, headers, payload: {} });
+    const shown = async (): Promise<number[]> => {
+      await server.refresh();
+      return (await server.metrics.pipelineReady.get()).values.map(({ value }) => value);
+    };
+    expect(await shown()).toEqual([1]);
+    await manage('scale', 'unload');
+    expect(await shown()).toEqual([0]);
+    await manage(NAME, 'unload');
+    expect(await shown()).toEqual([]);
+  });
+
   it('puts a span around each step, one inside the other, in the trace of the request', async () => {
     const exporter = new InMemorySpanExporter();
     const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
