@@ -415,6 +415,12 @@ export const METRICS = {
     help: 'Times that the TLS files changed, by outcome: changed, or failed where the last good ones stay in use',
     labels: ['outcome'],
   },
+  filesRefused: {
+    name: 'lnmt_files_refused',
+    type: 'gauge',
+    help: '1 while files that changed are refused and the last good ones stay in use, else 0: tls, api-keys, upstream-tls or telemetry-tls, where they are followed',
+    labels: ['files'],
+  },
   upstreamAnswers: {
     name: 'lnmt_upstream_answers_total',
     type: 'counter',

@@ -22,6 +22,8 @@ export interface AccessParts extends Pick<AccessControlOptions, 'keys' | 'tokens
   readonly tls?: TlsMaterial | undefined;
   /** Tells what comes in the place of `tls`. @default - nothing ever */
   readonly tlsChanges?: TlsChanges | undefined;
+  /** Files that are followed as they change, by their name in metrics. @default - none */
+  readonly followed?: Readonly<Record<string, { readonly refused: boolean }>>;
 }
 
 /** {@link AccessParts} from files, and how to let go of them. */
@@ -81,5 +83,6 @@ export async function openAccess(config: InferenceConfig, log: FastifyBaseLogger
     tlsChanges?.close();
     await audit?.close();
   };
-  return { keys, tokens, certificates, policy, audit, tls: tlsChanges?.current, tlsChanges, close };
+  const followed = { ...(tlsChanges && { tls: tlsChanges }), ...(keys && { 'api-keys': keys }) };
+  return { keys, tokens, certificates, policy, audit, tls: tlsChanges?.current, tlsChanges, followed, close };
 }

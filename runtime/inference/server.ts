@@ -162,6 +162,9 @@ export async function buildServer(config: SizedConfig, deps: ServerDeps): Promis
   const sources = { ...{ metrics, models, admission, maxConcurrency }, maxQueue: batching?.maxQueue ?? 1_000 };
   const also = (): void => {
     metrics.auditBroken.set(deps.audit?.failed ? 1 : 0);
+    for (const [files, { refused }] of Object.entries(deps.followed ?? {})) {
+      metrics.filesRefused.set({ files }, refused ? 1 : 0);
+    }
     serving.refresh();
   };
   const refresh = (): Promise<void> => refreshMetrics({ ...sources, cacheBytes: deps.cacheBytes, also });

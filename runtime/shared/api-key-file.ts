@@ -39,6 +39,11 @@ export class ApiKeyFile {
     return this.follower.current.find(presented, now);
   }
 
+  /** True while the file holds what was not taken, and the last good keys are in use. */
+  get refused(): boolean {
+    return this.follower.refused;
+  }
+
   /** Stops following the file. */
   close(): void {
     this.follower.close();

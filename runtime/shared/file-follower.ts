@@ -38,12 +38,21 @@ export class FileFollower<T> {
     return this.content;
   }
 
+  /** True while the files hold what was not taken, and what was good before is in use. */
+  get refused(): boolean {
+    return this.failed !== undefined;
+  }
+
   /** Takes what has changed since the last look. */
   poll(): void {
     let state = 'unknown';
     try {
       state = this.look();
-      if (state === this.state) return;
+      if (state === this.state) {
+        // What could not be looked at for a moment is what it was.
+        this.failed = undefined;
+        return;
+      }
       const content = this.followed.read();
       this.followed.changed(content);
       [this.state, this.content, this.failed] = [state, content, undefined];

@@ -57,6 +57,11 @@ export class TlsFollower implements TlsChanges {
     return this.follower.current;
   }
 
+  /** True while the files hold what was not taken, and the last good ones are in use. */
+  get refused(): boolean {
+    return this.follower.refused;
+  }
+
   onChange(listener: (material: TlsMaterial) => void): void {
     this.changes.push(listener);
   }

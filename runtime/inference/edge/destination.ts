@@ -51,7 +51,7 @@ export interface DestinationOptions {
   /** Credential that is sent as a bearer token. @default - none */
   readonly secret?: SecretFile | undefined;
   /** @default - the public authorities, and no certificate of one's own */
-  readonly tls?: Pick<FileFollower<PeerTlsMaterial>, 'current' | 'close'> | undefined;
+  readonly tls?: Pick<FileFollower<PeerTlsMaterial>, 'current' | 'refused' | 'close'> | undefined;
 }
 
 /** One other server: always the host of its URL, never where an answer points to. */
@@ -65,6 +65,11 @@ export class Destination {
     this.material = options.tls?.current;
     this.agent = this.newAgent();
     this.base = options.url.pathname.replace(/\/+$/, '');
+  }
+
+  /** True while its TLS files hold what was not taken; undefined where it follows none. */
+  get tlsRefused(): boolean | undefined {
+    return this.options.tls?.refused;
   }
 
   /** Sends and waits for the whole answer. @throws SendError */

@@ -7,7 +7,7 @@ import type { Layer } from '../serving/layer';
 import type { InferenceService, LocalService } from '../serving/service';
 import { Destination } from './destination';
 import { proxyLayer } from './layer';
-import { followPeerTls } from './peer-tls';
+import { followPeerTls, showTlsRefused } from './peer-tls';
 import { SecretFile } from './secret-file';
 import { withUpstream } from './service';
 import { Upstream } from './upstream';
@@ -101,7 +101,10 @@ export function buildProxy(
     }),
     over: (service) => withUpstream(service, remote, via),
     ready: () => localReady() || watch.reachable,
-    refresh: () => metrics.upstreamBreakerOpen.set(upstream.breaker.open ? 1 : 0),
+    refresh: () => {
+      metrics.upstreamBreakerOpen.set(upstream.breaker.open ? 1 : 0);
+      showTlsRefused(metrics, 'upstream-tls', settings.destination);
+    },
     close: () => {
       watch.close();
       settings.destination.close();

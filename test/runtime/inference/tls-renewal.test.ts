@@ -49,15 +49,16 @@ describe('a server whose certificate is renewed', () => {
     error: (_: object, text: string) => lines.push(text),
   };
   const logged = (text: string): number => lines.filter((line) => line === text).length;
-  const counted = async (outcome: string): Promise<number> => {
-    const line = `${METRICS.tlsReloads.name}{outcome="${outcome}"} `;
+  const valueOf = async (series: string): Promise<number> => {
     const text = await server.registry.metrics();
-    return Number(
-      text
-        .split('\n')
-        .find((each) => each.startsWith(line))
-        ?.slice(line.length) ?? 0,
-    );
+    const line = text.split('\n').find((each) => each.startsWith(`${series} `));
+    return Number(line?.slice(series.length) ?? 0);
+  };
+  const counted = (outcome: string): Promise<number> => valueOf(`${METRICS.tlsReloads.name}{outcome="${outcome}"}`);
+  /** Whether what is in the files is refused, as alerts see it. */
+  const refused = async (): Promise<number> => {
+    await server.refresh();
+    return valueOf(`${METRICS.filesRefused.name}{files="tls"}`);
   };
 
   beforeEach(async () => {
@@ -68,7 +69,8 @@ describe('a server whose certificate is renewed', () => {
     if (opened === undefined) throw new Error('no files');
     follower = opened;
     const certificates = new ClientCertificates(['infer', 'read']);
-    server = await testServer({ access: { tls: follower.current, tlsChanges: follower, certificates } });
+    const access = { tls: follower.current, tlsChanges: follower, followed: { tls: follower }, certificates };
+    server = await testServer({ access });
     await server.load('model.onnx');
     await server.app.listen({ host: '127.0.0.1', port: 0 });
     port = (server.app.server.address() as AddressInfo).port;
@@ -140,10 +142,10 @@ describe('a server whose certificate is renewed', () => {
     poll();
     expect([await shown(port), await shown(grpcPort)]).toEqual(['first', 'first']);
     expect(logged('TLS certificate not reloaded, the last good one stays')).toBe(1);
-    expect([await counted('changed'), await counted('failed')]).toEqual([0, 1]);
+    expect([await counted('changed'), await counted('failed'), await refused()]).toEqual([0, 1, 1]);
     mount(filesOf(second));
     poll();
-    expect([await shown(port), await shown(grpcPort)]).toEqual(['second', 'second']);
+    expect([await shown(port), await shown(grpcPort), await refused()]).toEqual(['second', 'second', 0]);
   });
 
   it('keeps the old one where files are gone', async () => {
@@ -179,6 +181,7 @@ describe('the TLS files of the settings', () => {
     const told: string[] = [];
     access.tlsChanges?.onChange(({ cert }) => told.push(cert.toString()));
     expect(access.tls?.cert.toString()).toBe(first.cert);
+    expect(Object.keys(access.followed ?? {})).toEqual(['tls']);
     mountFiles(dir, filesOf(second), 2);
     await expect.poll(() => told, { timeout: 10_000 }).toEqual([second.cert]);
     await access.close();

@@ -94,6 +94,21 @@ describe('a mounted key file', () => {
     expect(keys?.find('one', NOW)?.id).toBe('a');
     fs.rmSync(path.join(dir, API_KEYS_FILE));
     await vi.waitFor(() => expect(log.error.mock.calls.length).toBeGreaterThan(1), { timeout: 10_000 });
+    expect([keys?.find('one', NOW)?.id, keys?.refused]).toEqual(['a', true]);
+    mountKeys(dir, keyFile([{ id: 'b', key: 'two', scopes: ['infer'] }]), 3);
+    await vi.waitFor(() => expect(keys?.find('two', NOW)?.id).toBe('b'), { timeout: 10_000 });
+    expect(keys?.refused).toBe(false);
+  });
+
+  it('refuses nothing any more once a file that could not be looked at is there again, unchanged', async () => {
+    const { statSync } = fs;
+    const looking = vi.spyOn(fs, 'statSync').mockImplementation((...what: Parameters<typeof statSync>) => {
+      if (!String(what[0]).startsWith(dir)) return statSync(...what);
+      throw Object.assign(new Error('input or output error'), { code: 'EIO' });
+    });
+    await vi.waitFor(() => expect(keys?.refused).toBe(true), { timeout: 10_000 });
+    looking.mockRestore();
+    await vi.waitFor(() => expect(keys?.refused).toBe(false), { timeout: 10_000 });
     expect(keys?.find('one', NOW)?.id).toBe('a');
   });
 

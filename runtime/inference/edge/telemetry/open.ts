@@ -6,7 +6,7 @@ import type { Registry } from 'prom-client';
 import type { InferenceConfig } from '../../config';
 import type { ServerMetrics } from '../../observe';
 import { Destination } from '../destination';
-import { followPeerTls } from '../peer-tls';
+import { followPeerTls, showTlsRefused } from '../peer-tls';
 import { SecretFile } from '../secret-file';
 import { FolderDisk } from './disk';
 import { Outbox } from './outbox';
@@ -15,6 +15,8 @@ import { Telemetry } from './telemetry';
 import type { Clock } from './telemetry';
 
 const NAMES: ReadonlySet<string> = new Set(Object.values(METRICS).map(({ name }) => name));
+
+const recorded = (name: string): boolean => NAMES.has(name);
 
 const CLOCK: Clock = {
   now: () => performance.now(),
@@ -65,11 +67,13 @@ export async function openTelemetry(
       log.error({ records, status }, 'the collector refuses telemetry');
     },
   });
-  const recorded = (name: string): boolean => NAMES.has(name);
   const telemetry = new Telemetry({
     ...{ outbox, sender, registry, refresh, recorded, clock: CLOCK, intervalMs: telemetryInterval * 1000 },
     failed: failed('record'),
-    observed: () => metrics.telemetryPendingBytes.set(outbox.bytes),
+    observed: () => {
+      metrics.telemetryPendingBytes.set(outbox.bytes);
+      showTlsRefused(metrics, 'telemetry-tls', destination);
+    },
   });
   telemetry.start();
   return telemetry;

@@ -475,7 +475,10 @@ describe('the way to another server', () => {
     const log = { info: () => undefined, error: () => undefined };
     const open = (files: PeerTlsFiles): ReturnType<typeof followPeerTls> => followPeerTls(files, log);
     const tls = open({ ca: file('ca'), cert: file('cert'), key: file('key') });
-    expect(by(await ask((await run({ upstream: settings(url, {}, tls) })).url, 'far'))).toBe('upstream');
+    const known = await run({ upstream: settings(url, {}, tls) });
+    expect(by(await ask(known.url, 'far'))).toBe('upstream');
+    await known.refresh();
+    expect((await known.metrics.filesRefused.get()).values).toEqual([{ labels: { files: 'upstream-tls' }, value: 0 }]);
     expect((await ask((await run({ upstream: settings(url) })).url, 'far')).status).toBe(503);
     for (const bad of [{ ca: file('key') }, { ca: file('absent') }, { cert: file('ca'), key: file('key') }]) {
       expect(() => open(bad)).toThrow('LNMT8114');
@@ -516,9 +519,10 @@ describe('the way to another server', () => {
     write('cert', two?.cert);
     await send();
     await send();
-    expect(told).toHaveLength(1);
+    expect([told.length, destination.tlsRefused]).toEqual([1, true]);
     write('key', two?.key);
     await send();
+    expect(destination.tlsRefused).toBe(false);
     expect(shown).toEqual(['one', 'one', 'one', 'two']);
   });
 
