@@ -61,7 +61,7 @@ export class EndpointMetrics {
     return `${of('_sum')} / ${of('_count')}`;
   }
 
-  /** Requests that wait or run, over all replicas. */
+  /** Requests that were admitted and do not run yet, over all replicas. */
   queueDepth(): string {
     return `sum(${this.series(METRICS.queueDepth.name)})`;
   }

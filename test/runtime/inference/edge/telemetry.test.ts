@@ -252,17 +252,20 @@ describe('a sender', () => {
     expect([counts, outbox.bytes]).toEqual([{ sent: 20 }, 0]);
   });
 
-  it.each([500, 503, 429, 401, 404, 302])('tries again after the status %i, later each time', async (status) => {
-    const outbox = await box();
-    await fill(outbox, 0, 3);
-    collector.status = status;
-    const sending = sender(outbox, collector.url);
-    expect([await sending.step(), await sending.step(), await sending.step()]).toEqual([1_000, 2_000, 4_000]);
-    for (let turn = 0; turn < 10; turn += 1) await sending.step();
-    expect(await sending.step()).toBe(300_000);
-    collector.status = 200;
-    expect([await sending.step(), counts]).toEqual([0, { sent: 3 }]);
-  });
+  it.each([500, 503, 302, 401, 403, 404, 405, 407, 408, 421, 425, 429])(
+    'tries again after the status %i, later each time',
+    async (status) => {
+      const outbox = await box();
+      await fill(outbox, 0, 3);
+      collector.status = status;
+      const sending = sender(outbox, collector.url);
+      expect([await sending.step(), await sending.step(), await sending.step()]).toEqual([1_000, 2_000, 4_000]);
+      for (let turn = 0; turn < 10; turn += 1) await sending.step();
+      expect(await sending.step()).toBe(300_000);
+      collector.status = 200;
+      expect([await sending.step(), counts]).toEqual([0, { sent: 3 }]);
+    },
+  );
 
   it('waits as long as the collector asks, within its bound', async () => {
     const outbox = await box();
