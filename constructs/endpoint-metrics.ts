@@ -6,16 +6,26 @@ export function metricsServiceName(endpoint: string): string {
   return `${endpoint}-metrics`;
 }
 
-/** PromQL of one endpoint, for dashboards and alerts. Names come from the same table that the server registers. */
+/** All models and pipelines that are served, each by itself. */
+export interface EachModel {
+  /** Names of those that are left out. */
+  readonly except: readonly string[];
+}
+
+/**
+ * PromQL of one endpoint, for dashboards and alerts. Names come from the same table that the server registers. Requests are
+ * counted under the model or pipeline that they name, and under the version that an alias stands for.
+ */
 export class EndpointMetrics {
   /**
    * @param namespace namespace of its pods
-   * @param model name of the model that it serves
+   * @param model name of a model or pipeline that it serves, for queries that have one result; or each of them, for queries
+   * that have a result for every value of the label `model`
    * @param endpoint name of the endpoint, which tells two of one model apart. Default: all endpoints of the model
    */
   constructor(
     private readonly namespace: string,
-    private readonly model: string,
+    private readonly model: string | EachModel,
     private readonly endpoint?: string,
   ) {}
 
@@ -36,7 +46,8 @@ export class EndpointMetrics {
    * @param window PromQL duration
    */
   errorRatio(window = '5m'): string {
-    const rate = (code: string): string => `sum(rate(${this.series(METRICS.inferenceRequests.name, code)}[${window}]))`;
+    const rate = (code: string): string =>
+      `sum${this.by()}(rate(${this.series(METRICS.inferenceRequests.name, code)}[${window}]))`;
     return `${rate('code=~"5.."')} / ${rate(`code!~"${TURNED_AWAY_CODES.join('|')}"`)}`;
   }
 
@@ -57,13 +68,14 @@ export class EndpointMetrics {
 
   /** Mean number of requests in a batch. @param window PromQL duration */
   batchSize(window = '5m'): string {
-    const of = (suffix: string): string => `sum(rate(${this.series(METRICS.batchSize.name + suffix)}[${window}]))`;
+    const of = (suffix: string): string =>
+      `sum${this.by()}(rate(${this.series(METRICS.batchSize.name + suffix)}[${window}]))`;
     return `${of('_sum')} / ${of('_count')}`;
   }
 
   /** Requests that were admitted and do not run yet, over all replicas. */
   queueDepth(): string {
-    return `sum(${this.series(METRICS.queueDepth.name)})`;
+    return `sum${this.by()}(${this.series(METRICS.queueDepth.name)})`;
   }
 
   /** How near the replicas are to refusing requests on average, 0 to 1. */
@@ -91,14 +103,29 @@ export class EndpointMetrics {
     return this.replicas(METRICS.driftDetected);
   }
 
+  /** Replicas that can serve each pipeline; one result for every value of the label `pipeline`. */
+  readyReplicasByPipeline(): string {
+    return `sum by (pipeline) (${this.ofServer(METRICS.pipelineReady)})`;
+  }
+
+  /** Replicas whose audit log can no longer be written. */
+  brokenAuditLogs(): string {
+    return `sum(${this.ofServer(METRICS.auditBroken)})`;
+  }
+
+  /** Replicas that use older files than they find, as these are no good; one result for every value of the label `files`. */
+  replicasRefusingFiles(): string {
+    return `sum by (files) (${this.ofServer(METRICS.filesRefused)})`;
+  }
+
   /** Population stability index of every feature, of the replica that sees most of it. */
   driftByFeature(): string {
-    return `max by (feature) (${this.series(METRICS.driftPsi.name)})`;
+    return `max${this.by('feature')}(${this.series(METRICS.driftPsi.name)})`;
   }
 
   /** Resident bytes of the processes that run the model, for each replica. */
   memoryByPod(): string {
-    return `sum by (pod) (${this.series(METRICS.hostMemory.name)})`;
+    return `sum${this.by('pod')}(${this.series(METRICS.hostMemory.name)})`;
   }
 
   /** Share of time that each GPU is busy, 0 to 1; nothing without GPUs. */
@@ -108,21 +135,33 @@ export class EndpointMetrics {
 
   // A replica may hold several versions.
   private replicas({ name }: MetricDefinition): string {
-    return `sum(max by (pod) (${this.series(name)}))`;
+    return `sum${this.by()}(max${this.by('pod')}(${this.series(name)}))`;
   }
 
-  private rate(metric: MetricDefinition, window: string, by?: string): string {
-    return `sum${by === undefined ? '' : ` by (${by}) `}(rate(${this.series(metric.name)}[${window}]))`;
+  private rate(metric: MetricDefinition, window: string, ...by: readonly string[]): string {
+    return `sum${this.by(...by)}(rate(${this.series(metric.name)}[${window}]))`;
   }
 
   private quantile(histogram: MetricDefinition, quantile: number, window: string): string {
-    const buckets = `sum by (le) (rate(${this.series(`${histogram.name}_bucket`)}[${window}]))`;
+    const buckets = `sum${this.by('le')}(rate(${this.series(`${histogram.name}_bucket`)}[${window}]))`;
     return `histogram_quantile(${quantile}, ${buckets})`;
   }
 
   private series(name: string, more?: string): string {
-    const labels = [...this.selectors(), `model=${JSON.stringify(this.model)}`, ...(more === undefined ? [] : [more])];
+    const labels = [...this.selectors(), ...this.ofModel(), ...(more === undefined ? [] : [more])];
     return `${name}{${labels.join(',')}}`;
+  }
+
+  private ofModel(): readonly string[] {
+    if (typeof this.model === 'string') return [`model=${JSON.stringify(this.model)}`];
+    const { except } = this.model;
+    const pattern = except.map((name) => name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('|');
+    return except.length === 0 ? [] : [`model!~${JSON.stringify(pattern)}`];
+  }
+
+  private by(...labels: readonly string[]): string {
+    const all = [...(typeof this.model === 'string' ? [] : ['model']), ...labels];
+    return all.length === 0 ? '' : ` by (${all.join(', ')}) `;
   }
 
   // Servers say these of themselves, not of a model.

@@ -30,6 +30,7 @@ export type {
   IngressRule,
   JwtAlgorithm,
   JwtOptions,
+  ModelThresholds,
   ProbeIntervals,
   ScalingBehavior,
   ServerFiles,

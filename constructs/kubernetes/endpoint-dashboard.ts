@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { EndpointMetrics } from '../endpoint-metrics';
-import type { AlertedEndpoint } from './endpoint-alerts';
+import { metricsOf } from './endpoint-alerts';
+import type { WatchedEndpoint } from './endpoint-alerts';
 
 /** One picture: what it is called, the unit as Grafana names it, and its lines as legend and query. */
 interface PanelRow {
@@ -13,22 +14,22 @@ const DATASOURCE = { type: 'prometheus', uid: '${datasource}' } as const;
 const COLUMNS = 2;
 const PANEL = { width: 12, height: 8 } as const;
 
-/** Panels in the order of reading: what callers see, why, and what the model sees. */
-function panels(metrics: EndpointMetrics): readonly PanelRow[] {
+/** What callers see, and why. */
+function requestPanels(metrics: EndpointMetrics): readonly PanelRow[] {
   return [
-    { title: 'Requests', unit: 'reqps', lines: [['{{code}}', metrics.requestRateByCode()]] },
-    { title: 'Failed requests', unit: 'percentunit', lines: [['failed', metrics.errorRatio()]] },
+    { title: 'Requests', unit: 'reqps', lines: [['{{model}} {{code}}', metrics.requestRateByCode()]] },
+    { title: 'Failed requests', unit: 'percentunit', lines: [['{{model}}', metrics.errorRatio()]] },
     {
       title: 'Latency',
       unit: 's',
-      lines: [0.5, 0.9, 0.99].map((quantile) => [`p${quantile * 100}`, metrics.latency(quantile)]),
+      lines: [0.5, 0.9, 0.99].map((quantile) => [`{{model}} p${quantile * 100}`, metrics.latency(quantile)]),
     },
     {
       title: 'Where the time goes (p99)',
       unit: 's',
       lines: [
-        ['waiting for a batch', metrics.waiting(0.99)],
-        ['running', metrics.computing(0.99)],
+        ['{{model}} waiting for a batch', metrics.waiting(0.99)],
+        ['{{model}} running', metrics.computing(0.99)],
       ],
     },
     { title: 'Saturation', unit: 'percentunit', lines: [['{{pod}}', metrics.saturationByPod()]] },
@@ -36,22 +37,37 @@ function panels(metrics: EndpointMetrics): readonly PanelRow[] {
       title: 'Queue and batches',
       unit: 'short',
       lines: [
-        ['waiting requests', metrics.queueDepth()],
-        ['requests in a batch', metrics.batchSize()],
+        ['{{model}} waiting requests', metrics.queueDepth()],
+        ['{{model}} requests in a batch', metrics.batchSize()],
+      ],
+    },
+  ];
+}
+
+/** How replicas stand, and what the models see. */
+function replicaPanels(metrics: EndpointMetrics, { audits, followsFiles }: WatchedEndpoint): readonly PanelRow[] {
+  return [
+    {
+      title: 'Replicas that serve',
+      unit: 'short',
+      lines: [
+        ['{{model}}', metrics.readyReplicas()],
+        ['pipeline {{pipeline}}', metrics.readyReplicasByPipeline()],
       ],
     },
     {
-      title: 'Replicas',
+      title: 'Replicas with a fault',
       unit: 'short',
       lines: [
-        ['model ready', metrics.readyReplicas()],
-        ['repository out of reach', metrics.offlineReplicas()],
-        ['drift detected', metrics.driftingReplicas()],
+        ['{{model}} repository out of reach', metrics.offlineReplicas()],
+        ['{{model}} drift detected', metrics.driftingReplicas()],
+        ...(audits ? [['no audit log', metrics.brokenAuditLogs()] as const] : []),
+        ...(followsFiles ? [['new files refused ({{files}})', metrics.replicasRefusingFiles()] as const] : []),
       ],
     },
-    { title: 'Memory of the model', unit: 'bytes', lines: [['{{pod}}', metrics.memoryByPod()]] },
+    { title: 'Memory of the models', unit: 'bytes', lines: [['{{pod}} {{model}}', metrics.memoryByPod()]] },
     { title: 'GPU use', unit: 'percentunit', lines: [['{{pod}} GPU {{gpu}}', metrics.gpuUtilization()]] },
-    { title: 'Drift by feature (PSI)', unit: 'short', lines: [['{{feature}}', metrics.driftByFeature()]] },
+    { title: 'Drift by feature (PSI)', unit: 'short', lines: [['{{model}} {{feature}}', metrics.driftByFeature()]] },
   ];
 }
 
@@ -60,7 +76,9 @@ function panels(metrics: EndpointMetrics): readonly PanelRow[] {
  *
  * @see https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
  */
-export function dashboardJson({ name, namespace, metrics }: AlertedEndpoint): string {
+export function dashboardJson(endpoint: WatchedEndpoint): string {
+  const { name, namespace } = endpoint;
+  const metrics = metricsOf(endpoint, { except: [] });
   return JSON.stringify({
     // A fixed one, so that links to it live as long as the endpoint. Grafana takes at most 40 characters.
     uid: createHash('sha256')
@@ -76,7 +94,8 @@ export function dashboardJson({ name, namespace, metrics }: AlertedEndpoint): st
     templating: {
       list: [{ name: 'datasource', label: 'Prometheus', type: 'datasource', query: 'prometheus' }],
     },
-    panels: panels(metrics).map(panelJson),
+    // In the order of reading.
+    panels: [...requestPanels(metrics), ...replicaPanels(metrics, endpoint)].map(panelJson),
   });
 }
 

@@ -76,6 +76,20 @@ export function configAnnotations(config: Readonly<Record<string, string>>): Rec
   };
 }
 
+/** Settings that name files which the server follows as they change. */
+const FOLLOWED = ['tlsCertFile', 'apiKeysDir', 'upstreamCaFile', 'upstreamCertFile', 'telemetryCaFile'] as const;
+
+/** What there is to watch of a server with these settings beside its models. */
+export function watchedFeatures(
+  config: Readonly<Record<string, string>>,
+  { auditLog }: Pick<InferenceWorkloadProps, 'auditLog'>,
+): { readonly audits: boolean; readonly followsFiles: boolean } {
+  return {
+    audits: auditLog !== undefined || INFERENCE_ENV.auditFile.name in config,
+    followsFiles: FOLLOWED.some((setting) => INFERENCE_ENV[setting].name in config),
+  };
+}
+
 function executionProviderOf(scope: IConstruct, props: InferenceWorkloadProps): ExecutionProvider {
   const { accelerator } = props;
   const provider = props.executionProvider ?? (accelerator ? 'cuda' : 'cpu');

@@ -14,7 +14,7 @@ import {
   PORT_NAMES,
 } from '../../runtime/contract';
 import type { ImageFeature } from '../../runtime/contract';
-import { EndpointMetrics, metricsServiceName } from '../endpoint-metrics';
+import { metricsServiceName } from '../endpoint-metrics';
 import { acceleratorsIdle, modelNameRefused, numberOutOfRange } from '../errors';
 import { Alerts } from './alerts';
 import { autoscaler } from './autoscaler';
@@ -22,7 +22,7 @@ import { alertRules } from './endpoint-alerts';
 import { dashboardJson } from './endpoint-dashboard';
 import { metricWithoutScraper, reservedLabel } from './errors';
 import { imageFeatures } from './image-features';
-import { configAnnotations, inferenceConfig } from './inference-config';
+import { configAnnotations, inferenceConfig, watchedFeatures } from './inference-config';
 import { inferencePod } from './inference-pod';
 import type { InferenceWorkloadProps } from './inference-workload-props';
 import { startupBudget } from './model-budgets';
@@ -92,7 +92,7 @@ export class InferenceWorkload extends Construct {
     }
     this.disruptionBudget();
     this.networkPolicy(props);
-    if (props.scraperNamespace !== undefined) this.scraping(props);
+    if (props.scraperNamespace !== undefined) this.scraping(props, config);
   }
 
   private labels(props: InferenceWorkloadProps): Record<string, string> {
@@ -242,7 +242,7 @@ export class InferenceWorkload extends Construct {
   }
 
   // Metrics have a Service of their own, so that whatever routes to the endpoint cannot reach them.
-  private scraping(props: InferenceWorkloadProps): void {
+  private scraping(props: InferenceWorkloadProps, config: Readonly<Record<string, string>>): void {
     const ports = [{ name: PORT_NAMES.metrics, port: PORTS.metrics, targetPort: PORT_NAMES.metrics, protocol: 'TCP' }];
     const spec = { clusterIP: 'None', selector: this.podSelector, ports };
     const metadata = { ...this.metadata, name: metricsServiceName(this.metadata.name) };
@@ -254,11 +254,12 @@ export class InferenceWorkload extends Construct {
         endpoints: [{ port: PORT_NAMES.metrics, path: PATHS.metrics, interval: '15s', scrapeTimeout: '10s' }],
       },
     });
-    this.watching(props);
+    this.watching(props, config);
   }
 
-  private watching({ name, namespace, model, alerts, dashboard }: InferenceWorkloadProps): void {
-    const endpoint = { name, namespace, metrics: new EndpointMetrics(namespace, model.name, name) };
+  private watching(props: InferenceWorkloadProps, config: Readonly<Record<string, string>>): void {
+    const { name, namespace, model, alerts, dashboard } = props;
+    const endpoint = { name, namespace, model: model.name, ...watchedFeatures(config, props) };
     const { thresholds } = alerts ?? Alerts.at();
     if (thresholds !== undefined) {
       const groups = [{ name: `${name}.${namespace}`, rules: alertRules(endpoint, thresholds) }];

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 import { EndpointMetrics } from '../../constructs/endpoint-metrics';
 import { Alerts, metricRules } from '../../constructs/kubernetes';
+import type { InferenceWorkloadProps } from '../../constructs/kubernetes';
 import type { AlertRule } from '../../constructs/kubernetes/endpoint-alerts';
 import { METRICS } from '../../runtime/contract';
 import { at, objectOf, workload } from '../constructs/kubernetes/support';
@@ -14,11 +15,14 @@ import { programOnPath } from './tools';
 interface Story {
   readonly name: string;
   readonly series: readonly (readonly [name: string, labels: string, values: string])[];
-  /** Alerts that fire after 45 minutes. */
+  /** Alerts that fire after 45 minutes, with the model, pipeline or files that they are about. */
   readonly firing: readonly string[];
 }
 
 const MODEL = 'model="digits",version="3"';
+/** A second model, which answers in its own time, and a pipeline over both. */
+const CHAT = 'model="chat",version="1"';
+const PIPELINE = 'pipeline="digits-then-chat"';
 const { name: REQUESTS } = METRICS.inferenceRequests;
 const BUCKET = `${METRICS.inferenceDuration.name}_bucket`;
 const READY: Story['series'] = [[METRICS.modelReady.name, MODEL, '1x60']];
@@ -35,21 +39,82 @@ const STORIES: readonly Story[] = [
       [METRICS.saturation.name, '', '0.4x60'],
       [METRICS.modelOffline.name, MODEL, '0x60'],
       [METRICS.driftDetected.name, MODEL, '0x60'],
+      [METRICS.modelReady.name, CHAT, '1x60'],
+      [REQUESTS, `${CHAT},code="200"`, '0+6x60'],
+      [BUCKET, `${CHAT},le="10"`, '0+6x60'],
+      [BUCKET, `${CHAT},le="+Inf"`, '0+6x60'],
+      [METRICS.pipelineReady.name, PIPELINE, '1x60'],
+      [METRICS.auditBroken.name, '', '0x60'],
+      [METRICS.filesRefused.name, 'files="tls"', '0x60'],
+      [METRICS.filesRefused.name, 'files="api-keys"', '0x60'],
     ],
     firing: [],
   },
+  {
+    name: 'a second model that always fails, beside one that is called far more often and never does',
+    series: [...SERVING, [REQUESTS, `${CHAT},code="503"`, '0+6x60']],
+    firing: ['LnmtEndpointErrors chat'],
+  },
+  {
+    name: 'a pipeline that fails and is slow beside its models',
+    series: [
+      ...SERVING,
+      [REQUESTS, 'model="digits-then-chat",version="1",code="500"', '0+60x60'],
+      [BUCKET, 'model="digits-then-chat",version="1",le="2.5"', '0+60x60'],
+      [BUCKET, 'model="digits-then-chat",version="1",le="+Inf"', '0+60x60'],
+    ],
+    firing: ['LnmtEndpointErrors digits-then-chat', 'LnmtEndpointSlow digits-then-chat'],
+  },
+  {
+    name: 'a second model that is slower than even it may be',
+    series: [
+      ...SERVING,
+      [BUCKET, `${CHAT},le="10"`, '0+6x60'],
+      [BUCKET, `${CHAT},le="30"`, '0+12x60'],
+      [BUCKET, `${CHAT},le="+Inf"`, '0+12x60'],
+    ],
+    firing: ['LnmtEndpointSlow chat'],
+  },
+  {
+    name: 'a second model that no replica has, and the pipeline over it',
+    series: [
+      ...SERVING,
+      [METRICS.modelReady.name, 'model="chat",version="other"', '0x60'],
+      [METRICS.pipelineReady.name, PIPELINE, '0x60'],
+    ],
+    firing: ['LnmtModelNotReady chat', 'LnmtPipelineNotReady digits-then-chat'],
+  },
+  {
+    name: 'a second model whose old version serves while the new one does not',
+    series: [
+      ...SERVING,
+      [METRICS.modelReady.name, CHAT, '1x60'],
+      [METRICS.modelReady.name, 'model="chat",version="2"', '0x60'],
+    ],
+    firing: [],
+  },
+  {
+    name: 'an audit log that is lost, and a renewed certificate that is refused',
+    series: [...SERVING, [METRICS.auditBroken.name, '', '1x60'], [METRICS.filesRefused.name, 'files="tls"', '1x60']],
+    firing: ['LnmtAuditLogBroken', 'LnmtFilesRefused tls'],
+  },
+  {
+    name: 'a renewed certificate whose key comes ten minutes later',
+    series: [...SERVING, [METRICS.filesRefused.name, 'files="tls"', '0x34 1x9 0x15']],
+    firing: [],
+  },
   { name: 'an endpoint that nobody calls', series: READY, firing: [] },
-  { name: 'an endpoint without pods', series: [], firing: ['LnmtModelNotReady'] },
+  { name: 'an endpoint without pods', series: [], firing: ['LnmtModelNotReady digits'] },
   {
     name: 'a model that cannot be loaded',
     series: [[METRICS.modelReady.name, MODEL, '0x60']],
-    firing: ['LnmtModelNotReady'],
+    firing: ['LnmtModelNotReady digits'],
   },
   { name: 'a model that is away for 10 minutes', series: [[METRICS.modelReady.name, MODEL, '1x34 0x26']], firing: [] },
   {
     name: 'failing requests',
     series: [...SERVING, [REQUESTS, `${MODEL},code="503"`, '0+60x60']],
-    firing: ['LnmtEndpointErrors'],
+    firing: ['LnmtEndpointErrors digits'],
   },
   {
     name: 'failing requests among many of callers that were turned away',
@@ -58,7 +123,7 @@ const STORIES: readonly Story[] = [
       [REQUESTS, `${MODEL},code="503"`, '0+60x60'],
       ...['401', '403', '429'].map((code) => [REQUESTS, `${MODEL},code="${code}"`, '0+60000x60'] as const),
     ],
-    firing: ['LnmtEndpointErrors'],
+    firing: ['LnmtEndpointErrors digits'],
   },
   {
     name: 'an error in a thousand',
@@ -73,7 +138,7 @@ const STORIES: readonly Story[] = [
       [BUCKET, `${MODEL},le="2.5"`, '0+600x60'],
       [BUCKET, `${MODEL},le="+Inf"`, '0+600x60'],
     ],
-    firing: ['LnmtEndpointSlow'],
+    firing: ['LnmtEndpointSlow digits'],
   },
   {
     name: 'a full server, out of reach of its repository, with drift',
@@ -83,7 +148,7 @@ const STORIES: readonly Story[] = [
       [METRICS.modelOffline.name, MODEL, '1x60'],
       [METRICS.driftDetected.name, MODEL, '1x60'],
     ],
-    firing: ['LnmtEndpointSaturated', 'LnmtModelDrift', 'LnmtModelOffline'],
+    firing: ['LnmtEndpointSaturated', 'LnmtModelDrift digits', 'LnmtModelOffline digits'],
   },
 ];
 
@@ -115,7 +180,12 @@ export const alerts: Suite = {
   },
 };
 
-const props = { scraperNamespace: 'monitoring', alerts: Alerts.at() } as const;
+const props: Partial<InferenceWorkloadProps> = {
+  scraperNamespace: 'monitoring',
+  alerts: Alerts.at({ models: { chat: { latencySeconds: 20 } } }),
+  auditLog: { claimName: 'audit' },
+  tls: { secretName: 'digits-tls' },
+};
 
 async function judge(args: readonly string[]): Promise<void> {
   const { code, output } = await run(programOnPath('promtool'), [...args]);
@@ -134,8 +204,16 @@ function seriesOf({ series }: Story): object[] {
 
 // Every alert is asked for, so that one which fires unasked is a fault too.
 function testFile(rules: string, story: Story): object {
-  const firing = story.firing.map((alert) => ({ labels: `{alertname="${alert}"}`, value: 1 }));
-  const expr = 'count by (alertname) (ALERTS{alertstate="firing"})';
+  const firing = story.firing.map((alert) => {
+    const [name = '', about] = alert.split(' ');
+    return { labels: `{alertname="${name}"${about === undefined ? '' : `,about="${about}"`}}`, value: 1 };
+  });
+  // The label that an alert has is what it is about.
+  const about = ['model', 'pipeline', 'files'].reduce(
+    (series, label) => `label_replace(${series}, "about", "$1", "${label}", "(.+)")`,
+    'ALERTS{alertstate="firing"}',
+  );
+  const expr = `count by (alertname, about) (${about})`;
   return {
     rule_files: [rules],
     evaluation_interval: '1m',
@@ -155,8 +233,12 @@ function textFile(rules: string): object {
       ({ alert }) => alert === name,
     );
   const errors = ruleOf('LnmtEndpointErrors');
-  const description = '9.091% of the inference requests failed over the last 5 minutes.';
-  const expected = { exp_labels: errors?.labels, exp_annotations: { ...errors?.annotations, description } };
+  const summary = 'Endpoint digits fails requests to digits';
+  const description = '9.091% of the inference requests to digits failed over the last 5 minutes.';
+  const expected = {
+    exp_labels: { ...errors?.labels, model: 'digits' },
+    exp_annotations: { ...errors?.annotations, summary, description },
+  };
   const story = STORIES.find(({ name }) => name === 'failing requests');
   if (story === undefined) throw new Error('the story of failing requests is gone');
   const alert = { alertname: 'LnmtEndpointErrors', eval_time: '45m', exp_alerts: [expected] };
@@ -179,6 +261,7 @@ function queries(): object[] {
       .replace('<<.GroupBy>>', 'pod'),
   );
   const ofPanels = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
-  const all = [...ofPanels, ofUsers.errorRatio('1h'), ...ofAdapter];
+  const ofEach = new EndpointMetrics('models', { except: ['a.b', 'c"d'] }).latency(0.9, '1h');
+  const all = [...ofPanels, ofUsers.errorRatio('1h'), ofEach, ...ofAdapter];
   return all.map((expr, index) => ({ record: `query:${index}`, expr }));
 }

@@ -2,7 +2,8 @@ import { Chart, Testing } from 'cdk8s';
 import { App, TerraformStack } from 'cdktf';
 import { describe, expect, test } from 'vitest';
 import { EndpointMetrics } from '../../../constructs/endpoint-metrics';
-import { Alerts, Auth, InferenceWorkload } from '../../../constructs/kubernetes';
+import type { EachModel } from '../../../constructs/endpoint-metrics';
+import { Alerts, Auth, InferenceWorkload, SecretReference } from '../../../constructs/kubernetes';
 import type { AlertThresholds, InferenceWorkloadProps } from '../../../constructs/kubernetes';
 import { HELM_DIALECT, FLUX_DIALECT, dataText, expandTemplate } from '../../../constructs/delivery/template';
 import { LateBinding } from '../../../constructs/delivery/late-binding';
@@ -14,6 +15,11 @@ import type { Json } from '../../support/terraform-json';
 import { MINIMAL, at, objectOf, workload } from './support';
 
 const WATCHED: Partial<InferenceWorkloadProps> = { scraperNamespace: 'monitoring' };
+/** What can be watched, all of it. */
+const EVERYTHING: Partial<InferenceWorkloadProps> = {
+  auditLog: { claimName: 'audit' },
+  tls: { secretName: 'digits-tls' },
+};
 const METRIC_ROWS: readonly MetricDefinition[] = Object.values(METRICS);
 /** Labels that Prometheus puts on every series, and those of histograms. */
 const ADDED = ['namespace', 'service', 'pod', 'le'];
@@ -49,8 +55,8 @@ function dashboardOf(props: Partial<InferenceWorkloadProps> = {}): { uid: string
 }
 
 function expressions(): string[] {
-  const targets = dashboardOf().panels.flatMap(({ targets: list }) => list);
-  return [...rulesOf(), ...targets].map(({ expr }) => expr);
+  const targets = dashboardOf(EVERYTHING).panels.flatMap(({ targets: list }) => list);
+  return [...rulesOf(EVERYTHING), ...targets].map(({ expr }) => expr);
 }
 
 /** The row of the contract that a series of an expression belongs to. */
@@ -111,6 +117,15 @@ describe('what watches an endpoint', () => {
     const metrics = new EndpointMetrics('models', 'a"b\\c');
     expect(metrics.queueDepth()).toContain('model="a\\"b\\\\c"');
   });
+
+  test('asks for one model, or for each by itself, as it is told', () => {
+    const of = (model: string | EachModel): string => new EndpointMetrics('models', model, 'digits').readyReplicas();
+    const series = (more: string): string =>
+      `${METRICS.modelReady.name}{namespace="models",service="digits-metrics"${more}}`;
+    expect(of('digits')).toBe(`sum(max by (pod) (${series(',model="digits"')}))`);
+    expect(of({ except: [] })).toBe(`sum by (model) (max by (model, pod) (${series('')}))`);
+    expect(of({ except: ['a', 'b'] })).toBe(`sum by (model) (max by (model, pod) (${series(',model!~"a|b"')}))`);
+  });
 });
 
 describe('the alerts of an endpoint', () => {
@@ -120,10 +135,11 @@ describe('the alerts of an endpoint', () => {
       'LnmtEndpointSlow warning',
       'LnmtEndpointSaturated warning',
       'LnmtModelNotReady critical',
+      'LnmtPipelineNotReady critical',
       'LnmtModelOffline warning',
       'LnmtModelDrift warning',
     ]);
-    for (const { labels, annotations, for: lasting } of rulesOf()) {
+    for (const { labels, annotations, for: lasting } of rulesOf(EVERYTHING)) {
       expect(labels).toMatchObject({ namespace: 'models', endpoint: 'digits' });
       expect(Object.keys(annotations).sort()).toEqual(['description', 'runbook', 'summary']);
       expect(Object.values(annotations).filter((text) => text.length < 10)).toEqual([]);
@@ -135,14 +151,63 @@ describe('the alerts of an endpoint', () => {
     const chosen = Alerts.at({ errorRatio: 0.001, latencySeconds: 20, saturation: 0.5 });
     const ends = (props: Partial<InferenceWorkloadProps>): string[] =>
       rulesOf(props).map(({ expr }) => expr.split(' ').slice(-2).join(' '));
-    expect(ends({})).toEqual(['> 0.02', '> 1', '> 0.9', '< 1', '> 0', '> 0']);
-    expect(ends({ alerts: chosen })).toEqual(['> 0.001', '> 20', '> 0.5', '< 1', '> 0', '> 0']);
+    expect(ends({})).toEqual(['> 0.02', '> 1', '> 0.9', '< 1', '< 1', '> 0', '> 0']);
+    expect(ends({ alerts: chosen })).toEqual(['> 0.001', '> 20', '> 0.5', '< 1', '< 1', '> 0', '> 0']);
+  });
+
+  test('tell the models and pipelines of an endpoint apart, replicas and versions not', () => {
+    const kept = Object.fromEntries(
+      rulesOf(EVERYTHING).map(({ alert, expr }) => [alert, /by \(([^)]+)\)/.exec(expr)?.[1]]),
+    );
+    expect(kept).toEqual({
+      LnmtEndpointErrors: 'model',
+      LnmtEndpointSlow: 'model, le',
+      LnmtEndpointSaturated: undefined,
+      LnmtModelNotReady: 'model',
+      LnmtPipelineNotReady: 'pipeline',
+      LnmtModelOffline: 'model',
+      LnmtModelDrift: 'model',
+      LnmtAuditLogBroken: undefined,
+      LnmtFilesRefused: 'files',
+    });
+    for (const { annotations, expr } of rulesOf(EVERYTHING)) {
+      const named = [...(annotations['summary'] ?? '').matchAll(/\$labels\.(\w+)/g)].map(([, label]) => label);
+      expect(named.filter((label) => !expr.includes(`by (${label}`))).toEqual([]);
+    }
+  });
+
+  test('leave a model to its own threshold where it has one', () => {
+    const models = { 'chat.v1': { latencySeconds: 20 }, 'x|y': { errorRatio: 0.5 } };
+    const [errors, slow] = rulesOf({ alerts: Alerts.at({ models }) });
+    expect(slow?.expr).toContain('model!~"chat\\\\.v1"');
+    expect(slow?.expr).toMatch(/ > 1 or label_replace\(.*model="chat\.v1".* > 20, "model", "chat\.v1", "", ""\)$/);
+    expect(errors?.expr).toContain('model!~"x\\\\|y"');
+    expect(errors?.expr).toMatch(/ > 0\.02 or label_replace\(.*model="x\|y".* > 0\.5, "model", "x\|y", "", ""\)$/);
+  });
+
+  test.each<[string, Partial<InferenceWorkloadProps>, string[]]>([
+    ['an audit log on a volume', { auditLog: { claimName: 'audit' } }, ['LnmtAuditLogBroken']],
+    ['an audit log of its settings', { env: { LNMT_AUDIT_FILE: '/dev/stderr' } }, ['LnmtAuditLogBroken']],
+    ['a certificate', { tls: { secretName: 'digits-tls' } }, ['LnmtFilesRefused']],
+    ['API keys', { auth: Auth.apiKeys(SecretReference.fromKubernetes('keys')) }, ['LnmtFilesRefused']],
+    ['authorities of its upstream', { env: { LNMT_UPSTREAM_CA_FILE: '/lnmt/files/ca' } }, ['LnmtFilesRefused']],
+    ['a certificate for its upstream', { env: { LNMT_UPSTREAM_CERT_FILE: '/lnmt/files/crt' } }, ['LnmtFilesRefused']],
+    ['authorities of its collector', { env: { LNMT_TELEMETRY_CA_FILE: '/lnmt/files/ca' } }, ['LnmtFilesRefused']],
+    ['nothing of that', {}, []],
+  ])('watch what an endpoint has only: %s', (_what, props, expected) => {
+    const open = { auth: Auth.none({ reason: 'a test' }) };
+    const beyond = rulesOf({ ...open, ...props }).filter(({ alert }) => /Audit|Files/.test(alert));
+    expect(beyond.map(({ alert }) => alert)).toEqual(expected);
   });
 
   test.each<[AlertThresholds, string]>([
     [{ errorRatio: 0 }, 'Alerts.at errorRatio is out of range; got 0; allowed: numbers above 0 and below 1'],
     [{ errorRatio: 1 }, 'Alerts.at errorRatio is out of range; got 1; allowed: numbers above 0 and below 1'],
     [{ saturation: 1 }, 'Alerts.at saturation is out of range; got 1; allowed: numbers above 0 and below 1'],
+    [
+      { models: { chat: { latencySeconds: 31 } } },
+      'Alerts.at models.chat.latencySeconds is out of range; got 31; allowed: numbers above 0 and below 30',
+    ],
     [{ latencySeconds: Number.NaN }, 'Alerts.at latencySeconds is out of range; got NaN'],
     [
       { latencySeconds: Math.max(...LATENCY_BUCKETS) },
