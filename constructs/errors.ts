@@ -150,6 +150,11 @@ export const DESCRIPTION_ERRORS = {
     explanation:
       'The server runs all its models on one device, the first of those that its pod is given, so that others would be paid for and idle. More replicas use more accelerators; nodes with several accelerators hold as many replicas.',
   },
+  LNMT1023: {
+    title: 'a replica fits no node',
+    explanation:
+      'A replica is one pod, which has to find its accelerator, CPU and memory on one node. A tenth of the CPU of a node and 15 % of its memory are left to the kubelet, the system and the daemons. A pod that asks for more than what remains of any node would wait for good. The message lists what pods can have of the largest ones.',
+  },
   LNMT1018: {
     title: 'the platform has no workloads stack yet',
     explanation:
@@ -290,6 +295,26 @@ export function poolTooSmall(
     got: `${need.maxReplicas} replicas${updated} at ${need.perNode} a node, which is ${need.nodes} nodes`,
     allowed: `${pool.maxNodes} nodes (maxNodes), so at most ${Math.max(0, most)} replicas`,
     remedy: `raise maxNodes of the pool, lower maxReplicas, or relax spread${inPlace}`,
+  });
+}
+
+/** No node holds a replica. @param offers what pods can have of the largest nodes */
+export function replicaFitsNoNode(
+  scope: IConstruct | undefined,
+  need: {
+    readonly property: string;
+    readonly place: string;
+    readonly gpus: number;
+    readonly cpu: string;
+    readonly memory: string;
+  },
+  offers: readonly string[],
+): LnmtError {
+  return new LnmtError('LNMT1023', scope, {
+    what: `${need.property} of a replica fits no node ${need.place}`,
+    got: `gpus ${need.gpus}, cpu ${need.cpu}, memory ${need.memory}`,
+    allowed: offers.join('; '),
+    remedy: 'lower cpu or memory of resources, or choose larger nodes by accelerator or nodes',
   });
 }
 

@@ -29,7 +29,7 @@ import { imageFeatures } from './kubernetes/image-features';
 import type { LnmtPlatform } from './lnmt-platform';
 import type { Model } from './model';
 import { KUBERNETES_NAMES, legalName } from './names';
-import { nodesOfOwnPool, replicasFit } from './replicas-fit';
+import { ownPool, replicasFit } from './replicas-fit';
 import type { ReplicaNeeds } from './replicas-fit';
 import type { PriceTable } from './select-shape';
 import { DEFAULT_IMAGE_FEATURES, PORTS, buildCommand } from '../runtime/contract';
@@ -204,7 +204,8 @@ export class InferenceEndpoint extends Construct {
    * @throws LNMT1008 for a pool of another cloud, LNMT1009 when the pool cannot hold the replicas, LNMT1010 for a missing
    * image digest, LNMT1011 in the platform's own stack, LNMT1013 without a model store, or without
    * the secret store or the monitoring that its keys or its scaling need, LNMT1021 for an execution provider that the bundled
-   * image cannot load, LNMT1022 for several accelerators a replica; at synthesis what an InferenceWorkload throws
+   * image cannot load, LNMT1022 for several accelerators a replica, LNMT1023 when no node holds a replica; at
+   * synthesis what an InferenceWorkload throws
    */
   constructor(scope: Construct, id: string, props: InferenceEndpointProps) {
     super(scope, freeId(scope, id));
@@ -273,13 +274,13 @@ export class InferenceEndpoint extends Construct {
     const { platform, accelerator } = props;
     if (props.nodes !== undefined) return expectCloud(this, 'nodes', props.nodes, platform.cloud.name);
     if (accelerator === undefined) return platform.nodes;
-    const maxNodes = props.maxNodes ?? nodesOfOwnPool(this, platform.cloud, { ...props, accelerator }, needs);
+    const { vcpus, memoryGiB, nodes } = ownPool(this, platform.cloud, { ...props, accelerator }, needs);
     const pool = platform.cloud.compute.gpuNodePool(this, 'nodes', {
       cluster: platform.cluster,
       name: legalName({ maxLength: 30 }, [this.endpointName], this),
       accelerator,
-      gpusPerNode: 1,
-      maxNodes: wholeNumber(this, 'maxNodes', maxNodes, { min: 1, max: 5000 }),
+      ...{ gpusPerNode: 1, vcpus, memoryGiB },
+      maxNodes: wholeNumber(this, 'maxNodes', props.maxNodes ?? nodes, { min: 1, max: 5000 }),
       ...(props.capacity === undefined ? {} : { capacity: props.capacity }),
       ...(props.prices === undefined ? {} : { prices: props.prices }),
     });
@@ -338,6 +339,7 @@ export class InferenceEndpoint extends Construct {
     const { platform, accelerator } = props;
     return {
       ...passedOn(props),
+      auth: props.auth,
       name: this.endpointName,
       namespace: this.namespace,
       platform: platform.platformName,
@@ -361,32 +363,12 @@ export class InferenceEndpoint extends Construct {
 }
 
 /** What an endpoint says of its workload in the same words. */
-function passedOn(props: InferenceEndpointProps): Pick<InferenceWorkloadProps, PassedOn> {
-  const { allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB } = props;
+function passedOn(props: InferenceEndpointProps): Partial<InferenceWorkloadProps> {
+  const { allowCpuFallback, resources, spread, rollout, ingressFrom, startupSeconds, modelCacheGiB } = props;
   const { graceSeconds, grpc, files, secretFiles, tls, auditLog, probes, priorityClassName } = props;
   const { alerts, dashboard } = props;
   return {
-    ...{ allowCpuFallback, resources, spread, rollout, auth, ingressFrom, startupSeconds, modelCacheGiB },
+    ...{ allowCpuFallback, resources, spread, rollout, ingressFrom, startupSeconds, modelCacheGiB },
     ...{ graceSeconds, grpc, files, secretFiles, tls, auditLog, probes, priorityClassName, alerts, dashboard },
   };
 }
-
-type PassedOn =
-  | 'allowCpuFallback'
-  | 'resources'
-  | 'spread'
-  | 'rollout'
-  | 'auth'
-  | 'ingressFrom'
-  | 'startupSeconds'
-  | 'modelCacheGiB'
-  | 'graceSeconds'
-  | 'grpc'
-  | 'files'
-  | 'secretFiles'
-  | 'tls'
-  | 'auditLog'
-  | 'probes'
-  | 'priorityClassName'
-  | 'alerts'
-  | 'dashboard';

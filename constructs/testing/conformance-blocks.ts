@@ -52,6 +52,8 @@ export interface BlockOptions {
   readonly naming?: readonly string[];
   /** @default 'retain' */
   readonly onRemoval?: RemovalPolicy;
+  /** What a node with accelerators has to have. @default - one vCPU and one GiB */
+  readonly gpuNode?: { readonly vcpus: number; readonly memoryGiB: number };
 }
 
 /** Capabilities whose blocks are left out where a target declares a gap, by construct id. */
@@ -115,7 +117,9 @@ function buildBase(cloud: ICloud, scope: Construct, options: BlockOptions): Base
     network,
     cluster,
     nodes: compute.nodePool(scope, 'nodes', { ...pool, name: 'general' }),
-    gpus: compute.gpuNodePool(scope, 'gpus', { ...pool, name: 'gpus', accelerator: firstAccelerator(cloud) }),
+    gpus: compute.gpuNodePool(scope, 'gpus', {
+      ...{ ...pool, ...options.gpuNode, name: 'gpus', accelerator: firstAccelerator(cloud) },
+    }),
     machine: unlessGap(cloud, 'machine', () =>
       compute.virtualMachine(scope, 'machine', { ...of('machine'), network, purpose: 'bastion', encryptionKey }),
     ),

@@ -6,7 +6,7 @@ import type { INodePool } from '../cloud/node-pool';
 import { poolLabels } from '../scheduling';
 import { blocksOf, buildBlocks, firstAccelerator, OPTIONAL_BLOCKS } from './conformance-blocks';
 import type { Blocks } from './conformance-blocks';
-import { bench, report } from './conformance-support';
+import { bench, refusal, report } from './conformance-support';
 import type { ConformanceCheck, MakeCloud } from './conformance-support';
 
 const ALL_IDS = [
@@ -26,6 +26,7 @@ export function treeChecks(make: MakeCloud): readonly ConformanceCheck[] {
     { name: 'the tree has the same first level on every target', run: () => skeleton(make) },
     { name: 'blocks say where and how they are reached', run: () => contracts(make) },
     { name: 'node pools hold what was asked for and select their own nodes', run: () => pools(make) },
+    { name: 'a pool with accelerators is of nodes that have the CPU and memory, too', run: () => gpuNodes(make) },
     { name: 'egress rules are well formed and say why they exist', run: () => egress(make) },
   ];
 }
@@ -97,6 +98,27 @@ function pools(make: MakeCloud): void {
     gpus.shape.accelerator?.name === accelerator.name && gpus.shape.gpus >= 1
       ? undefined
       : `gpus: shape ${gpus.shape.name} has no ${accelerator.name}`,
+  ]);
+}
+
+function gpuNodes(make: MakeCloud): void {
+  const { cloud, scope } = bench(make);
+  const { name } = firstAccelerator(cloud);
+  const [largest] = cloud.nodeShapes
+    .filter(({ accelerator }) => accelerator?.name === name)
+    .sort((a, b) => b.memoryGiB - a.memoryGiB || b.vcpus - a.vcpus);
+  if (largest === undefined) return;
+  const { vcpus, memoryGiB } = largest;
+  const { shape } = buildBlocks(cloud, scope, { gpuNode: { vcpus, memoryGiB } }).gpus;
+  const other = bench(make);
+  const tooMuch = { vcpus, memoryGiB: memoryGiB + 1 };
+  report([
+    shape.vcpus >= vcpus && shape.memoryGiB >= memoryGiB
+      ? undefined
+      : `gpus: shape ${shape.name} has ${shape.vcpus} vCPU and ${shape.memoryGiB} GiB for ${vcpus} and ${memoryGiB}`,
+    refusal('more memory than any node has', 'LNMT1006', () =>
+      buildBlocks(other.cloud, other.scope, { gpuNode: tooMuch }),
+    ),
   ]);
 }
 

@@ -10,7 +10,7 @@ export type { ConformanceCheck, MakeCloud } from './conformance-support';
  * What holds for every cloud, as named checks for any test runner.
  *
  * The cloud has to offer a node shape with an accelerator. Pools `general` and `gpus` are asked for, of one node with at
- * least one vCPU.
+ * least one vCPU; `gpus` also of the largest node with its accelerator.
  *
  * @param make makes the cloud, with the same props at each call
  *

@@ -103,6 +103,17 @@ describe('messages of descriptions', () => {
       errors.twoPlatforms(scope, 'ml', 'ml/first'),
       'stack ml already holds a platform; got a second one beside ml/first; allowed: one platform a stack',
     ],
+    [
+      'LNMT1023',
+      errors.replicaFitsNoNode(
+        scope,
+        { property: 'resources.cpu', place: 'with nvidia-l4', gpus: 1, cpu: '100', memory: '2Gi' },
+        ['a (gpus 1, cpu 3.6, memory 13.6Gi)', 'b (gpus 1, cpu 1.8, memory 6.8Gi)'],
+      ),
+      'resources.cpu of a replica fits no node with nvidia-l4; got gpus 1, cpu 100, memory 2Gi; ' +
+        'allowed: a (gpus 1, cpu 3.6, memory 13.6Gi); b (gpus 1, cpu 1.8, memory 6.8Gi); ' +
+        'lower cpu or memory of resources, or choose larger nodes by accelerator or nodes',
+    ],
     ['LNMT1020', errors.takenId(scope, 'digits'), 'id "digits" is taken; got a second "digits" in'],
     [
       'LNMT1013',

@@ -13,12 +13,13 @@ import {
   SecretReference,
 } from 'lnmt';
 import type { ICloud, InferenceEndpointProps, LnmtError } from 'lnmt';
+import type { App } from 'cdktf';
 import { AwsCloud } from 'lnmt/aws';
 import type { SynthesizedApp } from 'lnmt/testing';
 import { FakeCloud, synthApp } from 'lnmt/testing';
 import { describe, expect, it } from 'vitest';
 import { checkPodSecurity } from '../../support/pod-security';
-import { auth, clouds, digests, manifest, manifestsOf, model, refusal, twoStacks } from './support';
+import { auth, clouds, digests, manifest, manifestsOf, model, refusal, site, twoStacks } from './support';
 
 /** An endpoint `digits` on a platform `ml`, synthesized. */
 function endpoint(props: Partial<InferenceEndpointProps> = {}, cloud: ICloud = new FakeCloud()): SynthesizedApp {
@@ -201,6 +202,77 @@ describe('an endpoint with accelerators', () => {
   });
 });
 
+const l4 = { accelerator: Accelerator.NVIDIA_L4 };
+const gpuSite = (): ICloud =>
+  site([
+    { shape: { ...l4, vcpus: 8, memoryGiB: 32 }, count: 9 },
+    { shape: { ...l4, gpus: 4, vcpus: 48, memoryGiB: 192 }, count: 9 },
+  ]);
+
+describe.each<[string, () => ICloud, readonly [small: string, moreCpu: string, moreMemory: string], largest: string]>([
+  [
+    'FakeCloud',
+    () => new FakeCloud(),
+    ['fake.l4', 'fake.4xl4', 'fake.4xl4'],
+    'fake.4xl4 (gpus 4, cpu 43.2, memory 163.2Gi); fake.l4 (gpus 1, cpu 7.2, memory 27.2Gi)',
+  ],
+  [
+    'AwsCloud',
+    () => new AwsCloud({ region: 'eu-west-1' }),
+    ['g6.xlarge', 'g6.4xlarge', 'g6.4xlarge'],
+    'g6.48xlarge (gpus 8, cpu 172.8, memory 652.8Gi); g6.24xlarge (gpus 4, cpu 86.4, memory 326.4Gi); ' +
+      'g6.16xlarge (gpus 1, cpu 57.6, memory 217.6Gi)',
+  ],
+  [
+    'OnPremCloud',
+    gpuSite,
+    ['1x-nvidia-l4-8cpu-32gib', '4x-nvidia-l4-48cpu-192gib', '4x-nvidia-l4-48cpu-192gib'],
+    '4x-nvidia-l4-48cpu-192gib (gpus 4, cpu 43.2, memory 163.2Gi); 1x-nvidia-l4-8cpu-32gib (gpus 1, cpu 7.2, memory 27.2Gi)',
+  ],
+])('the nodes with accelerators that an endpoint has for itself on %s', (_target, make, shapes, largest) => {
+  const build = (app: App, resources: PodResources): InferenceEndpoint => {
+    const { workloads, platform } = twoStacks(app, make());
+    const props = { platform, model, auth, ...l4, scaling: Scaling.fixed(3), resources };
+    return new InferenceEndpoint(workloads, 'digits', props);
+  };
+
+  it.each([
+    ['1', '2Gi', 0],
+    ['8', '2Gi', 1],
+    ['1', '40Gi', 2],
+  ] as const)('are the smallest that hold cpu %s and memory %s beside what they keep', (cpu, memory, index) => {
+    synthApp((app) => {
+      expect(build(app, PodResources.of({ cpu, memory })).nodes?.shape.name).toBe(shapes[index]);
+    });
+  });
+
+  it.each([
+    ['cpu', { cpu: '200', memory: '2Gi' }],
+    ['memory', { cpu: '1', memory: '2Ti' }],
+  ])('hold a replica, or its %s is refused with what the largest have', (property, resources) => {
+    const { message } = refusal((app) => void build(app, PodResources.of(resources))).error;
+    expect(message).toBe(
+      `LNMT1023 [ml-workloads/digits]: resources.${property} of a replica fits no node with nvidia-l4; ` +
+        `got gpus 1, cpu ${resources.cpu}, memory ${resources.memory}; allowed: ${largest}; ` +
+        'lower cpu or memory of resources, or choose larger nodes by accelerator or nodes',
+    );
+  });
+});
+
+it('an endpoint refuses a pool whose nodes have no accelerator, or too little memory, for a replica', () => {
+  const refused = (props: Partial<InferenceEndpointProps>): string =>
+    refusal((app) => {
+      const { workloads, platform } = twoStacks(app, new AwsCloud({ region: 'eu-west-1' }));
+      const { nodes } = platform;
+      new InferenceEndpoint(workloads, 'digits', { platform, model, auth, nodes, scaling: Scaling.fixed(1), ...props });
+    }).error.message;
+  expect(refused(l4)).toContain(
+    'LNMT1023 [ml-workloads/digits]: accelerator of a replica fits no node of pool general',
+  );
+  const resources = PodResources.of({ cpu: '3', memory: '14Gi' });
+  expect(refused({ resources })).toContain('resources.memory of a replica fits no node of pool general');
+});
+
 describe('images of an endpoint', () => {
   it('come from the registry of the platform when no other is named, without an account id in the program', () => {
     const app = endpoint({ images: Images.fromPlatform(digests) }, new AwsCloud({ region: 'eu-west-1' }));
@@ -216,7 +288,7 @@ describe('images of an endpoint', () => {
 
 describe('what runs the models of an endpoint', () => {
   const own = `registry.example.com/team/inference-tensorrt@${digests['inference-cuda']}`;
-  const l4 = { accelerator: Accelerator.NVIDIA_L4, scaling: Scaling.between(1, 3).requestsPerSecond(10) };
+  const scaled = { ...l4, scaling: Scaling.between(1, 3).requestsPerSecond(10) };
   const refused = (props: Partial<InferenceEndpointProps>, cloud: ICloud = new FakeCloud()): LnmtError =>
     refusal((app) => {
       const { workloads, platform } = twoStacks(app, cloud);
@@ -235,7 +307,7 @@ describe('what runs the models of an endpoint', () => {
 
   it('is whatever an image of one’s own can', () => {
     const cloud = new AwsCloud({ region: 'eu-west-1' });
-    const app = endpoint({ ...l4, executionProvider: 'tensorrt', image: own }, cloud);
+    const app = endpoint({ ...scaled, executionProvider: 'tensorrt', image: own }, cloud);
     expect(podOf(app).containers[0].image).toBe(own);
     const settings = (of: SynthesizedApp): unknown => manifest(of, 'ml-workloads', 'ConfigMap', 'digits-config');
     expect(settings(app)).toMatchObject({ data: { LNMT_EXECUTION_PROVIDER: 'tensorrt' } });
@@ -257,15 +329,15 @@ describe('what runs the models of an endpoint', () => {
   });
 
   it.each(clouds)('is one accelerator a replica, on %s', (_target, make) => {
-    const { code, message } = refused({ ...l4, gpus: 4 }, make());
+    const { code, message } = refused({ ...scaled, gpus: 4 }, make());
     expect(code).toBe('LNMT1022');
     expect(message).toContain('gpus asks for accelerators that nothing would use; got 4 for each replica; allowed: 1');
     expect(refused({ gpus: 2 }, make()).code).toBe('LNMT1022');
-    expect(refused({ ...l4, gpus: 0 }, make()).code).toBe('LNMT1002');
+    expect(refused({ ...scaled, gpus: 0 }, make()).code).toBe('LNMT1002');
   });
 
   it('is one accelerator a replica where that is said, too', () => {
-    const app = endpoint({ ...l4, gpus: 1 }, new AwsCloud({ region: 'eu-west-1' }));
+    const app = endpoint({ ...scaled, gpus: 1 }, new AwsCloud({ region: 'eu-west-1' }));
     expect(podOf(app).containers[0]).toMatchObject({ resources: { limits: { 'nvidia.com/gpu': '1' } } });
   });
 });
@@ -315,8 +387,7 @@ describe('the features of the image of an endpoint', () => {
 
   it('are not mentioned where every image has them, and with the flavour where it has one', () => {
     expect(notes(endpoint({ grpc: true }))).toEqual([]);
-    const l4 = { accelerator: Accelerator.NVIDIA_L4, scaling: Scaling.fixed(1) };
-    const [note] = notes(endpoint({ ...l4, files }, new AwsCloud({ region: 'eu-west-1' })));
+    const [note] = notes(endpoint({ ...l4, scaling: Scaling.fixed(1), files }, new AwsCloud({ region: 'eu-west-1' })));
     expect(note).toContain('`lnmt images build --only inference --flavour cuda --features s3,grpc,policies`');
   });
 });

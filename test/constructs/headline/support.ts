@@ -8,6 +8,7 @@ import type { ICloud, LnmtError, LnmtPlatformProps } from 'lnmt';
 import { Auth, ClusterAccess, Images, LnmtPlatform, Model, SecretReference } from 'lnmt';
 import { AwsCloud } from 'lnmt/aws';
 import { OnPremCloud, OnPremFileStorage, OnPremObjectStorage } from 'lnmt/onprem';
+import type { OnPremCloudProps } from 'lnmt/onprem';
 import { LnmtStack } from 'lnmt/stacks';
 import type { SynthesizedApp } from 'lnmt/testing';
 import { FakeCloud } from 'lnmt/testing';
@@ -28,11 +29,11 @@ export const model = Model.fromStore('digits', 3);
 export const auth = Auth.apiKeys(SecretReference.fromStore('digits-api-keys'));
 export const access = ClusterAccess.publicFrom('203.0.113.0/24');
 
-/** A site with room for everything that the tests ask for. */
-export function site(): OnPremCloud {
+/** A site with room for everything that the tests ask for. @param more nodes beside those without accelerators */
+export function site(more: OnPremCloudProps['nodes'] = []): OnPremCloud {
   return new OnPremCloud({
     network: { cidr: '10.30.0.0/16' },
-    nodes: [{ shape: { vcpus: 32, memoryGiB: 128 }, count: 40 }],
+    nodes: [{ shape: { vcpus: 32, memoryGiB: 128 }, count: 40 }, ...more],
     objectStore: OnPremObjectStorage.s3({
       endpoint: 'https://s3.example.com',
       bucket: 'ml',
@@ -47,7 +48,7 @@ export function site(): OnPremCloud {
 export const clouds: readonly (readonly [name: string, make: () => ICloud])[] = [
   ['FakeCloud', () => new FakeCloud()],
   ['AwsCloud', () => new AwsCloud({ region: 'eu-west-1' })],
-  ['OnPremCloud', site],
+  ['OnPremCloud', () => site()],
 ];
 
 /** A platform and the stacks of its two halves. */

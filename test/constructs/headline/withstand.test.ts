@@ -131,8 +131,12 @@ const descriptions: readonly Refused[] = [
   },
   {
     title: 'a replica that no node of the pool can hold',
-    code: 'LNMT1009',
-    names: ['maxReplicas', '0 a node'],
+    code: 'LNMT1023',
+    names: [
+      'resources.cpu of a replica fits no node of pool general',
+      'cpu 500',
+      'm7i.xlarge (gpus 0, cpu 3.6, memory',
+    ],
     build: (app) => serve(app, aws(), { resources: PodResources.of({ cpu: '500', memory: '1Gi' }) }),
   },
   {
