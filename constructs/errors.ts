@@ -155,6 +155,11 @@ export const DESCRIPTION_ERRORS = {
     explanation:
       'A replica is one pod, which has to find its accelerator, CPU and memory on one node. A tenth of the CPU of a node and 15 % of its memory are left to the kubelet, the system and the daemons. A pod that asks for more than what remains of any node would wait for good. The message lists what pods can have of the largest ones.',
   },
+  LNMT1024: {
+    title: 'an image does not run on its nodes',
+    explanation:
+      'Machines of the other CPU architecture cannot start the image, and its pods would fail again and again. Images are built for the architecture of the machine that builds them; architectures says for which that is. Some accelerators, and some machines that a price table makes the cheapest, come with arm64.',
+  },
   LNMT1018: {
     title: 'the platform has no workloads stack yet',
     explanation:
@@ -315,6 +320,21 @@ export function replicaFitsNoNode(
     got: `gpus ${need.gpus}, cpu ${need.cpu}, memory ${need.memory}`,
     allowed: offers.join('; '),
     remedy: 'lower cpu or memory of resources, or choose larger nodes by accelerator or nodes',
+  });
+}
+
+/** The nodes of a pool cannot run an image that is built for others. */
+export function architectureMismatch(
+  scope: IConstruct | undefined,
+  built: readonly string[],
+  pool: { readonly name: string; readonly shape: { readonly name: string; readonly architecture: string } },
+): LnmtError {
+  const { name, architecture } = pool.shape;
+  return new LnmtError('LNMT1024', scope, {
+    what: `architectures has no build for the nodes of pool ${pool.name}`,
+    got: `${built.join(', ')}, and nodes of ${name}, which are ${architecture}`,
+    allowed: `architectures with ${architecture}, or nodes of ${built.join(' or ')}`,
+    remedy: `build the image on a machine of ${architecture} and set architectures: ['${architecture}'], or choose other nodes by accelerator, prices or nodes`,
   });
 }
 

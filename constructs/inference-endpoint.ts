@@ -29,9 +29,10 @@ import { imageFeatures } from './kubernetes/image-features';
 import type { LnmtPlatform } from './lnmt-platform';
 import type { Model } from './model';
 import { KUBERNETES_NAMES, legalName } from './names';
-import { ownPool, replicasFit } from './replicas-fit';
+import { ownPool, placementFor, replicasFit } from './replicas-fit';
 import type { ReplicaNeeds } from './replicas-fit';
-import type { PriceTable } from './select-shape';
+import type { Placement } from './scheduling';
+import type { Architecture, PriceTable } from './select-shape';
 import { DEFAULT_IMAGE_FEATURES, PORTS, buildCommand } from '../runtime/contract';
 import type { ImageFeature } from '../runtime/contract';
 import type { Workloads } from './delivery';
@@ -54,6 +55,8 @@ export interface InferenceEndpointProps {
    * @default - the one of `images` that fits `executionProvider`
    */
   readonly image?: string;
+  /** CPU architectures that the image is built for: those of the machines that built it. @default ['amd64'] */
+  readonly architectures?: readonly Architecture[];
   /** @default Scaling.between(2, 10).cpu(70) */
   readonly scaling?: Scaling;
   /**
@@ -198,14 +201,15 @@ export class InferenceEndpoint extends Construct {
   /** Queries for dashboards and alerts. */
   readonly metrics: EndpointMetrics;
   private readonly scheme: 'http' | 'https';
+  private readonly placement: Placement | undefined;
   private readonly workloads: Workloads;
 
   /**
    * @throws LNMT1008 for a pool of another cloud, LNMT1009 when the pool cannot hold the replicas, LNMT1010 for a missing
    * image digest, LNMT1011 in the platform's own stack, LNMT1013 without a model store, or without
    * the secret store or the monitoring that its keys or its scaling need, LNMT1021 for an execution provider that the bundled
-   * image cannot load, LNMT1022 for several accelerators a replica, LNMT1023 when no node holds a replica; at
-   * synthesis what an InferenceWorkload throws
+   * image cannot load, LNMT1022 for several accelerators a replica, LNMT1023 when no node holds a replica, LNMT1024 when the
+   * nodes cannot run the image; at synthesis what an InferenceWorkload throws
    */
   constructor(scope: Construct, id: string, props: InferenceEndpointProps) {
     super(scope, freeId(scope, id));
@@ -228,6 +232,7 @@ export class InferenceEndpoint extends Construct {
     };
     this.nodes = this.definePool(props, needs);
     replicasFit(this, this.nodes, needs);
+    this.placement = placementFor(this, this.nodes, props.architectures);
     this.identity = platform.cloud.security.workloadIdentity(this, 'identity', {
       cluster: platform.cluster,
       namespace: this.namespace,
@@ -354,7 +359,7 @@ export class InferenceEndpoint extends Construct {
       podLabels: this.identity.podLabels,
       scaling: this.scaling,
       accelerator: accelerator && { resourceName: accelerator.resourceName, count: 1 },
-      placement: this.nodes?.placement,
+      placement: this.placement,
       secretStore: platform.secretStore,
       egress: [...platform.cloud.security.egress, ...binding.egress, ...(props.egress ?? [])],
       scraperNamespace: platform.monitoring?.scraperNamespace,

@@ -1,12 +1,14 @@
 import type { IConstruct } from 'constructs';
 import type { Accelerator } from './accelerators';
 import type { ICloud, INodePool } from './cloud';
-import { poolTooSmall, replicaFitsNoNode } from './errors';
+import { architectureMismatch, poolTooSmall, replicaFitsNoNode } from './errors';
 import type { LnmtError } from './errors';
 import type { PodResources } from './kubernetes';
 import { amount } from './kubernetes/quantity';
+import { ARCHITECTURE_LABEL } from './scheduling';
+import type { Placement } from './scheduling';
 import { selectShape } from './select-shape';
-import type { NodeShape, PriceTable } from './select-shape';
+import type { Architecture, NodeShape, PriceTable } from './select-shape';
 
 /** What the replicas of an endpoint ask for. */
 export interface ReplicaNeeds {
@@ -75,6 +77,26 @@ export function ownPool(
   const request = { accelerator, gpus: needs.gpus, vcpus, memoryGiB };
   const shape = selectShape(cloud.name, cloud.nodeShapes, request, prices, scope);
   return { vcpus, memoryGiB, nodes: Math.ceil((needs.maxReplicas + needs.surge) / replicasPerNode(shape, needs)) };
+}
+
+/**
+ * Where pods go whose image runs on some CPUs only.
+ *
+ * @param architectures those that the image is built for
+ * @throws LNMT1024 for a pool of others
+ */
+export function placementFor(
+  scope: IConstruct,
+  pool: INodePool | undefined,
+  architectures: readonly Architecture[] = ['amd64'],
+): Placement | undefined {
+  if (pool !== undefined && !architectures.includes(pool.shape.architecture)) {
+    throw architectureMismatch(scope, architectures, { name: pool.poolName, shape: pool.shape });
+  }
+  const [only, ...others] = architectures;
+  if (only === undefined || others.length > 0) return pool?.placement;
+  const { nodeSelector = {}, tolerations = [] } = pool?.placement ?? {};
+  return { nodeSelector: { ...nodeSelector, [ARCHITECTURE_LABEL]: only }, tolerations };
 }
 
 function replicasPerNode(shape: NodeShape, { strict, gpus, resources }: ReplicaNeeds): number {

@@ -17,6 +17,9 @@ export const SYSTEM_TAINT: NodeTaint = { key: 'CriticalAddonsOnly', value: 'true
 /** Lets what a cluster needs before it has other nodes run on the system pool. */
 export const SYSTEM_TOLERATION = { key: SYSTEM_TAINT.key, operator: 'Exists', effect: SYSTEM_TAINT.effect } as const;
 
+/** Label that every kubelet puts on its node. @see https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-arch */
+export const ARCHITECTURE_LABEL = 'kubernetes.io/arch';
+
 /** Where pods go: what a node pool tells its consumers. */
 export interface Placement {
   /** Labels that a node must carry. */

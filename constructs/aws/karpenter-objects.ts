@@ -3,6 +3,7 @@ import type { Capacity } from '../capacity';
 import type { KubernetesObjects } from '../cloud/kubernetes-parts';
 import type { Layer } from '../layers';
 import { KUBERNETES_NAMES, legalName } from '../names';
+import { ARCHITECTURE_LABEL } from '../scheduling';
 import type { NodeTaint } from '../scheduling';
 import type { NodeShape } from '../select-shape';
 import type { NodeImage } from './aws-gpu-stack';
@@ -120,7 +121,7 @@ function blockDevices(image: NodeImage, diskGiB: number): Record<string, unknown
 function nodePool(pool: KarpenterPool, rung: Capacity, nodeClassName: string, weight: number): Record<string, unknown> {
   const requirements = [
     { key: 'node.kubernetes.io/instance-type', operator: 'In', values: [pool.shape.name] },
-    { key: 'kubernetes.io/arch', operator: 'In', values: [pool.shape.architecture] },
+    { key: ARCHITECTURE_LABEL, operator: 'In', values: [pool.shape.architecture] },
     { key: 'kubernetes.io/os', operator: 'In', values: ['linux'] },
     { key: 'karpenter.sh/capacity-type', operator: 'In', values: [rung.kind] },
     ...(pool.zone !== undefined && rung.kind !== 'reserved'

@@ -114,6 +114,13 @@ describe('messages of descriptions', () => {
         'allowed: a (gpus 1, cpu 3.6, memory 13.6Gi); b (gpus 1, cpu 1.8, memory 6.8Gi); ' +
         'lower cpu or memory of resources, or choose larger nodes by accelerator or nodes',
     ],
+    [
+      'LNMT1024',
+      errors.architectureMismatch(scope, ['amd64'], { name: 'gpus', shape: { name: 'x', architecture: 'arm64' } }),
+      'architectures has no build for the nodes of pool gpus; got amd64, and nodes of x, which are arm64; ' +
+        'allowed: architectures with arm64, or nodes of amd64; build the image on a machine of arm64 and set ' +
+        "architectures: ['arm64'], or choose other nodes by accelerator, prices or nodes",
+    ],
     ['LNMT1020', errors.takenId(scope, 'digits'), 'id "digits" is taken; got a second "digits" in'],
     [
       'LNMT1013',

@@ -273,6 +273,46 @@ it('an endpoint refuses a pool whose nodes have no accelerator, or too little me
   expect(refused({ resources })).toContain('resources.memory of a replica fits no node of pool general');
 });
 
+describe('the CPU architecture of the image of an endpoint', () => {
+  const arch = (app: SynthesizedApp): unknown =>
+    (podOf(app)['nodeSelector'] as Record<string, string> | undefined)?.['kubernetes.io/arch'];
+
+  it.each(clouds)('is that of the nodes that its pods select, on %s', (_target, make) => {
+    expect(arch(endpoint({}, make()))).toBe('amd64');
+    expect(arch(endpoint({ architectures: ['amd64', 'arm64'] }, make()))).toBeUndefined();
+  });
+
+  it('is that of the nodes where it has no pool', () => {
+    const app = synthApp((scope) => {
+      const { workloads, platform } = twoStacks(scope, site(), { nodes: Block.off() });
+      new InferenceEndpoint(workloads, 'digits', { platform, model, auth });
+    });
+    expect(podOf(app)['nodeSelector']).toEqual({ 'kubernetes.io/arch': 'amd64' });
+  });
+
+  const graviton = (app: App, architectures?: InferenceEndpointProps['architectures']): void => {
+    const prices = { 'm7g.xlarge': 1, 'm7i.xlarge': 2 };
+    const cloud = new AwsCloud({ region: 'eu-west-1' });
+    const { workloads, platform } = twoStacks(app, cloud, { nodes: Block.create({ prices }) });
+    new InferenceEndpoint(workloads, 'digits', { platform, model, auth, ...(architectures && { architectures }) });
+  };
+
+  it('is held against that of the nodes, which a price table or an accelerator may make another', () => {
+    expect(refusal((app) => graviton(app)).error.message).toBe(
+      'LNMT1024 [ml-workloads/digits]: architectures has no build for the nodes of pool general; ' +
+        'got amd64, and nodes of m7g.xlarge, which are arm64; allowed: architectures with arm64, or nodes of amd64; ' +
+        "build the image on a machine of arm64 and set architectures: ['arm64'], or choose other nodes by accelerator, prices or nodes",
+    );
+    const props = { accelerator: Accelerator.NVIDIA_GB200, scaling: Scaling.fixed(1) };
+    const refused = refusal((app) => {
+      const { workloads, platform } = twoStacks(app, new AwsCloud({ region: 'eu-west-1' }));
+      new InferenceEndpoint(workloads, 'digits', { platform, model, auth, ...props });
+    });
+    expect(refused.error.message).toContain('nodes of p6e-gb200.36xlarge, which are arm64');
+    expect(arch(synthApp((app) => graviton(app, ['arm64'])))).toBe('arm64');
+  });
+});
+
 describe('images of an endpoint', () => {
   it('come from the registry of the platform when no other is named, without an account id in the program', () => {
     const app = endpoint({ images: Images.fromPlatform(digests) }, new AwsCloud({ region: 'eu-west-1' }));
