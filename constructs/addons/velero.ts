@@ -1,8 +1,16 @@
 import type { Addon, HelmValues } from './addon';
 import { ADDON_IMAGES, CATALOGUE } from './catalogue';
 
+const RELEASE = 'velero';
+
 /** Where Velero runs; clouds bind its identity to this service account. */
 export const VELERO = { namespace: 'velero', serviceAccountName: 'velero' } as const;
+
+/** Volumes that are left out: what is in them is lost with the pod in any case, and caches of models are large. */
+const VOLUME_POLICY = {
+  name: 'volume-policy',
+  rules: { version: 'v1', volumePolicies: [{ conditions: { volumeTypes: ['emptyDir'] }, action: { type: 'skip' } }] },
+} as const;
 
 /** Options of {@link velero}. Strings may be late-bound. */
 export interface VeleroOptions {
@@ -27,10 +35,10 @@ export interface VeleroOptions {
   readonly namespaces?: readonly string[];
 }
 
-/** Velero with one store and a daily backup of objects and volumes. @see https://velero.io/docs/ */
+/** Velero with one store and a daily backup of objects and of volumes that outlive their pods. @see https://velero.io/docs/ */
 export function velero(options: VeleroOptions): Addon {
   return {
-    name: 'velero',
+    name: RELEASE,
     layer: '10-operators',
     namespace: VELERO.namespace,
     podSecurity: { level: 'privileged', reason: 'the node agent reads the volumes of pods from the node' },
@@ -52,6 +60,7 @@ export function velero(options: VeleroOptions): Addon {
         backupStorageLocation: [location(options)],
         volumeSnapshotLocation: [],
       },
+      configMaps: { [VOLUME_POLICY.name]: { data: { 'policy.yaml': JSON.stringify(VOLUME_POLICY.rules) } } },
       schedules: { daily: daily(options) },
     },
     provides: ['velero.io'],
@@ -77,6 +86,11 @@ function daily({ hour = 3, namespaces, retentionDays = 35 }: VeleroOptions): Hel
   return {
     disabled: false,
     schedule: `0 ${hour} * * *`,
-    template: { ttl: `${retentionDays * 24}h0m0s`, includedNamespaces: namespaces ?? ['*'] },
+    template: {
+      ttl: `${retentionDays * 24}h0m0s`,
+      includedNamespaces: namespaces ?? ['*'],
+      // The chart puts the name of its release before that of a ConfigMap.
+      resourcePolicy: { kind: 'configmap', name: `${RELEASE}-${VOLUME_POLICY.name}` },
+    },
   };
 }

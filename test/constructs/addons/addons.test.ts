@@ -232,6 +232,21 @@ describe('options of the other add-ons', () => {
     });
   });
 
+  test('Velero leaves out volumes that are lost with their pod, by the one policy that its schedule names', () => {
+    const plain = addons.velero({ bucket: 'backups' });
+    expect(value(plain, 'schedules.daily.template.resourcePolicy')).toEqual({
+      kind: 'configmap',
+      name: `${plain.name}-volume-policy`,
+    });
+    const data = value(plain, 'configMaps.volume-policy.data') as Record<string, string>;
+    expect(Object.values(data).map((text) => JSON.parse(text) as unknown)).toEqual([
+      {
+        version: 'v1',
+        volumePolicies: [{ conditions: { volumeTypes: ['emptyDir'] }, action: { type: 'skip' } }],
+      },
+    ]);
+  });
+
   test('the NFS class keeps what is on it', () => {
     const nfs = addons.csiDriverNfs({ server: 's', share: '/e', storageClassName: 'lnmt-shared' });
     expect(value(nfs, 'storageClass')).toMatchObject({ create: true, name: 'lnmt-shared', reclaimPolicy: 'Retain' });
