@@ -1,6 +1,6 @@
 import type { TerraformStack } from 'cdktf';
 import { TerraformOutput } from 'cdktf';
-import type { InferenceEndpoint, LnmtPlatform } from '../constructs';
+import type { GpuTrainingCluster, INodePool, InferenceEndpoint, LnmtPlatform } from '../constructs';
 import { legalName } from '../constructs/names';
 import { PORTS, modelPath } from '../runtime/contract';
 
@@ -25,6 +25,12 @@ export function infrastructureOutputs(stack: TerraformStack, platform: LnmtPlatf
   output(stack, names.registryLoginCommand, platform.registry?.loginCommand, 'Logs a container client in');
   output(stack, names.nameServers, platform.dns?.nameServers, 'Name servers to enter at the parent zone');
   output(stack, names.bastionCommand, platform.bastion?.connectCommand, 'Opens a session on the bastion');
+  labelOutput(stack, platform.nodes);
+}
+
+/** Outputs of a workloads stack: how nodes that exist become those of its own pools. */
+export function poolOutputs(stack: TerraformStack, owners: readonly (InferenceEndpoint | GpuTrainingCluster)[]): void {
+  for (const owner of owners) if (owner.nodes?.node.scope === owner) labelOutput(stack, owner.nodes);
 }
 
 /** Outputs of a workloads stack: how to reach each endpoint. */
@@ -49,6 +55,12 @@ export function endpointOutputs(stack: TerraformStack, endpoints: readonly Infer
       'Describes the model; its inputs and outputs are what an inference request needs',
     );
   }
+}
+
+function labelOutput(stack: TerraformStack, pool: INodePool | undefined): void {
+  if (pool === undefined) return;
+  const name = legalName({ maxLength: 60, separator: '_' }, [pool.poolName]);
+  output(stack, `nodes_${name}_label_command`, pool.labelCommand, 'Labels the nodes of the pool: pods wait for these');
 }
 
 function output(stack: TerraformStack, name: string, value: unknown, description: string): void {

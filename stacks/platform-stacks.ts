@@ -9,7 +9,7 @@ import type {
 } from '../constructs';
 import { GpuTrainingCluster, InferenceEndpoint, LnmtPlatform } from '../constructs';
 import { LnmtStack } from './lnmt-stack';
-import { endpointOutputs, infrastructureOutputs } from './outputs';
+import { endpointOutputs, infrastructureOutputs, poolOutputs } from './outputs';
 import type { StateBackend } from './state-backend';
 
 /** A training cluster of {@link PlatformStacks}. */
@@ -76,5 +76,6 @@ export class PlatformStacks {
     );
     infrastructureOutputs(this.infra, this.platform);
     endpointOutputs(this.workloads, this.endpoints);
+    poolOutputs(this.workloads, [...this.endpoints, ...this.training]);
   }
 }

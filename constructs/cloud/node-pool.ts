@@ -33,4 +33,6 @@ export interface INodePool extends IBuildingBlock {
   readonly placement: Placement;
   /** Extended resources that a pod on a whole node asks for besides GPUs, e.g. `vpc.amazonaws.com/efa: '32'`. */
   readonly fabricResources: Readonly<Record<string, string>>;
+  /** Command by which a person labels the nodes once. @default - nodes come with the labels of their pool */
+  readonly labelCommand?: string;
 }

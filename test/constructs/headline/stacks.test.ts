@@ -47,6 +47,14 @@ describe.each(clouds)('PlatformStacks on %s', (_, make) => {
     });
   });
 
+  it('says how nodes that exist become those of a pool, where nothing else labels them', () => {
+    const { nodes_general_label_command: command } = app.stack('ml-infra').outputs;
+    if (_ !== 'OnPremCloud') return expect(command).toBeUndefined();
+    expect(command).toMatchObject({
+      value: 'kubectl label nodes NODE… --overwrite lnmt.dev/node-pool=general',
+    });
+  });
+
   it('checks that the model is there before the first release, where the target can be asked', () => {
     const releases = app.stack('ml-workloads').resources('helm_release');
     const guarded = releases.filter((release) => JSON.stringify(release).includes('LNMT1017'));
@@ -57,6 +65,29 @@ describe.each(clouds)('PlatformStacks on %s', (_, make) => {
       });
       expect(JSON.stringify(after ?? [])).not.toContain('helm_release.');
     }
+  });
+});
+
+it('the workloads of a site say how nodes become those of a pool that an endpoint or a training cluster has for itself', () => {
+  const accelerator = Accelerator.NVIDIA_L4;
+  const shape = { accelerator, vcpus: 8, memoryGiB: 32 };
+  const row = (pool: string) => ({ pool, shape, count: 2, labels: { rack: pool } });
+  const app = synthApp((root) => {
+    new PlatformStacks(root, 'ml', {
+      cloud: site([row('digits'), row('trainers')]),
+      platform: { access },
+      endpoints: [
+        { id: 'digits', model, auth, accelerator, scaling: Scaling.fixed(1) },
+        { id: 'small', model, auth },
+      ],
+      training: [{ id: 'trainers', accelerator, gpusPerNode: 1, maxNodes: 2 }],
+      images,
+    });
+  });
+  const commands = Object.entries(app.stack('ml-workloads').outputs).filter(([name]) => name.endsWith('label_command'));
+  expect(commands.map(([name]) => name).sort()).toEqual(['nodes_digits_label_command', 'nodes_trainers_label_command']);
+  expect(commands[0]?.[1]).toMatchObject({
+    value: expect.stringMatching(/--selector rack=digits .*node-pool=digits .*kubectl taint nodes/) as string,
   });
 });
 
