@@ -7,6 +7,7 @@ import {
   Images,
   KServeRuntime,
   Model,
+  PodResources,
   Rollout,
   Scaling,
   SecretReference,
@@ -64,8 +65,10 @@ export function build(app: App): void {
         accelerator: Accelerator.NVIDIA_L40S,
         gpus: 1,
         maxNodes: 3,
-        scaling: Scaling.between(1, 6).requestsPerSecond(20),
-        // At six replicas no GPU is left: an update has to free one before a new replica finds room.
+        // The weights pass through the memory of the pod on their way to the GPU.
+        resources: PodResources.of({ cpu: '4', memory: '16Gi' }),
+        // At six replicas no GPU is left: an update has to free one before a new replica finds room, so two are the least.
+        scaling: Scaling.between(2, 6).requestsPerSecond(20),
         rollout: Rollout.rolling({ maxUnavailable: 1, maxSurge: 0 }),
         auth: Auth.apiKeys(SecretReference.fromStore('inspection-api-keys')),
       },
