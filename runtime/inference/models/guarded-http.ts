@@ -13,6 +13,8 @@ export const SILENCE_MS = 30_000;
 const REDIRECTS = 3;
 /** Milliseconds that a connection waits for another request. */
 const IDLE_MS = 5_000;
+/** Most of an unwanted answer that is read, so that its connection serves again; beyond that a new one is cheaper. */
+const UNWANTED = { bytes: 1 << 14, ms: 1_000 } as const;
 
 /** Addresses at which machines keep credentials: never a model store. */
 const METADATA = new BlockList();
@@ -108,7 +110,7 @@ export class GuardedHttp {
       const { statusCode: status = 0 } = answer;
       const { location } = answer.headers;
       if (status < 300 || status >= 400 || location === undefined) return answer;
-      answer.resume();
+      dismiss(answer);
       url = this.follow(url, location, question.file);
     }
     throw new ModelError('LNMT8304', `${question.file}: more than ${REDIRECTS} redirects`);
@@ -151,6 +153,18 @@ export class GuardedHttp {
   }
 }
 
+/** Lets go of an answer that nobody reads. One without an end in sight takes its connection with it. */
+export function dismiss(answer: IncomingMessage): void {
+  const end = (): void => void answer.destroy();
+  const timer = setTimeout(end, UNWANTED.ms).unref();
+  answer.once('close', () => clearTimeout(timer));
+  let bytes = 0;
+  answer.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > UNWANTED.bytes) end();
+  });
+}
+
 /**
  * All of an answer, as text.
  *
@@ -181,7 +195,7 @@ export async function textOf(answer: IncomingMessage, most: number, tooLong: () 
 export function bodyOf(answer: IncomingMessage, { start = 0, file }: Question): IncomingMessage {
   const { statusCode: status = 0 } = answer;
   if (status === (start > 0 ? 206 : 200)) return answer;
-  answer.resume();
+  dismiss(answer);
   // A store that ignores ranges answers with everything, and one whose file is shorter by now with nothing.
   if (status === 200 || status === 416) throw new ModelError('LNMT8304', `${file}: the store cannot resume`, true);
   if (status === 404 || status === 410) throw new ModelError('LNMT8301', `no file ${file}`);

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { MODEL_STORE, renderModelManifest } from '../../contract';
 import type { ModelFile } from '../../contract';
 import { ModelError } from '../errors';
-import { bodyOf, GuardedHttp, textOf } from './guarded-http';
+import { bodyOf, dismiss, GuardedHttp, textOf } from './guarded-http';
 import type { Question } from './guarded-http';
 import { isPlainPath, MAX_FILES } from './manifest';
 import { RegistryAccess, storedCredential } from './oci-auth';
@@ -146,7 +146,7 @@ export class OciStore implements ModelStore {
     const authorization = this.access.authorizationFor(model);
     const first = await this.ask(url, question, authorization);
     if (first.statusCode !== 401) return bodyOf(first, question);
-    first.resume();
+    dismiss(first);
     if (!(await this.access.answerTo(first, model, authorization))) return bodyOf(first, question);
     return bodyOf(await this.ask(url, question, this.access.authorizationFor(model)), question);
   }

@@ -40,6 +40,8 @@ class MockRegistry {
   pageSize = 1_000;
   /** The header that leads to the next page. */
   linkTo = (next: string): string => `<${next}>; rel="next"`;
+  /** Sends the body of a refusal. */
+  refuse = (response: ServerResponse): void => void response.end();
   /** Ending of a path whose answer breaks off. */
   breaksAt = ' ';
   /** What the token service says in place of a token. */
@@ -72,7 +74,7 @@ class MockRegistry {
     const scope = `repository:${name}:pull`;
     if (this.credential !== undefined && this.tokens.get(request.headers.authorization ?? '') !== scope) {
       const challenge = `Bearer realm="${this.base}/token",service="reg",scope="${scope}"`;
-      return void response.writeHead(401, { 'www-authenticate': challenge }).end();
+      return this.refuse(response.writeHead(401, { 'www-authenticate': challenge }));
     }
     if (kind === 'tags') return this.tags(response, name, url.searchParams.get('last') ?? '');
     if (kind === 'manifests') return this.manifest(response, `${name}:${reference}`);
@@ -290,6 +292,19 @@ describe('a registry that asks who one is', () => {
     expect(await text(store, 'digits/3/model.onnx')).toBe('0123456789');
     expect(await text(store, 'digits/3/model.onnx')).toBe('0123456789');
     expect(registry.asked.filter((line) => line.startsWith('/token'))).toHaveLength(1);
+  });
+
+  it('is let go of when its refusal has no end', async () => {
+    let closed = false;
+    registry.refuse = (response) => {
+      const more = setInterval(() => response.write(Buffer.alloc(1 << 16)), 20);
+      response.on('close', () => {
+        clearInterval(more);
+        closed = true;
+      });
+    };
+    expect(await open(own()).list('digits')).toEqual([{ name: '3' }]);
+    await expect.poll(() => closed, { timeout: 10_000 }).toBe(true);
   });
 
   it('refuses those who are not known', async () => {

@@ -253,6 +253,26 @@ describe('a store behind HTTP', () => {
     await expect(open().open('x')).rejects.toMatchObject({ code, retryable });
   });
 
+  it.each([
+    ['a refusal without end', 500, {}, 'status 500', 1 << 16],
+    ['a refusal byte by byte', 500, {}, 'status 500', 1],
+    ['a redirect without end', 302, { location: '/end' }, 'no file x', 1 << 16],
+    ['a redirect byte by byte', 302, { location: '/end' }, 'no file x', 1],
+  ])('is let go of when it sends %s', async (_title, status, headers, message, bytes) => {
+    let closed = false;
+    handler = (request, response) => {
+      if (request.url === '/end') return void response.writeHead(404).end();
+      const more = setInterval(() => response.write(Buffer.alloc(bytes)), 20);
+      response.on('close', () => {
+        clearInterval(more);
+        closed = true;
+      });
+      response.writeHead(status, headers).flushHeaders();
+    };
+    await expect(open().open('x')).rejects.toThrow(message);
+    await expect.poll(() => closed, { timeout: 10_000 }).toBe(true);
+  });
+
   it('is taken from the beginning when it cannot be taken from the middle', async () => {
     for (const status of [200, 416]) {
       handler = (_request, response) => void response.writeHead(status).end('all');
