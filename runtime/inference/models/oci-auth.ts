@@ -14,12 +14,39 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const objectOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
 
+/** Hosts of Docker Hub, whose credentials tools write under any of them. */
+const DOCKER_HUB: readonly string[] = ['docker.io', 'index.docker.io', 'registry-1.docker.io'];
+
+const isSameHost = (a: string, b: string): boolean => a === b || (DOCKER_HUB.includes(a) && DOCKER_HUB.includes(b));
+
 /**
- * The value of an `Authorization` header for a host, from a configuration file of Docker; undefined where it has none.
+ * The path in a registry that a key of the file names credentials for: empty for all of it. Keys are hosts, or URLs as
+ * `https://index.docker.io/v1/`, or hosts with a path. Undefined where the key is for other places than `home`.
+ */
+function scopeOf(key: string, home: URL): string | undefined {
+  const text = `${home.protocol}//${key.replace(/^https?:\/\//i, '')}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.username !== '' || !isSameHost(url.host, home.host)) return undefined;
+  const scope = url.pathname.replace(/^\/v[12](?=\/|$)/, '').replace(/\/+$/, '');
+  return `${home.pathname}/`.startsWith(`${scope}/`) ? scope : undefined;
+}
+
+/** The value of an `Authorization` header that an entry of the file comes to. */
+function basicOf(entry: unknown): string | undefined {
+  const { auth, username, password } = objectOf(entry);
+  if (typeof auth === 'string' && auth !== '') return `Basic ${auth}`;
+  if (typeof username !== 'string' || typeof password !== 'string') return undefined;
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+/**
+ * The value of an `Authorization` header for a registry, from a configuration file of Docker or of a pull secret: of the
+ * entry with the longest path that leads to the registry's URL. Undefined where the file has none.
  *
  * @throws ModelError LNMT8304 for a file that cannot be read
+ * @see https://kubernetes.io/docs/concepts/containers/images/#config-json
  */
-export function storedCredential(file: string | undefined, host: string): string | undefined {
+export function storedCredential(file: string | undefined, home: URL): string | undefined {
   if (file === undefined) return undefined;
   let document: unknown;
   try {
@@ -27,8 +54,12 @@ export function storedCredential(file: string | undefined, host: string): string
   } catch (error) {
     throw new ModelError('LNMT8304', 'the file with credentials of the registry is not readable JSON', false, error);
   }
-  const { auth } = objectOf(objectOf(objectOf(document)['auths'])[host]);
-  return typeof auth === 'string' && auth !== '' ? `Basic ${auth}` : undefined;
+  const found = Object.entries(objectOf(objectOf(document)['auths'])).flatMap(([key, entry]) => {
+    const [scope, value] = [scopeOf(key, home), basicOf(entry)];
+    return scope === undefined || value === undefined ? [] : [{ scope, value, exact: key === home.host }];
+  });
+  found.sort((a, b) => b.scope.length - a.scope.length || Number(b.exact) - Number(a.exact));
+  return found[0]?.value;
 }
 
 /**

@@ -77,7 +77,7 @@ export class OciStore implements ModelStore {
   constructor({ url, authFile, silenceMs }: OciStoreOptions) {
     this.home = new URL(url);
     this.http = new GuardedHttp(this.home, silenceMs);
-    this.access = new RegistryAccess(this.home, this.http, storedCredential(authFile, this.home.host));
+    this.access = new RegistryAccess(this.home, this.http, storedCredential(authFile, this.home));
   }
 
   async open(file: string, start = 0, tag?: string): Promise<Readable> {

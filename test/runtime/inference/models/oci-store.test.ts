@@ -382,11 +382,52 @@ describe('a credential of a registry', () => {
     expect(isTokenHost(host, home)).toBe(trusted);
   });
 
+  const read = (auths: Readonly<Record<string, unknown>>, home: string): string | undefined =>
+    storedCredential(authFile(auths), new URL(home));
+
   it('is read from a configuration file of Docker', () => {
-    const file = authFile({ 'r.example.com': { auth: 'bWU6eA==' }, 'empty.example.com': {} });
-    expect(storedCredential(file, 'r.example.com')).toBe('Basic bWU6eA==');
-    expect(storedCredential(file, 'empty.example.com')).toBeUndefined();
-    expect(storedCredential(undefined, 'r.example.com')).toBeUndefined();
-    expect(() => storedCredential('/nowhere', 'r.example.com')).toThrow(/LNMT8304.*not readable JSON/);
+    const auths = { 'r.example.com': { auth: 'bWU6eA==' }, 'empty.example.com': {} };
+    expect(read(auths, 'https://r.example.com/ml')).toBe('Basic bWU6eA==');
+    expect(read(auths, 'https://empty.example.com/ml')).toBeUndefined();
+    expect(storedCredential(undefined, new URL('https://r.example.com'))).toBeUndefined();
+    expect(() => storedCredential('/nowhere', new URL('https://r.example.com'))).toThrow(/LNMT8304.*not readable JSON/);
+  });
+
+  it.each([
+    ['r.example.com', 'r.example.com'],
+    ['https://r.example.com', 'r.example.com'],
+    ['https://R.example.com:443/v1/', 'r.example.com'],
+    ['r.example.com/v2', 'r.example.com'],
+    ['r.example.com/ml/', 'r.example.com/ml/'],
+    ['http://r.example.com:5000/v2/ml', 'r.example.com:5000/ml/digits'],
+    ['https://index.docker.io/v1/', 'registry-1.docker.io/me'],
+    ['docker.io', 'index.docker.io/me'],
+  ])('under %s is for %s', (key, home) => {
+    expect(read({ [key]: { auth: 'eA==' } }, `https://${home}`)).toBe('Basic eA==');
+    expect(read({ [key]: { username: 'u', password: 'p:q' } }, `https://${home}`)).toBe('Basic dTpwOnE=');
+  });
+
+  it.each([
+    ['r.example.com', 'x.r.example.com'],
+    ['r.example.com', 'r.example.com.evil.com'],
+    ['r.example.com', 'r.example.com:5000'],
+    ['r.example.com:5000', 'r.example.com'],
+    ['https://r.example.com@evil.com', 'r.example.com'],
+    ['https://r.example.com@evil.com', 'evil.com'],
+    ['r.example.com/ml', 'r.example.com'],
+    ['r.example.com/ml', 'r.example.com/mlops'],
+    ['https://index.docker.io/v1/', 'auth.docker.io'],
+    ['https://index.docker.io/v1/', 'docker.io.evil.com'],
+    ['', 'r.example.com'],
+    ['https://', 'r.example.com'],
+  ])('under %s is not for %s', (key, home) => {
+    expect(read({ [key]: { auth: 'eA==' } }, `https://${home}`)).toBeUndefined();
+  });
+
+  it('is the one of the longest path that leads to the models, and of these of the plain host', () => {
+    const auths = { 'https://r.example.com/v1/': { auth: 'MQ==' }, 'r.example.com': { auth: 'Mg==' } };
+    expect(read(auths, 'https://r.example.com/ml')).toBe('Basic Mg==');
+    expect(read({ ...auths, 'r.example.com/ml': { auth: 'Mw==' } }, 'https://r.example.com/ml/own')).toBe('Basic Mw==');
+    expect(read({ ...auths, 'r.example.com/ml': {} }, 'https://r.example.com/ml')).toBe('Basic Mg==');
   });
 });
