@@ -109,7 +109,8 @@ export class OnPremObjectStore extends Construct implements IOnPremObjectStore {
     this.endpoint = endpoint;
     this.region = region;
     this.credentialsKey = facts.credentialsKey;
-    this.uri = facts.prefix === '' ? `s3://${facts.bucket}` : `s3://${facts.bucket}/${facts.prefix}`;
+    const folder = facts.prefix.split('/').map(encodeURIComponent).join('/');
+    this.uri = folder === '' ? `s3://${facts.bucket}` : `s3://${facts.bucket}/${folder}`;
     this.binding = {
       env: toEnv(INFERENCE_ENV, { s3Endpoint: endpoint, s3Region: region }),
       secretEnv: {

@@ -20,14 +20,31 @@ export const URI_FORMS =
 
 const trimmed = (path: string): string => path.replace(/^\/+|\/+$/g, '');
 
+/** What a part of a URI means; undefined where its percent-encoding means nothing that a name can hold. */
+function decoded(decode: () => string): string | undefined {
+  try {
+    const text = decode();
+    return text.includes('\0') ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where in a bucket models are, as the keys of its objects have it. */
+const prefixOf = (path: string): string | undefined => decoded(() => decodeURIComponent(trimmed(path)));
+
 /** Reads the URI of a store that models are pushed to; undefined when it is none. */
 export function parseStoreUri(uri: string): StoreLocation | undefined {
   if (!URL.canParse(uri)) return undefined;
   const url = new URL(uri);
   if (url.username || url.password || url.search || url.hash) return undefined;
-  if (url.protocol === 'file:' && url.host === '') return { kind: 'file', dir: fileURLToPath(url) };
-  if (url.protocol !== 's3:' || url.host === '') return undefined;
-  return { kind: 's3', bucket: url.host, prefix: trimmed(url.pathname) };
+  if (url.protocol === 'file:' && url.host === '') {
+    const dir = decoded(() => fileURLToPath(url));
+    return dir === undefined ? undefined : { kind: 'file', dir };
+  }
+  const prefix = prefixOf(url.pathname);
+  if (url.protocol !== 's3:' || url.host === '' || prefix === undefined) return undefined;
+  return { kind: 's3', bucket: url.host, prefix };
 }
 
 /** Reads the URI of a repository; undefined when it is none, or holds credentials. */
@@ -47,11 +64,15 @@ export function parseModelUri(uri: string): ModelLocation | undefined {
       const scheme = isLoopback(url.hostname) ? 'http' : 'https';
       return { kind: 'oci', url: `${scheme}://${url.host}/${trimmed(url.pathname)}` };
     }
-    case 'gs:':
-      return { kind: 'gcs', bucket: url.hostname, prefix: trimmed(url.pathname) };
+    case 'gs:': {
+      const prefix = prefixOf(url.pathname);
+      return prefix === undefined ? undefined : { kind: 'gcs', bucket: url.hostname, prefix };
+    }
     case 'az:': {
       const [container, ...rest] = trimmed(url.pathname).split('/');
-      return container ? { kind: 'azure', account: url.hostname, container, prefix: rest.join('/') } : undefined;
+      const prefix = prefixOf(rest.join('/'));
+      if (!container || prefix === undefined) return undefined;
+      return { kind: 'azure', account: url.hostname, container, prefix };
     }
     default:
       return undefined;

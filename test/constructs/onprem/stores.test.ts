@@ -118,6 +118,14 @@ describe('an object store that exists', () => {
     expect(store.binding.egress).toMatchObject([{ cidrs: ['198.51.100.7/32'], ports: [{ port: 80 }] }]);
   });
 
+  it('has a URI in which the name of its folder is encoded', () => {
+    const store = OnPremObjectStore.fromS3(new Bench().stack, 'store', {
+      ...{ endpoint: 'http://minio.example.com', bucket: 'old', credentialsSecret: ['old'], cidrs: [] },
+      prefix: 'my models/100%',
+    });
+    expect(store).toMatchObject({ uri: 's3://old/my%20models/100%25', prefix: 'my models/100%' });
+  });
+
   it.each(['s3.example.com', 'https://s3.example.com/bucket', 'ftp://s3.example.com', ''])(
     'refuses %j as endpoint',
     (endpoint) => {

@@ -389,6 +389,10 @@ describe('an address', () => {
 
 describe('the URI of a repository', () => {
   it.each([
+    ['s3://bucket/my%20models/%C3%A9/', { kind: 's3', bucket: 'bucket', prefix: 'my models/é' }],
+    ['s3://bucket/my models/100%25', { kind: 's3', bucket: 'bucket', prefix: 'my models/100%' }],
+    ['gs://bucket/my%20models', { kind: 'gcs', bucket: 'bucket', prefix: 'my models' }],
+    ['az://account/c/my%20models', { kind: 'azure', account: 'account', container: 'c', prefix: 'my models' }],
     ['gs://bucket/a/b/', { kind: 'gcs', bucket: 'bucket', prefix: 'a/b' }],
     ['az://account/container/a', { kind: 'azure', account: 'account', container: 'container', prefix: 'a' }],
     ['oci://host/ml/models/', { kind: 'oci', url: 'https://host/ml/models' }],
@@ -406,6 +410,12 @@ describe('the URI of a repository', () => {
     'az://account',
     'oci://user:secret@host/x',
     'ftp://host/x',
+    's3://bucket/%zz',
+    'gs://bucket/%zz',
+    'az://account/container/%zz',
+    'file:///%zz',
+    'file:///a%2Fb',
+    'file:///a%00b',
     'x',
   ])('refuses %s', (uri) => {
     expect(parseModelUri(uri)).toBeUndefined();
