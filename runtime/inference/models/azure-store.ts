@@ -3,7 +3,7 @@ import type * as Identity from '@azure/identity' with { 'resolution-mode': 'impo
 import type * as Sdk from '@azure/storage-blob' with { 'resolution-mode': 'import' };
 import { ModelError } from '../errors';
 import { gather } from './pages';
-import { ContentChanged } from './store';
+import { cannotResume, ContentChanged } from './store';
 import type { ModelStore, StoreEntry } from './store';
 
 /** Which container, and how it is reached. Credentials are the default ones: the identity of the workload. */
@@ -33,6 +33,7 @@ function translate(error: unknown, key: string): ModelError {
   const { message, statusCode } = error as { readonly message?: unknown; readonly statusCode?: unknown };
   if (statusCode === 404) return new ModelError('LNMT8301', `no blob ${key}`, false, error);
   if (statusCode === 412) return new ContentChanged(key, error);
+  if (statusCode === 416) return cannotResume(key, error);
   return new ModelError('LNMT8304', `${key}: ${String(message)}`, true, error);
 }
 
@@ -64,9 +65,14 @@ export class AzureStore implements ModelStore {
     try {
       // Listings write it without the quotes that a header has.
       const conditions = tag === undefined ? {} : { conditions: { ifMatch: `"${tag.replaceAll('"', '')}"` } };
-      const { readableStreamBody: body } = await client.getBlobClient(key).download(start, undefined, conditions);
-      if (body === undefined) throw new Error('empty answer');
-      return body as Readable;
+      const { readableStreamBody, contentRange } = await client
+        .getBlobClient(key)
+        .download(start, undefined, conditions);
+      if (readableStreamBody === undefined) throw new Error('empty answer');
+      const body = readableStreamBody as Readable;
+      if (start === 0 || contentRange?.startsWith(`bytes ${start}-`)) return body;
+      body.destroy();
+      throw cannotResume(key);
     } catch (error) {
       throw translate(error, key);
     }

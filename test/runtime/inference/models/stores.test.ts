@@ -49,14 +49,18 @@ function levelBelow(prefix: string, token: string | null): Level {
   };
 }
 
+/** False for a store that gives objects from the beginning only. */
+let ranges = true;
+
 /** Answers with an object, or a part of it, as stores do. */
 function sendObject(key: string, request: IncomingMessage, response: ServerResponse): void {
   const content = OBJECTS[key];
   const { 'if-match': wanted = TAG } = request.headers;
   if (wanted !== TAG) return void response.writeHead(412, { 'x-ms-error-code': 'ConditionNotMet' }).end();
   if (content === undefined) return void response.writeHead(404, { 'x-ms-error-code': 'BlobNotFound' }).end();
-  const range = String(request.headers['range'] ?? request.headers['x-ms-range'] ?? '');
+  const range = ranges ? String(request.headers['range'] ?? request.headers['x-ms-range'] ?? '') : '';
   const start = Number(/^bytes=(\d+)-/.exec(range)?.[1] ?? 0);
+  if (range !== '' && start >= content.length) return void response.writeHead(416).end();
   const body = content.slice(start);
   const headers = { 'content-length': body.length, etag: TAG, 'last-modified': new Date(0).toUTCString() };
   const whole = { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` };
@@ -151,7 +155,7 @@ describe.each<[string, typeof handler, string, () => object]>([
   });
 
   afterEach(() => {
-    [pageSize, endless] = [1_000, false];
+    [pageSize, endless, ranges] = [1_000, false, true];
     delete process.env['AWS_ACCESS_KEY_ID'];
     delete process.env['AWS_SECRET_ACCESS_KEY'];
   });
@@ -165,6 +169,13 @@ describe.each<[string, typeof handler, string, () => object]>([
   it('is read by path, from the beginning and from the middle', async () => {
     expect(await text(open(), 'm/1/w/a b.bin')).toBe('0123456789');
     expect(await text(open(), 'm/1/w/a b.bin', 4)).toBe('456789');
+  });
+
+  it('is taken from the beginning when it cannot be taken from the middle', async () => {
+    const refusal = { code: 'LNMT8304', retryable: true, message: expect.stringContaining('cannot resume') as string };
+    await expect(text(open(), 'm/1/w/a b.bin', 11)).rejects.toMatchObject(refusal);
+    ranges = false;
+    await expect(text(open(), 'm/1/w/a b.bin', 4)).rejects.toMatchObject(refusal);
   });
 
   it('is listed by folder', async () => {
