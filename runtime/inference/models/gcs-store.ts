@@ -74,7 +74,8 @@ export class GcsStore implements ModelStore {
     const bucket = await this.connect();
     const source = bucket
       .file(key, generationOf(tag))
-      .createReadStream({ start, decompress: false, validation: false });
+      // Of an empty object there is no first byte to begin at.
+      .createReadStream({ ...(start > 0 ? { start } : {}), decompress: false, validation: false });
     // It asks for nothing before it is read, and only the answer tells whether there is such an object.
     const through = new PassThrough();
     return new Promise((resolve, reject) => {

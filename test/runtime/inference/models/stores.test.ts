@@ -16,6 +16,7 @@ import type { ModelStore, StoreEntry } from '../../../../runtime/inference/model
 const OBJECTS: Readonly<Record<string, string>> = {
   'p/m/1/manifest.json': '{"files":[]}',
   'p/m/1/w/a b.bin': '0123456789',
+  'p/m/1/empty': '',
   'p/m/config.json': '{}',
   'p/n/2/model.onnx': 'graph',
   'q/x': 'other',
@@ -169,6 +170,10 @@ describe.each<[string, typeof handler, string, () => object]>([
   it('is read by path, from the beginning and from the middle', async () => {
     expect(await text(open(), 'm/1/w/a b.bin')).toBe('0123456789');
     expect(await text(open(), 'm/1/w/a b.bin', 4)).toBe('456789');
+  });
+
+  it('gives an empty file', async () => {
+    expect(await text(open(), 'm/1/empty')).toBe('');
   });
 
   it('is taken from the beginning when it cannot be taken from the middle', async () => {
