@@ -19,6 +19,7 @@ import { TEXT_ERRORS } from '../inference/text/errors';
 import { SERVER_ERRORS, START_ERRORS } from '../shared/errors';
 import { BENCH_ERRORS } from './bench/errors';
 import { CLI_ERRORS } from './errors';
+import { editDistance, nearest } from './near';
 import { SERVE_ERRORS } from './serve/errors';
 
 /** Every code of LNMT, by who raises it. */
@@ -68,23 +69,5 @@ export function allErrors(): ReadonlyMap<string, ExplainedError> {
 /** Codes that look like the given text, the most alike first. */
 export function nearCodes(wanted: string, known: Iterable<string>): readonly string[] {
   const digits = wanted.replace(/\D/g, '');
-  const distance = (code: string): number => editDistance(code.slice(4), digits);
-  return [...known]
-    .filter((code) => distance(code) <= 1)
-    .sort((a, b) => distance(a) - distance(b) || (a < b ? -1 : 1))
-    .slice(0, 5);
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, left] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, right] of [...b].entries()) {
-      const above = (row[j + 1] ?? 0) + 1;
-      const before = (next[j] ?? 0) + 1;
-      next.push(Math.min(above, before, (row[j] ?? 0) + (left === right ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+  return nearest(known, (code) => editDistance(code.slice(4), digits), 1);
 }

@@ -1,12 +1,13 @@
 import path from 'node:path';
 import type { Command } from 'commander';
+import { badInvocation } from '../errors';
 import { untilInterrupted } from '../interrupt';
 import type { Io } from '../io';
 import { note, progress, say, sayJson } from '../io';
 import { GATE_DEFAULTS } from '../model/gate';
 import type { GateLimits } from '../model/gate';
 import { numberOption, THREADS_MOST, wordOption } from '../model/numbers';
-import type { QuantizeReport, QuantizeRequest } from '../model/quantize';
+import type { QuantizeMode, QuantizeReport, QuantizeRequest } from '../model/quantize';
 import type { Toolkit } from '../model/toolkit';
 
 interface QuantizeOptions {
@@ -31,6 +32,11 @@ interface QuantizeOptions {
 }
 
 const MODES = ['dynamic', 'static', 'fp16'] as const;
+/** Modes that an option is for, by its name in {@link QuantizeOptions}; others are for all of them. */
+const MODES_OF: Readonly<Record<string, readonly QuantizeMode[]>> = {
+  ...{ perChannel: ['dynamic', 'static'], fullRange: ['dynamic', 'static'], embeddings: ['dynamic'] },
+  ...{ calibration: ['static'], method: ['static'], keepIo: ['fp16'], keep: ['fp16'] },
+};
 const METHODS = ['minmax', 'percentile', 'entropy'] as const;
 
 const EXAMPLES = `
@@ -89,7 +95,21 @@ export function registerModelQuantize(model: Command, io: Io): void {
     .option('--threads <number>', 'threads of each run, 0 for those that onnxruntime chooses', '0')
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
-    .action((file: string, options: QuantizeOptions) => run(io, file, options));
+    .action((file: string, options: QuantizeOptions) => {
+      refuseOfOtherModes(quantize, wordOption('--mode', options.mode, MODES));
+      return run(io, file, options);
+    });
+}
+
+/** What an option asks for in vain is not what somebody gets. @throws LNMT6001 */
+function refuseOfOtherModes(quantize: Command, mode: QuantizeMode): void {
+  for (const option of quantize.options) {
+    const name = option.attributeName();
+    const modes = MODES_OF[name] ?? MODES;
+    if (modes.includes(mode) || quantize.getOptionValueSource(name) !== 'cli') continue;
+    const remedy = `leave it out, or choose --mode ${modes.join(' or ')}`;
+    throw badInvocation(`${option.long} means nothing in this mode`, `--mode ${mode}`, remedy);
+  }
 }
 
 function addModeOptions(quantize: Command): void {

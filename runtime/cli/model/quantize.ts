@@ -6,6 +6,7 @@ import type { WeightScheme } from '../../inference/rewriter/quantizer';
 import type { RewriteReport } from '../../inference/rewriter/rewriting';
 import { activationsToMeasure, quantizeStatic } from '../../inference/rewriter/static';
 import { badInvocation } from '../errors';
+import { editDistance, nearest } from '../near';
 import { calibrate } from './calibrate';
 import { runTrial, samplesFor, writeChecked } from './checked';
 import { notAccurate, samplesMissing } from './errors';
@@ -81,6 +82,21 @@ function checkOutput({ gate }: QuantizeRequest, { graph }: OnnxModel): void {
   throw badInvocation('--output names no output of the model', gate.output, `name one of ${names.join(', ')}`);
 }
 
+/** Letters of a name that may be wrong. */
+const SLIPS = 2;
+
+/** An operator that the model does not have would be kept in vain. */
+function checkKeep({ keep }: QuantizeRequest, { graph }: OnnxModel): void {
+  const operators = new Set([...graph.all()].flatMap(({ nodes }) => nodes.map(({ operator }) => operator)));
+  const absent = keep.find((name) => !operators.has(name));
+  if (absent === undefined) return;
+  const distance = (name: string): number => editDistance(name.toLowerCase(), absent.toLowerCase());
+  const near = nearest(operators, distance, SLIPS);
+  const remedy =
+    near.length > 0 ? `did you mean ${near.join(' or ')}?` : `name some of ${[...operators].sort().join(', ')}`;
+  throw badInvocation('--keep names no operator of the model', absent, remedy);
+}
+
 /** A loss of accuracy that nobody could measure was not held. */
 function held(trial: TrialReport, limits: GateLimits): Pick<QuantizeReport, 'gate'> {
   const { minAgreement, maxAccuracyLoss } = GATE_DEFAULTS;
@@ -128,6 +144,7 @@ export async function quantizeModel(request: QuantizeRequest, context: QuantizeC
     const model = await openSource(file);
     try {
       checkOutput(request, model);
+      checkKeep(request, model);
       const read = async (place: string | undefined): Promise<readonly Sample[]> =>
         place === undefined ? [] : samplesFor(await context.toolkit(), file, place, threads);
       const samples = await read(request.samples);

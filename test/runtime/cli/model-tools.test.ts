@@ -394,6 +394,13 @@ describe('lnmt model quantize', () => {
     [['--min-agreement', '2'], '--min-agreement takes a number from 0 to 1'],
     [['--threads', 'many'], '--threads takes'],
     [['--samples', 'absent.csv'], 'there is no such file'],
+    [['--calibration', 'train.csv'], '--calibration means nothing in this mode'],
+    [['--method', 'minmax'], '--method means nothing in this mode'],
+    [['--mode', 'static', '--embeddings'], '--embeddings means nothing in this mode'],
+    [['--mode', 'static', '--no-keep-io'], '--no-keep-io means nothing in this mode'],
+    [['--mode', 'fp16', '--per-channel'], 'choose --mode dynamic or static'],
+    [['--mode', 'fp16', '--keep', 'Gemm', 'softmaxx'], 'did you mean Softmax?'],
+    [['--mode', 'fp16', '--keep', 'fc1'], 'name some of ArgMax, Gemm, '],
   ])('refuses %j', async (options, message) => {
     const { code, err } = await cli(['model', 'quantize', DIGITS, '--out', fresh(), '--no-gate', ...options]);
     expect([code, err]).toEqual([2, expect.stringContaining(message)]);
