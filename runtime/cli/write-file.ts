@@ -5,7 +5,10 @@ import { badInvocation } from './errors';
 
 /** What keeps a file from being at a place, as far as can be seen before it is written. */
 function obstacle(file: string): string | undefined {
-  if (fs.existsSync(file) && fs.statSync(file).isDirectory()) return 'it is a folder';
+  const stats = fs.existsSync(file) ? fs.statSync(file) : undefined;
+  if (stats?.isDirectory()) return 'it is a folder';
+  // A device or a pipe would not be written to but replaced.
+  if (stats?.isFile() === false) return 'it is no regular file';
   let folder = path.dirname(file);
   while (!fs.existsSync(folder)) folder = path.dirname(folder);
   if (!fs.statSync(folder).isDirectory()) return `${folder} is no folder`;

@@ -34,6 +34,15 @@ export function parseTarget(given: string, allowRemote: boolean): URL {
   return url;
 }
 
+/** A segment of a path as text. @throws LNMT6061 */
+function segmentOf(url: URL, segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw noTarget(url.href, `${segment} is no encoded text`, 'encode it as URLs want it: % is %25');
+  }
+}
+
 async function onlyModel(base: string, headers: Readonly<Record<string, string>>): Promise<string> {
   const answer = await ask(`${base}${PATHS.repository}/index`, { method: 'POST', headers }).catch((error: unknown) => {
     throw noList(base, failureText(error));
@@ -65,8 +74,8 @@ export async function findTarget(
     throw noTarget(url.href, `${url.pathname} is no path of a model`, 'pass requests with --data, or the base URL');
   }
   const base = url.origin + (prefix ?? '');
-  const name = model ?? (named === undefined ? await onlyModel(base, headers) : decodeURIComponent(named));
-  const versionName = version === '' ? undefined : decodeURIComponent(version.slice('/versions/'.length));
+  const name = model ?? (named === undefined ? await onlyModel(base, headers) : segmentOf(url, named));
+  const versionName = version === '' ? undefined : segmentOf(url, version.slice('/versions/'.length));
   const route = new URL(base + inferPath(name, versionName));
   if (ownRequests) return { url: route };
   const signature = await askSignature(base, name, headers, versionName).catch((error: unknown) => {

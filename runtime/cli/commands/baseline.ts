@@ -6,6 +6,7 @@ import { DRIFT_BASELINE } from '../../contract';
 import { badInvocation } from '../errors';
 import type { Io } from '../io';
 import { progress, say, sayJson } from '../io';
+import { placeOf, writeDurably } from '../write-file';
 
 interface BaselineOptions {
   readonly output: string;
@@ -38,7 +39,10 @@ export function registerBaseline(model: Command, io: Io): void {
 
 async function baseline(io: Io, records: string, options: BaselineOptions): Promise<void> {
   const source = path.resolve(io.cwd, records);
-  if (!fs.existsSync(source)) throw badInvocation('there is no such file', records, 'name a file with records');
+  const found = fs.statSync(source, { throwIfNoEntry: false });
+  if (found === undefined) throw badInvocation('there is no such file', records, 'name a file with records');
+  if (found.isDirectory()) throw badInvocation('that is a folder', records, 'name a file with records');
+  const output = placeOf(io.cwd, '--output', options.output);
   const { BaselineBuilder, parseFeature } = await import('../model/baseline.js');
   const builder = new BaselineBuilder((options.feature ?? []).map(parseFeature));
   progress(io, `reading ${records}`);
@@ -48,7 +52,7 @@ async function baseline(io: Io, records: string, options: BaselineOptions): Prom
     if (text.trim() !== '') builder.add(text, line);
   }
   const made = builder.build();
-  fs.writeFileSync(path.resolve(io.cwd, options.output), `${JSON.stringify(made)}\n`);
+  writeDurably(output, `${JSON.stringify(made)}\n`);
   const { records: used, texts } = builder;
   const told = { output: options.output, records: used, features: made.features.length, texts };
   if (options.json) sayJson(io, told);

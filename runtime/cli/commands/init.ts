@@ -5,6 +5,7 @@ import { badInvocation, inTheWay } from '../errors';
 import type { Io } from '../io';
 import { note, say } from '../io';
 import { ownVersion } from '../own-package';
+import { placeOf } from '../write-file';
 
 interface InitOptions {
   readonly target: string;
@@ -37,6 +38,7 @@ async function init(io: Io, dir: string, options: InitOptions): Promise<void> {
   }
   const folder = path.resolve(io.cwd, dir);
   const files = projectFiles(target, packageName(folder), ownVersion());
+  for (const file of files.keys()) placeOf(io.cwd, 'the folder', path.join(dir, file));
   const present = [...files.keys()].filter((file) => fs.existsSync(path.join(folder, file)));
   if (present.length > 0) throw inTheWay(present, 'choose an empty folder, or move these files');
   fs.mkdirSync(folder, { recursive: true });

@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import path from 'node:path';
 import type { Command } from 'commander';
 import { API_KEYS_FILE } from '../../contract';
 import { ApiKeySet, KeyFileError, SCOPES } from '../../shared/api-keys';
@@ -9,7 +8,7 @@ import { badInvocation, idTaken, unreadable, unusableIdentifier } from '../error
 import type { Io } from '../io';
 import { note, say, sayJson } from '../io';
 import { at, list } from '../json';
-import { writeDurably } from '../write-file';
+import { placeOf, writeDurably } from '../write-file';
 
 interface KeyOptions {
   readonly scopes: string;
@@ -47,7 +46,7 @@ export function registerKeys(program: Command, io: Io): void {
 
 function createKey(io: Io, id: string, options: KeyOptions): void {
   if (!ID.test(id)) throw unusableIdentifier('the id of the key', id, ID);
-  const file = path.resolve(io.cwd, options.file);
+  const file = placeOf(io.cwd, '--file', options.file);
   const existing = readKeys(file, options.file);
   if (existing.some((entry) => at(entry, 'id') === id)) throw idTaken(id, options.file);
   const scopes = scopesOf(options.scopes);

@@ -59,7 +59,9 @@ function portOf(option: string, value: string | undefined): number | undefined {
 }
 
 function settingsOf(places: readonly string[], options: ServeOptions): ServeSettings {
-  const { host, name, version, workers, apiKeys } = options;
+  const { name, version, workers, apiKeys } = options;
+  // Brackets are of URLs: addresses have none.
+  const host = options.host.replace(/^\[(.*)\]$/, '$1');
   if (version !== undefined && !VERSION_PATTERN.test(version)) {
     throw unusableIdentifier('the version', version, VERSION_PATTERN);
   }

@@ -1,21 +1,26 @@
 import net from 'node:net';
+import type { AddressInfo } from 'node:net';
 
-/** A port that nobody listens on: the preferred one when it is free, else one that the system chooses. */
+/**
+ * A port that nobody listens on: the preferred one when it is free, else one that the system chooses.
+ *
+ * @throws Error where the system gives none, with its words
+ */
 export async function freePort(host: string, preferred = 0): Promise<number> {
   const found = await tryPort(host, preferred);
-  if (found !== undefined) return found;
+  if (typeof found === 'number') return found;
   const other = await tryPort(host, 0);
-  if (other === undefined) throw new Error(`no port of ${host} is free`);
-  return other;
+  if (typeof other === 'number') return other;
+  throw other;
 }
 
-function tryPort(host: string, port: number): Promise<number | undefined> {
+function tryPort(host: string, port: number): Promise<number | Error> {
   return new Promise((resolve) => {
     const server = net.createServer();
-    server.once('error', () => resolve(undefined));
+    server.once('error', resolve);
     server.listen({ host, port, exclusive: true }, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined));
+      const { port: found } = server.address() as AddressInfo;
+      server.close(() => resolve(found));
     });
   });
 }

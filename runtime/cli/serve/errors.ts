@@ -37,6 +37,11 @@ export const SERVE_ERRORS = {
     title: 'two models have one name',
     explanation: 'Names of models stand in URLs. `--name` names a single model; of several, rename files or folders.',
   },
+  LNMT6058: {
+    title: 'the address cannot be listened on',
+    explanation:
+      '`--host` takes an address of this machine, or a name of one. 0.0.0.0 and :: are all of them; without it only this machine reaches the server.',
+  },
 } as const satisfies ErrorTable;
 
 const { failure, usage } = EXIT_CODES;
@@ -67,6 +72,16 @@ export function portTaken(option: string, host: string, port: number): CliError 
     what: `${option} cannot be listened on at ${host}`,
     got: String(port),
     remedy: `choose another port, or leave ${option} to the system with 0`,
+  });
+}
+
+/** No address of this machine. */
+export function addressUnusable(host: string, reason: string): CliError {
+  return new CliError('LNMT6058', usage, {
+    what: `--host cannot be listened on: ${reason}`,
+    got: host,
+    allowed: 'an address of this machine',
+    remedy: 'name one of its addresses, 0.0.0.0 for all of them, or drop --host',
   });
 }
 

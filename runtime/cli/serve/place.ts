@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { INFERENCE_ENV } from '../../contract';
 import { freePort } from '../dev/free-port';
-import { portTaken } from './errors';
+import { addressUnusable, portTaken } from './errors';
 
 /** Ports as they were asked for; undefined is left to the command. */
 export interface WantedPorts {
@@ -34,8 +34,11 @@ async function nextFree(host: string, taken: ReadonlySet<number>): Promise<numbe
   return freePort(host);
 }
 
-/** Chooses ports. One that was named must be free; the others are the next that are. @throws LNMT6053 */
+/** Chooses ports. One that was named must be free; the others are the next that are. @throws LNMT6053, LNMT6058 */
 export async function choosePorts({ host, http, grpc }: WantedPorts): Promise<ChosenPorts> {
+  await freePort(host).catch((error: unknown) => {
+    throw addressUnusable(host, error instanceof Error ? error.message : String(error));
+  });
   const chosenGrpc = grpc === undefined ? undefined : await named('--grpc-port', host, grpc);
   const taken = new Set(chosenGrpc === undefined ? [] : [chosenGrpc]);
   if (http !== undefined && http !== 0 && taken.has(http)) throw portTaken('--port', host, http);
@@ -50,6 +53,5 @@ export async function choosePorts({ host, http, grpc }: WantedPorts): Promise<Ch
 /** The base URL under which this machine reaches a server that listens on `host`. */
 export function urlOf(host: string, port: number): string {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
-  const bare = reachable.replace(/^\[|\]$/g, '');
-  return `http://${isIPv6(bare) ? `[${bare}]` : bare}:${port}`;
+  return `http://${isIPv6(reachable) ? `[${reachable}]` : reachable}:${port}`;
 }

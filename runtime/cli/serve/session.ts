@@ -86,7 +86,7 @@ export class ServeSession {
   /**
    * Copies the models and starts the server. Call {@link close} in any case.
    *
-   * @throws LNMT6051, LNMT6052, LNMT6053, LNMT6056, LNMT6057, LNMT6012, LNMT6015, LNMT6024
+   * @throws LNMT6051, LNMT6052, LNMT6053, LNMT6056, LNMT6057, LNMT6058, LNMT6012, LNMT6015, LNMT6024
    */
   static async start(io: Io, settings: ServeSettings): Promise<ServeSession> {
     const { host, port: http, grpcPort: grpc, version } = settings;

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DRIFT_BASELINE } from '../../../runtime/contract';
@@ -101,12 +102,27 @@ describe('lnmt model baseline', () => {
 
   it.each([
     ['a file that is not there', ['/nowhere.jsonl'], 'there is no such file'],
+    ['a folder', [scratch()], 'that is a folder'],
     ['too few rows', [recordsFile(20)], 'the records hold too little'],
     ['a feature of another form', [recordsFile(1), '--feature', 'x'], 'a feature has no such form'],
     ['records without numbers', [recordsFile(0, [{ inputs: [] }])], 'no numbers'],
   ])('refuses %s', async (_title, args, message) => {
     const { code, err } = await baseline(...args, '--output', path.join(scratch(), 'b.json'));
     expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+  });
+
+  it('finds out before the work that no file can be at the place, and makes folders for one', async () => {
+    const folder = scratch();
+    const { code, err } = await baseline(recordsFile(1), '--output', folder);
+    expect([code, err]).toEqual([2, expect.stringContaining('--output names no place for a file: it is a folder')]);
+    const socket = path.join(folder, 'socket');
+    const server = net.createServer();
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    expect((await baseline(recordsFile(100), '--output', socket)).err).toContain('it is no regular file');
+    server.close();
+    const output = path.join(folder, 'new', DRIFT_BASELINE.file);
+    expect((await baseline(recordsFile(100), '--output', output)).code).toBe(0);
+    expect(fs.readdirSync(path.dirname(output))).toEqual([DRIFT_BASELINE.file]);
   });
 
   it('refuses a line that is not JSON, by its number', async () => {

@@ -21,6 +21,11 @@ describe('lnmt keys create', () => {
     expect(fs.statSync(path.join(cwd, 'keys.json')).mode & 0o777).toBe(0o600);
   });
 
+  test('refuses a folder for the file', async () => {
+    const { code, err } = await cli(['keys', 'create', 'a', '--file', scratch()]);
+    expect([code, err]).toEqual([2, expect.stringContaining('--file names no place for a file: it is a folder')]);
+  });
+
   test('adds to the file and leaves the other keys as they are', async () => {
     const cwd = scratch();
     const first = (await cli(['keys', 'create', 'a'], { cwd })).out.trim();

@@ -49,6 +49,15 @@ describe('lnmt init', () => {
     }
   });
 
+  test('refuses a file for the folder', async () => {
+    const cwd = scratch();
+    fs.writeFileSync(path.join(cwd, 'mine'), 'precious');
+    for (const place of ['mine', 'mine/below']) {
+      const { code, err } = await cli(['init', '--target', 'onprem', place], { cwd });
+      expect([code, err]).toEqual([2, expect.stringContaining('LNMT6001: the folder names no place for a file')]);
+    }
+  });
+
   test('refuses to overwrite, names what is there, and writes nothing at all', async () => {
     const cwd = scratch();
     fs.writeFileSync(path.join(cwd, 'main.ts'), 'precious');

@@ -399,7 +399,12 @@ describe('lnmt bench, asked for something else', () => {
     const { err } = await cli(['bench', 'http://me:secret@127.0.0.1']);
     expect(err).toContain('it holds credentials');
     expect(err).not.toContain('secret');
-    expect((await cli(['bench', 'http://127.0.0.1/other'])).err).toContain('LNMT6061');
+    for (const place of ['other', 'v2/models/%zz', 'v2/models/m/versions/%']) {
+      expect(await cli(['bench', `http://127.0.0.1:1/${place}`])).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('LNMT6061') as string,
+      });
+    }
   });
 
   test('refuses to guess what a model takes, and to load a server with refusals', async () => {

@@ -285,6 +285,21 @@ describe('lnmt serve, asked for something else', () => {
     expect(err).toContain(String(port));
   });
 
+  test('takes an IPv6 address with the brackets that it has in URLs', async () => {
+    const one = files({ 'model.onnx': identityModel('FP32') });
+    expect((await serve([one, '--host', '[::]'])).err).toContain('--host ::\n');
+    const { err } = await serve([one, '--host', '[::1]', '--port', '0'], { LNMT_TLS_CERT_FILE: '/x' });
+    expect(err).toContain('lnmt serve speaks plain HTTP');
+  });
+
+  test('refuses an address that is none of this machine', async () => {
+    const one = files({ 'model.onnx': identityModel('FP32') });
+    const keys = path.join(scratch(), 'keys.json');
+    fs.writeFileSync(keys, JSON.stringify({ keys: [newKey('me', ['infer']).entry] }));
+    const { code, err } = await serve([one, '--host', '203.0.113.9', '--api-keys', keys]);
+    expect([code, err]).toEqual([2, expect.stringMatching(/LNMT6058: .*EADDRNOTAVAIL[^]*203\.0\.113\.9/)]);
+  });
+
   test('refuses options that make no sense, and settings that it would not honour', async () => {
     const one = files({ 'model.onnx': identityModel('FP32') });
     expect((await serve([one, '--port', '99999'])).err).toContain('LNMT6001');
