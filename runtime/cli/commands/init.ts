@@ -5,6 +5,7 @@ import { badInvocation, inTheWay } from '../errors';
 import type { Io } from '../io';
 import { note, say } from '../io';
 import { ownVersion } from '../own-package';
+import { shellWord } from '../shell-word';
 import { placeOf } from '../write-file';
 
 interface InitOptions {
@@ -46,7 +47,7 @@ async function init(io: Io, dir: string, options: InitOptions): Promise<void> {
   for (const [file, content] of files) fs.writeFileSync(path.join(folder, file), content, { flag: 'wx' });
   const shown = path.relative(io.cwd, folder) || '.';
   for (const file of files.keys()) say(io, path.join(shown, file));
-  const enter = shown === '.' ? '' : `cd ${shown} && `;
+  const enter = shown === '.' ? '' : `cd ${shellWord(shown)} && `;
   note(io, `next: ${enter}npm install && npx lnmt synth`);
 }
 

@@ -1,4 +1,5 @@
 import { CLI_ENV, HEADERS, inferPath, PATHS } from '../../contract';
+import { quoted } from '../shell-word';
 import type { Signature, TensorMetadata } from './signature';
 
 /** A request that a shell can send: where to, and a body as text, or as text followed by zero bytes. */
@@ -83,9 +84,6 @@ export function headersOf({ text, zeros }: Sample): Readonly<Record<string, stri
 export function bodyOf({ text, zeros }: Sample): Uint8Array {
   return Buffer.concat([Buffer.from(text), Buffer.alloc(zeros)]);
 }
-
-/** A word for a POSIX shell. */
-const quoted = (word: string): string => `'${word.replace(/'/g, `'\\''`)}'`;
 
 /** The request as one line for a POSIX shell. */
 export function curlLine(base: string, sample: Sample, withKey: boolean): string {

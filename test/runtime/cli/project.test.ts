@@ -32,6 +32,15 @@ describe('lnmt init', () => {
     expect(fs.existsSync(path.join(project, 'cdktf.out/stacks/ml-infra/cdk.tf.json'))).toBe(true);
   });
 
+  test.each([
+    ['ml-platform', 'cd ml-platform && '],
+    ["ann's platform", "cd 'ann'\\''s platform' && "],
+    ['.', ''],
+  ])('says in words of a shell what comes next in %s', async (dir, enter) => {
+    const { err } = await cli(['init', '--target', 'onprem', dir], { cwd: scratch() });
+    expect(err).toBe(`next: ${enter}npm install && npx lnmt synth\n`);
+  });
+
   test('pins exact versions, those that lnmt itself is tested with', async () => {
     const cwd = scratch();
     await cli(['init', '--target', 'aws', '.'], { cwd });
