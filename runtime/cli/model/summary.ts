@@ -1,5 +1,6 @@
+import { DATATYPES } from '../../inference/inspector/values';
 import { estimateBytes } from '../../inference/registry/memory-budget';
-import { sizeOf } from '../../inference/rewriter/elements';
+import { sizeOf, TYPE } from '../../inference/rewriter/elements';
 import type { OnnxModel } from '../../inference/rewriter/model';
 import type { Weight } from '../../inference/rewriter/tensor';
 import type { Dimension, Value } from '../../inference/rewriter/value';
@@ -7,23 +8,8 @@ import { readOnnxFile } from './onnx-file';
 import { modelRefused } from './errors';
 import { inspectSource, openModel } from './source';
 
-/** Names of element types, as the protocol writes them. */
-const NAMES: Readonly<Record<number, string>> = {
-  1: 'FP32',
-  2: 'UINT8',
-  3: 'INT8',
-  4: 'UINT16',
-  5: 'INT16',
-  6: 'INT32',
-  7: 'INT64',
-  8: 'BYTES',
-  9: 'BOOL',
-  10: 'FP16',
-  11: 'FP64',
-  12: 'UINT32',
-  13: 'UINT64',
-  16: 'BF16',
-};
+/** Names of element types: those that the protocol has, and one that it lacks. */
+const NAMES: Readonly<Record<number, string>> = { ...DATATYPES, [TYPE.bfloat16]: 'BF16' };
 
 /** An input or output of a model. */
 export interface ValueSummary {

@@ -7,7 +7,7 @@ import { ELEMENT } from './schema';
 import { elementsOf } from './tensor';
 
 /** Datatypes of the protocol by element type of ONNX. */
-const DATATYPES: Readonly<Record<number, Datatype>> = {
+export const DATATYPES: Readonly<Record<number, Datatype>> = {
   1: 'FP32',
   2: 'UINT8',
   3: 'INT8',
