@@ -1,16 +1,32 @@
 #!/usr/bin/env node
+import fs from 'node:fs';
+import { isatty } from 'node:tty';
 import { EXIT_CODES } from '../contract';
 import { run } from './program';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+let hungUp = false;
+
 /** Listens to signals only while somebody wants them, so that Ctrl-C ends every other verb at once. */
 function onInterrupt(listener: () => void): () => void {
-  for (const signal of SIGNALS) process.on(signal, listener);
+  const tell = (signal: NodeJS.Signals): void => {
+    // Of a terminal that is closed both the shell and the system tell, and that is nobody in a hurry.
+    if (signal === 'SIGHUP' && hungUp) return;
+    hungUp ||= signal === 'SIGHUP';
+    listener();
+  };
+  for (const signal of SIGNALS) process.on(signal, tell);
   return () => {
-    for (const signal of SIGNALS) process.off(signal, listener);
+    for (const signal of SIGNALS) process.off(signal, tell);
   };
 }
+
+// At its end Node.js restores the terminals that it was started with, and aborts where one is gone, but for closed ones.
+const TERMINALS = [0, 1, 2].filter(isatty);
+process.once('exit', () => {
+  for (const terminal of TERMINALS) if (!isatty(terminal)) fs.closeSync(terminal);
+});
 
 /** How a stream fails whose reader has seen enough (`lnmt … | head`), or whose terminal was closed. */
 const NOBODY_READS = ['EPIPE', 'EIO'];
@@ -34,7 +50,7 @@ void run(process.argv.slice(2), {
   node: process.execPath,
   onInterrupt,
 }).then((code) => {
+  process.exitCode = hungUp ? EXIT_CODES.hungUp : code;
   // What was interrupted may still be at work, and nobody waits for it.
-  if (code === EXIT_CODES.interrupted) process.exit(code);
-  process.exitCode = code;
+  if (code === EXIT_CODES.interrupted) process.exit();
 });

@@ -9,6 +9,8 @@ export const EXIT_CODES = {
   invalidDescription: 3,
   /** Something that the command needs is absent (a tool, a package, a credential). */
   missingPrerequisite: 4,
+  /** Ended by SIGHUP, as shells report it: the terminal was closed. */
+  hungUp: 129,
   /** Ended by SIGINT, as shells report it. */
   interrupted: 130,
 } as const;

@@ -1,6 +1,8 @@
+import { execFile, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { newKey } from '../../../../runtime/cli/api-key';
 import { accessOf } from '../../../../runtime/cli/serve/access';
@@ -8,6 +10,7 @@ import { serverEnvironment } from '../../../../runtime/cli/serve/environment';
 import { findModels } from '../../../../runtime/cli/serve/find-models';
 import { TemporaryStore } from '../../../../runtime/cli/serve/temporary-store';
 import { watchBudget } from '../../../../runtime/cli/serve/watch-budget';
+import { compilePrograms } from '../../../support/compile-programs';
 import { identityModel, pickyModel, pushModel } from '../../support/models';
 import { model, node, TYPE, tensorType, value } from '../../support/onnx-bytes';
 import { decoderFiles, encoderFiles, writeFiles } from '../../support/text-store';
@@ -15,6 +18,20 @@ import { cli, command, eventually, isAlive, scratch } from '../support';
 import { endAll, Serving, statusOf } from './support';
 
 const LONG = 120_000;
+
+/** Runs a program in a terminal, closes that once it has said it is ready, and prints its exit code. */
+const IN_TERMINAL = `
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+said = b''
+while b'Ctrl-C ends it' not in said:
+    said += os.read(terminal, 4096)
+os.close(terminal)
+os.kill(pid, 1)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`;
 
 afterEach(endAll);
 
@@ -213,6 +230,22 @@ describe('lnmt serve', () => {
       serving.interrupt();
       expect(await serving.code).toBe(0);
       expect(serving.leftovers()).toEqual([]);
+    },
+    LONG,
+  );
+
+  test.skipIf(spawnSync('python3', ['-c', 'import pty']).status !== 0)(
+    'drains, ends with 129 and leaves nothing behind where its terminal is closed',
+    async () => {
+      const folder = files({ 'model.onnx': identityModel('FP32') });
+      const temporary = scratch();
+      const program = [process.execPath, path.join(compilePrograms(), 'runtime/cli/main.js')];
+      const argv = [...program, 'serve', folder, '--name', 'm', '--port', '0'];
+      const { stdout } = await promisify(execFile)('python3', ['-c', IN_TERMINAL, ...argv], {
+        env: { ...process.env, TMPDIR: temporary },
+      });
+      expect(stdout).toBe('129\n');
+      expect(fs.readdirSync(temporary).filter((name) => name.startsWith('lnmt-'))).toEqual([]);
     },
     LONG,
   );
