@@ -85,22 +85,24 @@ async function serve(io: Io, places: readonly string[], options: ServeOptions): 
   const began = performance.now();
   const settings = settingsOf(places, options);
   const { ServeSession: SessionClass } = await import('../serve/session.js');
-  const session = await SessionClass.start(io, settings);
   const interruption = new AbortController();
+  let session: ServeSession | undefined;
+  // From before there is anything that would stay behind.
   const stopListening = io.onInterrupt(() => {
-    if (interruption.signal.aborted) session.hurry();
+    if (interruption.signal.aborted) session?.hurry();
     else note(io, 'ending; press Ctrl-C again to end at once');
     interruption.abort();
   });
   try {
+    session = await SessionClass.start(io, settings);
     progress(io, `loading ${session.models.map(({ name }) => name).join(', ')}`);
     const interrupted = new Promise<void>((resolve) => interruption.signal.addEventListener('abort', () => resolve()));
     await Promise.race([session.ready(interruption.signal), interrupted]);
     if (!interruption.signal.aborted) await announce(io, session, options, began);
     await Promise.race([session.gone(), interruption.signal.aborted ? undefined : interrupted]);
   } finally {
-    const whole = await session.close();
-    if (interruption.signal.aborted && !whole) note(io, 'requests in flight were cut');
+    const whole = await session?.close();
+    if (interruption.signal.aborted && whole === false) note(io, 'requests in flight were cut');
     stopListening();
   }
 }

@@ -55,7 +55,7 @@ export class LocalServer {
     });
     const either = AbortSignal.any([signal, polling.signal]);
     await Promise.race([ended, this.untilReady(either)]).finally(() => polling.abort());
-    this.serving = true;
+    this.serving = !signal.aborted;
   }
 
   /** Rejects when the server ends by itself. @throws LNMT6055 */
@@ -65,8 +65,9 @@ export class LocalServer {
 
   /** Lets requests in flight end, then ends it. True when none was cut. */
   async stop(): Promise<boolean> {
+    const served = this.serving;
     this.serving = false;
-    return (await this.process.stop(GRACE)).code === 0;
+    return (await this.process.stop(GRACE)).code === 0 || !served;
   }
 
   /** Cuts the waiting of {@link stop} short. */

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { newKey } from '../../../../runtime/cli/api-key';
 import { accessOf } from '../../../../runtime/cli/serve/access';
 import { serverEnvironment } from '../../../../runtime/cli/serve/environment';
@@ -317,6 +317,27 @@ describe('lnmt serve, asked for something else', () => {
     expect(err).toContain('LNMT6053');
     expect(err).toContain(String(port));
   });
+
+  test(
+    'can be ended from before it copies anything, and leaves nothing behind',
+    async () => {
+      const folder = files({ 'model.onnx': identityModel('FP32') });
+      const temporary = scratch();
+      const copies = (): readonly string[] => fs.readdirSync(temporary).filter((name) => name.startsWith('lnmt-'));
+      let found: readonly string[] | undefined;
+      const onInterrupt = (listener: () => void) => {
+        found = copies();
+        listener();
+        return () => undefined;
+      };
+      vi.stubEnv('TMPDIR', temporary);
+      const { code, err } = await cli(['serve', folder, '--port', '0'], { onInterrupt });
+      vi.unstubAllEnvs();
+      expect([code, err]).toEqual([0, 'ending; press Ctrl-C again to end at once\n']);
+      expect([found, copies()]).toEqual([[], []]);
+    },
+    LONG,
+  );
 
   test('takes an IPv6 address with the brackets that it has in URLs', async () => {
     const one = files({ 'model.onnx': identityModel('FP32') });
