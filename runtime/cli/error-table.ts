@@ -123,6 +123,11 @@ export const CLI_ERRORS = {
     explanation:
       'Names of buckets are unique in the world. This one exists in another account or region, or the credentials may not see it.',
   },
+  LNMT6028: {
+    title: 'the system does not let a file be used',
+    explanation:
+      'A file that was named, or one that the verb needs, cannot be read or written. The message holds its path and what the system says.',
+  },
   LNMT6031: {
     title: 'the inspector refuses the model',
     explanation:

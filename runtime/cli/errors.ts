@@ -103,7 +103,7 @@ export function sourcesMissing(image: string, file: string): CliError {
 export function notOnnx(file: string, reason: string): CliError {
   return new CliError('LNMT6012', usage, {
     what: `${file} is not an ONNX model: ${reason}`,
-    remedy: 'export the model to ONNX and push the resulting file',
+    remedy: 'export the model to ONNX and name the resulting file',
   });
 }
 
@@ -239,6 +239,43 @@ export function bucketTaken(bucket: string, status: number): CliError {
     what: `bucket ${bucket} exists and cannot be used`,
     got: status === 301 ? 'it is in another region' : 'access is denied',
     remedy: 'choose another name, or the region and the credentials that the bucket belongs to',
+  });
+}
+
+/** What can be wrong with a place, in the system's codes. */
+const PLACE_FAULTS: Readonly<Record<string, string>> = {
+  EACCES: 'permission is denied',
+  EEXIST: 'something else is there',
+  EISDIR: 'it is a folder',
+  ELOOP: 'its links lead in a circle',
+  ENAMETOOLONG: 'its name is too long',
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'a part of its path is no folder',
+  EPERM: 'permission is denied',
+  EROFS: 'the file system is read-only',
+};
+
+/** What can be wrong with the machine at a time. */
+const SHORTAGES: Readonly<Record<string, string>> = {
+  EDQUOT: 'the quota is used up',
+  EIO: 'its device fails',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+  ENOSPC: 'the disk is full',
+};
+
+/** The system does not let a file be used. Undefined for whatever else was thrown. */
+export function fileRefused(error: unknown): CliError | undefined {
+  const { code = '', path, syscall = '', message } = (error instanceof Error ? error : {}) as NodeJS.ErrnoException;
+  const place = PLACE_FAULTS[code];
+  const reason = place ?? SHORTAGES[code];
+  // Programs and addresses fail with the same codes.
+  const isFile = path === undefined ? /^(read|write|fsync)$/.test(syscall) : !syscall.startsWith('spawn');
+  if (reason === undefined || !isFile) return undefined;
+  return new CliError('LNMT6028', place === undefined ? failure : usage, {
+    what: `${path ?? 'a file'} cannot be used: ${reason}`,
+    got: message,
+    remedy: place === undefined ? 'make room, and run the verb again' : 'name another one, or change its permissions',
   });
 }
 

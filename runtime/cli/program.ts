@@ -13,7 +13,7 @@ import { registerRender } from './commands/render';
 import { registerServe } from './commands/serve';
 import { registerState } from './commands/state';
 import { registerSynth } from './commands/synth';
-import { badInvocation } from './errors';
+import { badInvocation, fileRefused } from './errors';
 import { exitCodeOf, report } from './failure';
 import type { Io } from './io';
 import { ownVersion } from './own-package';
@@ -66,7 +66,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return EXIT_CODES.ok;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.ok;
-    const translated = error instanceof CommanderError ? invocationError(error) : error;
+    const translated = error instanceof CommanderError ? invocationError(error) : (fileRefused(error) ?? error);
     report(io, translated, argv.includes('--json'));
     return exitCodeOf(translated);
   }

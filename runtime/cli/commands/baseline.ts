@@ -1,9 +1,7 @@
 import fs from 'node:fs';
-import path from 'node:path';
 import readline from 'node:readline';
 import type { Command } from 'commander';
 import { DRIFT_BASELINE } from '../../contract';
-import { badInvocation } from '../errors';
 import type { Io } from '../io';
 import { progress, say, sayJson } from '../io';
 import { placeOf, writeDurably } from '../write-file';
@@ -38,10 +36,8 @@ export function registerBaseline(model: Command, io: Io): void {
 }
 
 async function baseline(io: Io, records: string, options: BaselineOptions): Promise<void> {
-  const source = path.resolve(io.cwd, records);
-  const found = fs.statSync(source, { throwIfNoEntry: false });
-  if (found === undefined) throw badInvocation('there is no such file', records, 'name a file with records');
-  if (found.isDirectory()) throw badInvocation('that is a folder', records, 'name a file with records');
+  const { existingFile } = await import('../model/source.js');
+  const source = existingFile(io.cwd, records, 'a file with records');
   const output = placeOf(io.cwd, '--output', options.output);
   const { BaselineBuilder, parseFeature } = await import('../model/baseline.js');
   const builder = new BaselineBuilder((options.feature ?? []).map(parseFeature));

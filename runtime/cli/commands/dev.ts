@@ -108,7 +108,7 @@ function deliveringStacks(output: string, wanted: string | undefined): readonly 
 function modelsUri(io: Io, option: string | undefined): string | undefined {
   if (option?.startsWith('file://')) return option;
   const folder = path.resolve(io.cwd, option ?? DEFAULT_MODELS);
-  if (fs.existsSync(folder)) return pathToFileURL(folder).href;
+  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false) return pathToFileURL(folder).href;
   if (option === undefined) return undefined;
   throw badInvocation('--models is no folder', option, 'name a folder with models as NAME/VERSION/model.onnx');
 }

@@ -69,7 +69,7 @@ function wholeSize(option: string, text: string | undefined): number {
 }
 
 async function run(io: Io, file: string, options: OptimizeOptions): Promise<void> {
-  const { existingFile } = await import('../model/source.js');
+  const { existingFile, existingPlace } = await import('../model/source.js');
   const { placeOf } = await import('../write-file.js');
   const { optimize } = await import('../model/optimize.js');
   const { modelBytes } = await import('../model/checked.js');
@@ -81,7 +81,7 @@ async function run(io: Io, file: string, options: OptimizeOptions): Promise<void
     dimensions: dimensionsOf(options),
     maxDifference: numberOption('--max-difference', options.maxDifference, 0, Number.MAX_VALUE) ?? 0,
     threads: numberOption('--threads', options.threads, 0, THREADS_MOST) ?? 0,
-    ...(samples === undefined ? {} : { samples: existingFile(io.cwd, samples, 'a file or folder of samples') }),
+    ...(samples === undefined ? {} : { samples: existingPlace(io.cwd, samples, 'a file or folder of samples') }),
   };
   progress(io, `simplifying ${file}`);
   const toolkit = await loadToolkit(io.cwd, 'lnmt model optimize');

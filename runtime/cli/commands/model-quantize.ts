@@ -139,9 +139,9 @@ function gateOf(options: QuantizeOptions): GateLimits | undefined {
 }
 
 async function requestOf(io: Io, file: string, options: QuantizeOptions): Promise<QuantizeRequest> {
-  const { existingFile } = await import('../model/source.js');
+  const { existingFile, existingPlace } = await import('../model/source.js');
   const { placeOf } = await import('../write-file.js');
-  const place = (name: string): string => existingFile(io.cwd, name, 'a file or folder of samples');
+  const place = (name: string): string => existingPlace(io.cwd, name, 'a file or folder of samples');
   return {
     file: existingFile(io.cwd, file),
     out: placeOf(io.cwd, '--out', options.out),

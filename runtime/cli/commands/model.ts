@@ -1,9 +1,7 @@
-import fs from 'node:fs';
-import path from 'node:path';
 import type { Command } from 'commander';
 import { INFERENCE_ENV, MODEL_NAME_PATTERN, modelStorePath, renderModelManifest } from '../../contract';
 import { parseStoreUri } from '../../inference/models/location';
-import { badInvocation, unusableIdentifier, unusableStore } from '../errors';
+import { unusableIdentifier, unusableStore } from '../errors';
 import type { Io } from '../io';
 import { progress, say, sayJson } from '../io';
 import type { PushTarget } from '../model/push';
@@ -57,8 +55,8 @@ async function push(io: Io, name: string, file: string, options: PushOptions): P
   const { version } = options;
   if (!MODEL_NAME_PATTERN.test(name)) throw unusableIdentifier('the name of the model', name, MODEL_NAME_PATTERN);
   if (!VERSION_PATTERN.test(version)) throw unusableIdentifier('the version', version, VERSION_PATTERN);
-  const graph = path.resolve(io.cwd, file);
-  if (!fs.existsSync(graph)) throw badInvocation('there is no such file', file, 'name an ONNX file');
+  const { existingFile } = await import('../model/source.js');
+  const graph = existingFile(io.cwd, file);
   const target = await targetOf(io, options);
   const { readOnnxFile } = await import('../model/onnx-file.js');
   const { modelFiles } = await import('../model/files.js');

@@ -62,6 +62,7 @@ function settingsOf(places: readonly string[], options: ServeOptions): ServeSett
   const { name, version, workers, apiKeys } = options;
   // Brackets are of URLs: addresses have none.
   const host = options.host.replace(/^\[(.*)\]$/, '$1');
+  if (host === '') throw badInvocation('--host is empty', undefined, 'name an address, or drop --host');
   if (version !== undefined && !VERSION_PATTERN.test(version)) {
     throw unusableIdentifier('the version', version, VERSION_PATTERN);
   }

@@ -4,6 +4,7 @@ import { checkExternalFiles, InspectionError, inspectFile } from '../../inferenc
 import type { ModelReport } from '../../inference/inspector';
 import { RewriteError } from '../../inference/rewriter/errors';
 import { OnnxModel } from '../../inference/rewriter/model';
+import { codeOf } from '../../shared/file-state';
 import { badInvocation } from '../errors';
 import { modelRefused, notRewritable } from './errors';
 import { readOnnxFile } from './onnx-file';
@@ -17,11 +18,27 @@ export interface Finding {
   readonly refusal: InspectionError | undefined;
 }
 
+function statsOf(file: string, shown: string, what: string): fs.Stats {
+  try {
+    return fs.statSync(file);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    throw badInvocation('there is no such file', shown, `name ${what}`);
+  }
+}
+
 /** The path of a file that is there. @throws LNMT6001 */
 export function existingFile(cwd: string, file: string, what = 'an ONNX file'): string {
   const found = path.resolve(cwd, file);
-  if (fs.existsSync(found)) return found;
-  throw badInvocation('there is no such file', file, `name ${what}`);
+  if (!statsOf(found, file, what).isDirectory()) return found;
+  throw badInvocation('that is a folder', file, `name ${what}`);
+}
+
+/** The path of a file or folder that is there. @throws LNMT6001 */
+export function existingPlace(cwd: string, place: string, what: string): string {
+  const found = path.resolve(cwd, place);
+  statsOf(found, place, what);
+  return found;
 }
 
 /** What a link leads to. A cache of downloads holds nothing but links. */

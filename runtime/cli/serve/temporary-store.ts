@@ -24,9 +24,14 @@ export function graphFiles(name: string, graph: string): GraphFiles {
 export class TemporaryStore {
   private constructor(private readonly folder: string) {}
 
-  /** Makes the folder. Call {@link remove} in any case. */
+  /** Makes the folder. Call {@link remove} in any case. @throws LNMT6056 */
   static create(): TemporaryStore {
-    return new TemporaryStore(fs.mkdtempSync(path.join(os.tmpdir(), 'lnmt-serve-')));
+    const root = os.tmpdir();
+    try {
+      return new TemporaryStore(fs.mkdtempSync(path.join(root, 'lnmt-serve-')));
+    } catch (error) {
+      throw temporaryStoreFailed(root, error instanceof Error ? error.message : String(error));
+    }
   }
 
   /** Folder for the verified files of the server. */

@@ -90,6 +90,35 @@ const CASES: readonly (readonly [error: CliError, exitCode: number, message: str
   [errors.unusableIdentifier('the id', '', /a/), usage, 'LNMT6025: the id cannot be used; got ""; allowed: a'],
 ];
 
+const refused = (code: string, more: object): CliError | undefined =>
+  errors.fileRefused(Object.assign(new Error(`${code}: said the system`), { code, ...more }));
+
+describe('what the system says of a file', () => {
+  test.each([
+    ['EACCES', { path: '/x', syscall: 'open' }, usage, 'LNMT6028: /x cannot be used: permission is denied'],
+    [
+      'EISDIR',
+      { syscall: 'read' },
+      usage,
+      'LNMT6028: a file cannot be used: it is a folder; got EISDIR: said the system',
+    ],
+    ['ENOSPC', { syscall: 'write' }, failure, 'LNMT6028: a file cannot be used: the disk is full'],
+  ])('is no defect of the command: %s', (code, more, exitCode, message) => {
+    expect(refused(code, more)?.exitCode).toBe(exitCode);
+    expect(refused(code, more)?.message).toContain(message);
+  });
+
+  test.each([
+    ['EACCES', { syscall: 'listen', address: '127.0.0.1' }],
+    ['ENOENT', { syscall: 'spawn x', path: 'x' }],
+    ['ECONNREFUSED', { syscall: 'connect' }],
+    ['EBADF', { syscall: 'read' }],
+  ])('is not what it says of other things: %s', (code, more) => {
+    expect(refused(code, more)).toBeUndefined();
+    expect(errors.fileRefused(code)).toBeUndefined();
+  });
+});
+
 describe('errors of the command', () => {
   test.each(CASES.map(([error, exitCode, message]) => ({ error, exitCode, message })))(
     'say what is wrong and what to do: $error.code',

@@ -113,8 +113,10 @@ describe('lnmt dev', () => {
   });
 
   test('refuses a model store that is no folder', async () => {
-    const { err } = await cli(['dev', '--dir', quickstartOutput('aws'), '--models', 'nowhere']);
-    expect(err).toContain('error LNMT6001: --models is no folder');
+    for (const models of ['nowhere', 'package.json']) {
+      const { err } = await cli(['dev', '--dir', quickstartOutput('aws'), '--models', models]);
+      expect(err).toContain('error LNMT6001: --models is no folder');
+    }
   });
 
   test('refuses to start when only deployment knows where the models are, and leaves no file', async () => {

@@ -364,11 +364,11 @@ describe('lnmt serve, asked for something else', () => {
   test('refuses to go on without room for a copy', () => {
     const one = files({ 'model.onnx': identityModel('FP32') });
     const blocked = scratch();
-    const before = process.env['TMPDIR'];
-    process.env['TMPDIR'] = blocked;
+    vi.stubEnv('TMPDIR', path.join(blocked, 'absent'));
+    expect(() => TemporaryStore.create()).toThrow('LNMT6056');
+    vi.stubEnv('TMPDIR', blocked);
     const store = TemporaryStore.create();
-    if (before === undefined) delete process.env['TMPDIR'];
-    else process.env['TMPDIR'] = before;
+    vi.unstubAllEnvs();
     const absent = { name: 'm', files: [{ path: 'model.onnx', source: path.join(one, 'gone.onnx') }] };
     expect(() => store.publish(absent, 1)).toThrow('LNMT6056');
     store.remove();
