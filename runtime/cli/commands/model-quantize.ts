@@ -153,6 +153,7 @@ async function requestOf(io: Io, file: string, options: QuantizeOptions): Promis
     keepIo: options.keepIo,
     keep: options.keep ?? [],
     gate: gateOf(options),
+    ...(options.output === undefined ? {} : { output: options.output }),
     threads: numberOption('--threads', options.threads, 0, THREADS_MOST) ?? 0,
     ...(options.samples === undefined ? {} : { samples: place(options.samples) }),
     ...(options.calibration === undefined ? {} : { calibration: place(options.calibration) }),

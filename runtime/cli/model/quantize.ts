@@ -35,6 +35,8 @@ export interface QuantizeRequest extends WeightScheme {
   /** Samples of the calibration. @default - those */
   readonly calibration?: string;
   readonly method: CalibrationMethod;
+  /** Output that names the class, and that the gate judges. @default - found; all */
+  readonly output?: string;
   /** Limits of the gate; undefined without one. */
   readonly gate: GateLimits | undefined;
   readonly threads: number;
@@ -76,10 +78,10 @@ function checkSamples({ mode, samples, calibration, gate }: QuantizeRequest): vo
 }
 
 /** A name that no output has would leave nothing to be judged. */
-function checkOutput({ gate }: QuantizeRequest, { graph }: OnnxModel): void {
+function checkOutput({ output }: QuantizeRequest, { graph }: OnnxModel): void {
   const names = graph.outputs.map(({ name }) => name);
-  if (gate?.output === undefined || names.includes(gate.output)) return;
-  throw badInvocation('--output names no output of the model', gate.output, `name one of ${names.join(', ')}`);
+  if (output === undefined || names.includes(output)) return;
+  throw badInvocation('--output names no output of the model', output, `name one of ${names.join(', ')}`);
 }
 
 /** Letters of a name that may be wrong. */
@@ -169,13 +171,12 @@ export async function quantizeModel(request: QuantizeRequest, context: QuantizeC
 }
 
 async function judge(
-  { file, threads, gate }: QuantizeRequest,
+  { file, threads, output }: QuantizeRequest,
   staging: Staging,
   samples: readonly Sample[],
   { toolkit, progress }: QuantizeContext,
 ): Promise<TrialReport> {
   progress(`comparing both models on ${samples.length} samples`);
-  const output = gate?.output;
   const request = { original: file, changed: staging.file, samples, threads, ...(output ? { output } : {}) };
   return runTrial(await toolkit(), request);
 }

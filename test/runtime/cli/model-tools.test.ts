@@ -268,9 +268,11 @@ describe('lnmt model quantize', () => {
   test('refuses to judge an output that the model lacks, and names those it has', async () => {
     const out = fresh();
     const argv = ['model', 'quantize', DIGITS, '--out', out, '--samples', heldOut, '--output', 'labels'];
-    const { code, err } = await cli(argv);
-    expect(code).toBe(2);
-    expect(err).toMatch(/LNMT6001: --output names no output of the model[\s\S]*labels[\s\S]*label, probabilities/);
+    for (const gate of [[], ['--no-gate']]) {
+      const { code, err } = await cli([...argv, ...gate]);
+      expect(code).toBe(2);
+      expect(err).toMatch(/LNMT6001: --output names no output of the model[\s\S]*labels[\s\S]*label, probabilities/);
+    }
     expect(fs.readdirSync(path.dirname(out))).toEqual([]);
   });
 
