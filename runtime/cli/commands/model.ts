@@ -78,7 +78,8 @@ async function targetOf(io: Io, options: PushOptions): Promise<PushTarget> {
     return new FileTarget(store.dir);
   }
   const { S3Target } = await import('../model/s3-target.js');
-  const endpoint = options.endpoint ?? io.env[INFERENCE_ENV.s3Endpoint.name];
+  const { endpointOption } = await import('../model/numbers.js');
+  const endpoint = endpointOption(options.endpoint ?? io.env[INFERENCE_ENV.s3Endpoint.name]);
   const region = options.region ?? io.env[INFERENCE_ENV.s3Region.name];
   const { bucket, prefix } = store;
   return new S3Target({ bucket, prefix, ...(endpoint ? { endpoint } : {}), ...(region ? { region } : {}) });

@@ -40,10 +40,12 @@ export function registerState(program: Command, io: Io): void {
 }
 
 async function bootstrap(io: Io, options: BootstrapOptions): Promise<void> {
-  const { bucket, kmsKey, endpoint } = options;
+  const { bucket, kmsKey } = options;
   if (!BUCKET_PATTERN.test(bucket)) throw unusableIdentifier('the name of the bucket', bucket, BUCKET_PATTERN);
   const region = options.region ?? io.env[INFERENCE_ENV.s3Region.name];
   if (!region) throw badInvocation('no region is given', undefined, 'pass --region, e.g. --region eu-west-1');
+  const { endpointOption } = await import('../model/numbers.js');
+  const endpoint = endpointOption(options.endpoint);
   const { bootstrapStateBucket } = await import('../state/state-bucket.js');
   progress(io, `bucket ${bucket} in ${region}`);
   const outcome = await bootstrapStateBucket({

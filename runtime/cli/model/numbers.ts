@@ -20,5 +20,12 @@ export function wordOption<T extends string>(option: string, text: string, words
   throw badInvocation(`${option} takes ${words.join(', ')}`, JSON.stringify(text), 'choose one of them');
 }
 
+/** The URL of an S3-compatible store; undefined where none is named. @throws LNMT6001 */
+export function endpointOption(text: string | undefined): string | undefined {
+  if (!text) return undefined;
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text;
+  throw badInvocation('the endpoint of the store is no URL', text, 'write it with http:// or https://');
+}
+
 /** Most threads that a run may use. */
 export const THREADS_MOST = 1_024;

@@ -52,9 +52,18 @@ describe('the lnmt command', () => {
   test.each([
     ['a file below a file', ['model', 'inspect', 'file/x'], /LNMT6028: .*file\/x cannot be used: a part of its path/],
     ['a folder for a model', ['model', 'inspect', '.'], /LNMT6001: that is a folder/],
-    ['a folder to push', ['model', 'push', 'm', '.', '--version', '1', '--store', 'file:///x'], /6001: that is a folder/],
+    [
+      'a folder to push',
+      ['model', 'push', 'm', '.', '--version', '1', '--store', 'file:///x'],
+      /6001: that is a folder/,
+    ],
     ['a file for the output', ['synth', '--app', 'true', '--output', 'file'], /LNMT6028: .*file cannot be used/],
     ['an empty file', ['model', 'push', 'm', 'file', '--version', '1', '--store', 'file:///x'], /LNMT6012/],
+    [
+      'no URL',
+      ['state', 'bootstrap', '--bucket', 'states', '--region', 'x', '--endpoint', 'h:1'],
+      /endpoint .* is no URL/,
+    ],
     ['an empty address', ['serve', 'file', '--host', ''], /LNMT6001: --host is empty/],
   ])('takes %s for a wrong invocation, and for no defect', async (_title, argv, message) => {
     const cwd = scratch();
