@@ -29,12 +29,12 @@ export function programFailed(command: string, code: number | null, lastWords: s
 }
 
 /** The output folder is not one. */
-export function noOutput(folder: string): CliError {
+export function noOutput(folder: string, remedy = 'run `lnmt synth`, or name the folder'): CliError {
   return new CliError('LNMT6004', usage, {
     what: 'there is no synthesized output',
     got: folder,
     allowed: 'a folder with manifest.json, as synthesis writes it',
-    remedy: 'run `lnmt synth`, or name the folder',
+    remedy,
   });
 }
 

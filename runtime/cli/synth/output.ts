@@ -5,6 +5,9 @@ import type { DeliveryIndex } from '../../../constructs/delivery/delivery';
 import { noOutput, unreadable } from '../errors';
 import { at, isRecord, list, text } from '../json';
 
+/** File of an output that lists its stacks. */
+export const OUTPUT_MANIFEST = 'manifest.json';
+
 /** One synthesized stack. */
 export interface StackOutput {
   readonly name: string;
@@ -20,7 +23,7 @@ export interface StackOutput {
 
 /** Reads what a synthesis wrote. @throws LNMT6004 without output, LNMT6006 for files that are not what cdktf writes */
 export function readOutput(folder: string): readonly StackOutput[] {
-  const manifest = path.join(folder, 'manifest.json');
+  const manifest = path.join(folder, OUTPUT_MANIFEST);
   if (!fs.existsSync(manifest)) throw noOutput(folder);
   const stacks = at(readJson(manifest), 'stacks');
   if (!isRecord(stacks)) throw unreadable(manifest, 'it lists no stacks', 'run `lnmt synth`');

@@ -1,11 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { CLI_ENV } from '../../contract';
-import { programFailed, REFUSED_DESCRIPTION } from '../errors';
+import { noOutput, programFailed, REFUSED_DESCRIPTION } from '../errors';
 import { execute } from '../exec';
 import { ForeignError } from '../failure';
 import type { Io } from '../io';
 import { note, progress } from '../io';
+import { OUTPUT_MANIFEST } from './output';
 import type { Project } from './project';
 
 /** One run of the user's program. */
@@ -25,7 +26,8 @@ const LAST_WORDS = 300;
  * environment.
  *
  * @param target one of the program's targets, for programs that read `LNMT_TARGET`
- * @throws ForeignError for a rule of LNMT that the program broke, LNMT6003 for any other fault
+ * @throws ForeignError for a rule of LNMT that the program broke, LNMT6003 for any other fault, LNMT6004 where it writes
+ *   nothing
  */
 export async function runApp(io: Io, project: Project, target?: string): Promise<SynthesisRun> {
   const output = path.resolve(project.folder, project.output);
@@ -45,6 +47,9 @@ export async function runApp(io: Io, project: Project, target?: string): Promise
   });
   if (code !== 0) throw faultOf(io, project, code, `${stdout}${stderr}`);
   if (stdout + stderr !== '') note(io, (stdout + stderr).trimEnd());
+  if (!fs.existsSync(path.join(output, OUTPUT_MANIFEST))) {
+    throw noOutput(output, 'end the program with app.synth(), which writes it');
+  }
   return { output, seconds: (performance.now() - started) / 1000 };
 }
 
