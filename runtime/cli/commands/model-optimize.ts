@@ -57,6 +57,7 @@ function dimensionsOf({ batchDim, dim = [] }: OptimizeOptions): DimensionOptions
     if (name === '') throw badInvocation('--dim takes NAME=SIZE', JSON.stringify(text), 'correct it');
     return [name, wholeSize('--dim', size)];
   });
+  if (batchDim === '') throw badInvocation('--batch-dim is empty', undefined, 'write a number, or a name');
   const isNumber = batchDim !== undefined && /^[-+.\d]/.test(batchDim);
   const batch = isNumber ? wholeSize('--batch-dim', batchDim) : batchDim;
   return { sizes: Object.fromEntries(sizes), ...(batch === undefined ? {} : { batch }) };

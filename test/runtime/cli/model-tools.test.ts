@@ -622,6 +622,7 @@ describe('lnmt model optimize', () => {
   test.each([
     [['--dim', 'rows=3'], /LNMT6032: .*no input or output has the dimension "rows"; open ones: batch/],
     [['--dim', '3'], /--dim takes NAME=SIZE/],
+    [['--batch-dim', ''], /--batch-dim is empty/],
     [['--batch-dim', '0'], /--batch-dim takes a number from 1/],
     [['--batch-dim', '1.5'], /--batch-dim takes a whole number/],
   ])('refuses %j', async (options, message) => {
