@@ -1,11 +1,14 @@
 import type { FastifyRequest, RequestPayload } from 'fastify';
 import { bodyTooLarge } from './errors';
 
+/** Bytes up to which a body may share its memory with what came along with it. */
+export const SHARED_BYTES = 64 * 1024;
+
 /**
  * Room for a body of several pieces: its least bytes, and how many times as long as what came it may become. A body that
  * announces its length is believed more, as pages that nothing is written to are no memory; then no copy is a long one.
  */
-const ROOM = { least: 64 * 1024, growth: { announced: 64, chunked: 4 } } as const;
+const ROOM = { least: SHARED_BYTES, growth: { announced: 64, chunked: 4 } } as const;
 
 /**
  * Bytes that come in pieces, each put where it belongs at once: to join 64 MiB when the last has come takes 60 ms, in
@@ -50,7 +53,7 @@ class GrowingBytes {
 
 type Done = (error: Error | null, body?: Buffer) => void;
 
-/** Reads a body of up to `maxBytes` as it is. It is the only view of its memory where it is longer than 64 KiB. */
+/** Reads a body of up to `maxBytes` as it is. It is the only view of its memory where it is longer than {@link SHARED_BYTES}. */
 export function readBytes(maxBytes: number): (request: FastifyRequest, payload: RequestPayload, done: Done) => void {
   return ({ headers, raw }, payload, done) => {
     const announced = Number(headers['content-length'] ?? Number.NaN);

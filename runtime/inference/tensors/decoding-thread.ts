@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { SHARED_BYTES } from '../../shared/body-bytes';
 import { badJson, notReady, RequestError } from '../../shared/errors';
 import { clientGone } from '../errors';
 import { QuestionThread } from '../threads/question-thread';
@@ -30,10 +31,10 @@ const REFUSALS: Readonly<Record<Unanswered, () => Error>> = {
   left: clientGone,
 };
 
-/** Bytes that may be moved to another thread: a long body is the only view of its memory, a short one may lie in a pool. */
+/** Bytes that may be moved to another thread: a long body is the only view of its memory, beside a short one others lie. */
 function movable(body: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = body;
-  const isAlone = buffer instanceof ArrayBuffer && byteLength > Buffer.poolSize / 2;
+  const isAlone = buffer instanceof ArrayBuffer && byteLength > SHARED_BYTES;
   return isAlone ? new Uint8Array(buffer, byteOffset, byteLength) : Uint8Array.from(body);
 }
 

@@ -50,6 +50,18 @@ describe('a thread that reads long requests', () => {
     expect(inputs.map(({ data }) => [...data])).toEqual([[...floats.subarray(0, 8)], [...floats.subarray(8)]]);
   });
 
+  it('takes the memory of a long body, and leaves that of a short one to whatever else came in it', async () => {
+    const isTaken = async (count: number): Promise<boolean> => {
+      const json = bodyOf({ name: 'x', datatype: 'INT8', shape: [count], data: Array<number>(count).fill(1) });
+      const memory = new ArrayBuffer(json.length + 100);
+      const body = Buffer.from(memory, 50, json.length);
+      json.copy(body);
+      await thread.decode(body, undefined);
+      return memory.byteLength === 0;
+    };
+    expect([await isTaken(20_000), await isTaken(40_000)]).toEqual([false, true]);
+  });
+
   it('refuses with the status and code of the fault', async () => {
     const body = bodyOf({ name: 'x', datatype: 'FP32', shape: [3], data: [1, 2] });
     await expect(thread.decode(body, undefined)).rejects.toMatchObject({ status: 400, code: 'LNMT8201' });
