@@ -77,7 +77,15 @@ export function configAnnotations(config: Readonly<Record<string, string>>): Rec
 }
 
 /** Settings that name files which the server follows as they change. */
-const FOLLOWED = ['tlsCertFile', 'apiKeysDir', 'upstreamCaFile', 'upstreamCertFile', 'telemetryCaFile'] as const;
+const FOLLOWED = [
+  'tlsCertFile',
+  'apiKeysDir',
+  'upstreamCaFile',
+  'upstreamCertFile',
+  'upstreamKeyFile',
+  'telemetryCaFile',
+  'telemetryTokenFile',
+] as const;
 
 /** What there is to watch of a server with these settings beside its models. */
 export function watchedFeatures(

@@ -418,7 +418,7 @@ export const METRICS = {
   filesRefused: {
     name: 'lnmt_files_refused',
     type: 'gauge',
-    help: '1 while files that changed are refused and the last good ones stay in use, else 0: tls, api-keys, upstream-tls or telemetry-tls, where they are followed',
+    help: '1 while files that changed are refused and the last good ones stay in use, else 0: tls, api-keys, upstream-tls, upstream-key, telemetry-tls or telemetry-token, where they are followed',
     labels: ['files'],
   },
   upstreamAnswers: {

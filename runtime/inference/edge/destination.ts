@@ -4,7 +4,6 @@ import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:h
 import { guardedLookup } from '../models/guarded-http';
 import type { FileFollower } from '../../shared/file-follower';
 import type { PeerTlsMaterial } from './peer-tls';
-import type { SecretFile } from './secret-file';
 
 const CONNECT_MS = 5_000;
 
@@ -43,15 +42,18 @@ export interface Reply {
   readonly body: Buffer;
 }
 
+/** What is in files that are followed. */
+type Followed<T> = Pick<FileFollower<T>, 'current' | 'refused' | 'close'>;
+
 /** How a destination is reached. */
 export interface DestinationOptions {
   readonly url: URL;
   /** Most connections. */
   readonly connections: number;
   /** Credential that is sent as a bearer token. @default - none */
-  readonly secret?: SecretFile | undefined;
+  readonly secret?: Followed<string> | undefined;
   /** @default - the public authorities, and no certificate of one's own */
-  readonly tls?: Pick<FileFollower<PeerTlsMaterial>, 'current' | 'refused' | 'close'> | undefined;
+  readonly tls?: Followed<PeerTlsMaterial> | undefined;
 }
 
 /** One other server: always the host of its URL, never where an answer points to. */
@@ -67,9 +69,10 @@ export class Destination {
     this.base = options.url.pathname.replace(/\/+$/, '');
   }
 
-  /** True while its TLS files hold what was not taken; undefined where it follows none. */
-  get tlsRefused(): boolean | undefined {
-    return this.options.tls?.refused;
+  /** Whether its files hold what was not taken, of those that it follows. */
+  get refused(): { readonly tls: boolean | undefined; readonly secret: boolean | undefined } {
+    const { tls, secret } = this.options;
+    return { tls: tls?.refused, secret: secret?.refused };
   }
 
   /** Sends and waits for the whole answer. @throws SendError */
@@ -112,6 +115,7 @@ export class Destination {
   /** Ends its connections. */
   close(): void {
     this.options.tls?.close();
+    this.options.secret?.close();
     this.agent.destroy();
   }
 
@@ -145,7 +149,7 @@ export class Destination {
       headers: {
         ...headers,
         ...(body === undefined ? {} : { 'content-length': String(body.byteLength) }),
-        ...(secret === undefined ? {} : { authorization: `Bearer ${secret.value}` }),
+        ...(secret === undefined ? {} : { authorization: `Bearer ${secret.current}` }),
       },
     });
   }

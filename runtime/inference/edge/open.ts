@@ -7,8 +7,9 @@ import type { Layer } from '../serving/layer';
 import type { InferenceService, LocalService } from '../serving/service';
 import { Destination } from './destination';
 import { proxyLayer } from './layer';
-import { followPeerTls, showTlsRefused } from './peer-tls';
-import { SecretFile } from './secret-file';
+import { followPeerTls } from './peer-tls';
+import { followSecret } from './secret-file';
+import { showRefused } from './show-refused';
 import { withUpstream } from './service';
 import { Upstream } from './upstream';
 import { UpstreamModels } from './upstream-models';
@@ -41,7 +42,7 @@ export function openUpstream(
   const { upstreamCaFile: ca, upstreamCertFile: cert, upstreamCertKeyFile: key } = config;
   const destination = new Destination({
     ...{ url: new URL(upstreamUrl), connections, tls: followPeerTls({ ca, cert, key }, log) },
-    secret: file === undefined ? undefined : new SecretFile(file, now),
+    secret: file === undefined ? undefined : followSecret(file, log),
   });
   return {
     ...{ destination, connections, mode: config.upstreamMode, headers: config.upstreamHeaders ?? [] },
@@ -103,7 +104,7 @@ export function buildProxy(
     ready: () => localReady() || watch.reachable,
     refresh: () => {
       metrics.upstreamBreakerOpen.set(upstream.breaker.open ? 1 : 0);
-      showTlsRefused(metrics, 'upstream-tls', settings.destination);
+      showRefused(metrics, { tls: 'upstream-tls', secret: 'upstream-key' }, settings.destination);
     },
     close: () => {
       watch.close();

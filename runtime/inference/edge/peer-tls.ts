@@ -4,7 +4,6 @@ import type { FastifyBaseLogger } from 'fastify';
 import { StartError } from '../../shared/errors';
 import { FileFollower } from '../../shared/file-follower';
 import { checkAuthorities } from '../../shared/tls';
-import type { ServerMetrics } from '../observe';
 
 /** PEM files by which servers know one another. */
 export interface PeerTlsFiles {
@@ -26,15 +25,6 @@ function read({ ca, cert, key }: PeerTlsFiles): PeerTlsMaterial {
   createSecureContext(material);
   if (material.ca !== undefined) checkAuthorities(material.ca);
   return material;
-}
-
-/** Brings the gauge of TLS files that are not taken up to date, where they are followed. */
-export function showTlsRefused(
-  { filesRefused }: Pick<ServerMetrics, 'filesRefused'>,
-  files: 'upstream-tls' | 'telemetry-tls',
-  { tlsRefused }: { readonly tlsRefused: boolean | undefined },
-): void {
-  if (tlsRefused !== undefined) filesRefused.set({ files }, tlsRefused ? 1 : 0);
 }
 
 /** Follows what servers know one another by; undefined where no files are named. @throws StartError LNMT8114 */

@@ -6,8 +6,9 @@ import type { Registry } from 'prom-client';
 import type { InferenceConfig } from '../../config';
 import type { ServerMetrics } from '../../observe';
 import { Destination } from '../destination';
-import { followPeerTls, showTlsRefused } from '../peer-tls';
-import { SecretFile } from '../secret-file';
+import { followPeerTls } from '../peer-tls';
+import { followSecret } from '../secret-file';
+import { showRefused } from '../show-refused';
 import { FolderDisk } from './disk';
 import { Outbox } from './outbox';
 import { Sender } from './sender';
@@ -44,7 +45,7 @@ export async function openTelemetry(
 ): Promise<Telemetry | undefined> {
   const { telemetryUrl, telemetryTokenFile: file, telemetryCaFile: ca, telemetryInterval } = config;
   if (telemetryUrl === undefined) return undefined;
-  const secret = file === undefined ? undefined : new SecretFile(file, CLOCK.now);
+  const secret = file === undefined ? undefined : followSecret(file, log);
   const tls = followPeerTls({ ca }, log);
   const destination = new Destination({ url: new URL(telemetryUrl), connections: 1, secret, tls });
   const failed = (operation: 'record' | 'write' | 'send') => (error: unknown) => {
@@ -72,7 +73,7 @@ export async function openTelemetry(
     failed: failed('record'),
     observed: () => {
       metrics.telemetryPendingBytes.set(outbox.bytes);
-      showTlsRefused(metrics, 'telemetry-tls', destination);
+      showRefused(metrics, { tls: 'telemetry-tls', secret: 'telemetry-token' }, destination);
     },
   });
   telemetry.start();

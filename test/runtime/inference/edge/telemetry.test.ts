@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Destination } from '../../../../runtime/inference/edge/destination';
-import { SecretFile } from '../../../../runtime/inference/edge/secret-file';
+import { followSecret } from '../../../../runtime/inference/edge/secret-file';
 import { FolderDisk } from '../../../../runtime/inference/edge/telemetry/disk';
 import { Outbox } from '../../../../runtime/inference/edge/telemetry/outbox';
 import type { Disk } from '../../../../runtime/inference/edge/telemetry/disk';
@@ -57,7 +57,7 @@ async function drain(outbox: Outbox): Promise<number[]> {
 }
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index);
 
-function sender(outbox: Outbox, url: string, secret?: SecretFile): Sender {
+function sender(outbox: Outbox, url: string, secret?: ReturnType<typeof followSecret>): Sender {
   const destination = new Destination({ url: new URL(url), connections: 1, secret });
   ends.push(() => destination.close());
   return new Sender({
@@ -245,7 +245,11 @@ describe('a sender', () => {
     fs.writeFileSync(path.join(dir, 'token'), 'the-token');
     const outbox = await box();
     await fill(outbox, 0, 20);
-    const sending = sender(outbox, collector.url, new SecretFile(path.join(dir, 'token'), () => 0));
+    const sending = sender(
+      outbox,
+      collector.url,
+      followSecret(path.join(dir, 'token'), { info: () => undefined, error: () => undefined }),
+    );
     expect([await sending.step(), await sending.step()]).toEqual([0, undefined]);
     expect(collector.records.map(({ n }) => n)).toEqual(range(0, 20));
     expect(collector.deliveries[0]?.authorization).toBe('Bearer the-token');

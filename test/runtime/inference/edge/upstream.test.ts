@@ -13,7 +13,7 @@ import { followPeerTls } from '../../../../runtime/inference/edge/peer-tls';
 import type { PeerTlsFiles } from '../../../../runtime/inference/edge/peer-tls';
 import { settingsOf } from '../../../../runtime/inference/models/model-config';
 import { parsePipelines } from '../../../../runtime/inference/pipelines/read-file';
-import { SecretFile } from '../../../../runtime/inference/edge/secret-file';
+import { followSecret } from '../../../../runtime/inference/edge/secret-file';
 import { TestAuthority } from '../../support/certificates';
 import { portOf } from '../../support/listening';
 import { onnxServer, timesModel } from '../../support/onnx-server';
@@ -22,6 +22,7 @@ import type { ServerOptions, TestServer } from '../../support/server';
 import { temporaryFolder } from '../../support/temporary';
 
 const now = (): number => performance.now();
+const quiet = { info: () => undefined, error: () => undefined };
 const cleanup: (() => unknown)[] = [];
 let dir: string;
 
@@ -40,7 +41,8 @@ function settings(
   more: Partial<UpstreamSettings> = {},
   tls?: ReturnType<typeof followPeerTls>,
 ): UpstreamSettings {
-  const secret = new SecretFile(path.join(dir, 'key'), now);
+  const secret = followSecret(path.join(dir, 'key'), quiet);
+  cleanup.push(() => secret.close());
   const connections = more.connections ?? 8;
   const destination = new Destination({ url: new URL(url), connections, secret, tls });
   const base = { mode: 'local-first', maxBytes: 1 << 20, timeoutMs: 10_000, patienceMs: 300 } as const;
@@ -472,13 +474,15 @@ describe('the way to another server', () => {
     });
     const url = `https://127.0.0.1:${portOf(listener)}`;
     const file = (name: string): string => path.join(dir, `${name}.pem`);
-    const log = { info: () => undefined, error: () => undefined };
-    const open = (files: PeerTlsFiles): ReturnType<typeof followPeerTls> => followPeerTls(files, log);
+    const open = (files: PeerTlsFiles): ReturnType<typeof followPeerTls> => followPeerTls(files, quiet);
     const tls = open({ ca: file('ca'), cert: file('cert'), key: file('key') });
     const known = await run({ upstream: settings(url, {}, tls) });
     expect(by(await ask(known.url, 'far'))).toBe('upstream');
     await known.refresh();
-    expect((await known.metrics.filesRefused.get()).values).toEqual([{ labels: { files: 'upstream-tls' }, value: 0 }]);
+    expect((await known.metrics.filesRefused.get()).values).toEqual([
+      { labels: { files: 'upstream-tls' }, value: 0 },
+      { labels: { files: 'upstream-key' }, value: 0 },
+    ]);
     expect((await ask((await run({ upstream: settings(url) })).url, 'far')).status).toBe(503);
     for (const bad of [{ ca: file('key') }, { ca: file('absent') }, { cert: file('ca'), key: file('key') }]) {
       expect(() => open(bad)).toThrow('LNMT8114');
@@ -519,25 +523,29 @@ describe('the way to another server', () => {
     write('cert', two?.cert);
     await send();
     await send();
-    expect([told.length, destination.tlsRefused]).toEqual([1, true]);
+    expect([told.length, destination.refused.tls]).toEqual([1, true]);
     write('key', two?.key);
     await send();
-    expect(destination.tlsRefused).toBe(false);
+    expect(destination.refused.tls).toBe(false);
     expect(shown).toEqual(['one', 'one', 'one', 'two']);
   });
 
   it('takes a new key while it runs, and keeps the last good one', () => {
-    let time = 0;
     const file = path.join(dir, 'key');
-    const secret = new SecretFile(file, () => time);
+    const told: unknown[] = [];
+    const secret = followSecret(file, { ...quiet, error: (fields: unknown) => void told.push(fields) });
+    const destination = new Destination({ url: new URL(DEAD), connections: 1, secret });
+    cleanup.push(() => destination.close());
+    const seen = (): unknown[] => {
+      secret.poll();
+      return [secret.current, destination.refused.secret, told.length];
+    };
     fs.writeFileSync(file, 'new-key');
-    expect(secret.value).toBe(FULL_KEY);
-    time = 6_000;
-    expect(secret.value).toBe('new-key');
+    expect(secret.current).toBe(FULL_KEY);
+    expect(seen()).toEqual(['new-key', false, 0]);
     fs.writeFileSync(file, 'two words');
-    time = 12_000;
-    expect(secret.value).toBe('new-key');
-    expect(() => new SecretFile(file, () => time)).toThrow('LNMT8113');
-    expect(() => new SecretFile(path.join(dir, 'absent'), () => time)).toThrow('LNMT8113');
+    expect(seen()).toEqual(['new-key', true, 1]);
+    expect(seen()).toEqual(['new-key', true, 1]);
+    for (const bad of [file, path.join(dir, 'absent')]) expect(() => followSecret(bad, quiet)).toThrow('LNMT8113');
   });
 });
