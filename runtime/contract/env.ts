@@ -106,7 +106,7 @@ export const INFERENCE_ENV = {
   modelStoreTimeout: {
     name: 'LNMT_MODEL_STORE_TIMEOUT_SECONDS',
     kind: 'duration',
-    doc: 'Seconds that a store may be silent before it is asked again: HTTPS, S3 and registries.',
+    doc: 'Seconds that a store beyond this machine may be silent before it is asked again.',
     default: '30',
     min: 0.1,
     max: 600,

@@ -3,7 +3,7 @@ import type * as Identity from '@azure/identity' with { 'resolution-mode': 'impo
 import type * as Sdk from '@azure/storage-blob' with { 'resolution-mode': 'import' };
 import { ModelError } from '../errors';
 import { gather } from './pages';
-import { cannotResume, ContentChanged } from './store';
+import { CannotResume, ContentChanged } from './store';
 import type { ModelStore, StoreEntry } from './store';
 
 /** Which container, and how it is reached. Credentials are the default ones: the identity of the workload. */
@@ -33,7 +33,7 @@ function translate(error: unknown, key: string): ModelError {
   const { message, statusCode } = error as { readonly message?: unknown; readonly statusCode?: unknown };
   if (statusCode === 404) return new ModelError('LNMT8301', `no blob ${key}`, false, error);
   if (statusCode === 412) return new ContentChanged(key, error);
-  if (statusCode === 416) return cannotResume(key, error);
+  if (statusCode === 416) return new CannotResume(key, error);
   return new ModelError('LNMT8304', `${key}: ${String(message)}`, true, error);
 }
 
@@ -72,7 +72,7 @@ export class AzureStore implements ModelStore {
       const body = readableStreamBody as Readable;
       if (start === 0 || contentRange?.startsWith(`bytes ${start}-`)) return body;
       body.destroy();
-      throw cannotResume(key);
+      throw new CannotResume(key);
     } catch (error) {
       throw translate(error, key);
     }

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ModelFile } from '../../contract';
 import { codeOf } from '../../shared/file-state';
 import { ModelError } from '../errors';
-import { ContentChanged } from './store';
+import { CannotResume, ContentChanged } from './store';
 import type { ModelStore } from './store';
 
 const RETRIES = 4;
@@ -157,7 +157,7 @@ export async function download(
       if (isSpoilt(failure)) await fs.rm(partial, { force: true });
       if (failure.code === 'LNMT8308' || failure instanceof ContentChanged) throw failure;
       if (!failure.retryable || attempt >= RETRIES) throw failure;
-      if (/cannot resume/.test(failure.message)) await fs.rm(partial, { force: true });
+      if (failure instanceof CannotResume) await fs.rm(partial, { force: true });
     }
     if (attempt >= RETRIES) throw new ModelError('LNMT8303', `${file.path} comes damaged again and again`);
     await pauseBefore(attempt);

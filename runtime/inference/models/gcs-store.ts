@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type * as Sdk from '@google-cloud/storage' with { 'resolution-mode': 'import' };
 import { ModelError } from '../errors';
 import { gather } from './pages';
-import { cannotResume, ContentChanged } from './store';
+import { CannotResume, ContentChanged } from './store';
 import type { ModelStore, StoreEntry } from './store';
 
 /** Which bucket, and how it is reached. Credentials are the application's default ones: the identity of the pod. */
@@ -34,7 +34,7 @@ function translate(error: unknown, key: string, tag?: string): ModelError {
   // Of a generation that was replaced it says that there is no such object.
   if (code === 404 && tag !== undefined) return new ContentChanged(key, error);
   if (code === 404) return new ModelError('LNMT8301', `no object ${key}`, false, error);
-  if (code === 416) return cannotResume(key, error);
+  if (code === 416) return new CannotResume(key, error);
   return new ModelError('LNMT8304', `${key}: ${error instanceof Error ? error.message : String(error)}`, true, error);
 }
 
@@ -80,7 +80,7 @@ export class GcsStore implements ModelStore {
     const through = new PassThrough();
     return new Promise((resolve, reject) => {
       source.once('response', ({ statusCode }: { readonly statusCode?: number }) => {
-        if (start > 0 && statusCode === 200) source.destroy(cannotResume(key));
+        if (start > 0 && statusCode === 200) source.destroy(new CannotResume(key));
       });
       source.once('error', (error) => reject(translate(error, key, tag)));
       through.once('readable', () => resolve(through));

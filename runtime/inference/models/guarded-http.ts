@@ -7,7 +7,7 @@ import type { LookupFunction } from 'node:net';
 import { ModelError } from '../errors';
 import { asModelError } from './download';
 import { embeddedIn } from './embedded-address';
-import { cannotResume } from './store';
+import { CannotResume } from './store';
 
 /** Milliseconds that a store may be silent. */
 export const SILENCE_MS = 30_000;
@@ -198,7 +198,7 @@ export function bodyOf(answer: IncomingMessage, { start = 0, file }: Question): 
   if (status === (start > 0 ? 206 : 200)) return answer;
   dismiss(answer);
   // A store that ignores ranges answers with everything, and one whose file is shorter by now with nothing.
-  if (status === 200 || status === 416) throw cannotResume(file);
+  if (status === 200 || status === 416) throw new CannotResume(file);
   if (status === 404 || status === 410) throw new ModelError('LNMT8301', `no file ${file}`);
   // Credentials are put right, and a network lets one in: only that a file is gone is a word on the file.
   throw new ModelError('LNMT8304', `${file}: status ${status}`, true);

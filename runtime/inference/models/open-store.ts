@@ -1,8 +1,10 @@
 import type { INFERENCE_ENV } from '../../contract';
 import type { EnvValues } from '../../shared/env';
 import { AzureStore } from './azure-store';
+import { BoundedStore } from './bounded-store';
 import { FileStore } from './file-store';
 import { GcsStore } from './gcs-store';
+import { SILENCE_MS } from './guarded-http';
 import { HttpStore } from './http-store';
 import type { ModelLocation } from './location';
 import { OciStore } from './oci-store';
@@ -27,20 +29,19 @@ export type StoreSettings = Partial<
 /** The store at a location. */
 export function openStore(location: ModelLocation, settings: StoreSettings): ModelStore {
   const { modelStoreTimeout } = settings;
-  const silenceMs = modelStoreTimeout === undefined ? undefined : modelStoreTimeout * 1000;
+  const silenceMs = modelStoreTimeout === undefined ? SILENCE_MS : modelStoreTimeout * 1000;
   switch (location.kind) {
     case 'file':
       return new FileStore(location.dir);
     case 's3':
       return new S3Store({ ...location, endpoint: settings.s3Endpoint, region: settings.s3Region, silenceMs });
     case 'gcs':
-      return new GcsStore({ ...location, endpoint: settings.gcsEndpoint });
+      return new BoundedStore(new GcsStore({ ...location, endpoint: settings.gcsEndpoint }), silenceMs);
     case 'azure':
-      return new AzureStore({
-        ...location,
-        endpoint: settings.azureEndpoint,
-        accountKey: settings.azureAccountKey,
-      });
+      return new BoundedStore(
+        new AzureStore({ ...location, endpoint: settings.azureEndpoint, accountKey: settings.azureAccountKey }),
+        silenceMs,
+      );
     case 'oci':
       return new OciStore({ url: location.url, authFile: settings.registryAuthFile, silenceMs });
     case 'http': {

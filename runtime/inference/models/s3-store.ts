@@ -3,7 +3,7 @@ import type * as Sdk from '@aws-sdk/client-s3';
 import { ModelError } from '../errors';
 import { SILENCE_MS } from './guarded-http';
 import { gather } from './pages';
-import { cannotResume, ContentChanged } from './store';
+import { CannotResume, ContentChanged } from './store';
 import type { ModelStore, StoreEntry } from './store';
 
 /** Which bucket, and how it is reached. Credentials come from the default chain: the pod's identity, or variables. */
@@ -37,7 +37,7 @@ function translate(error: unknown, key: string): ModelError {
   if (name === 'NoSuchKey' || name === 'NotFound') return new ModelError('LNMT8301', `no object ${key}`, false, error);
   if (name === 'NoSuchBucket') return new ModelError('LNMT8301', `no bucket for ${key}`, false, error);
   if (statusOf(error) === 412) return new ContentChanged(key, error);
-  if (statusOf(error) === 416) return cannotResume(key, error);
+  if (statusOf(error) === 416) return new CannotResume(key, error);
   return new ModelError('LNMT8304', `${key}: ${name}: ${message}`, true, error);
 }
 
@@ -66,7 +66,7 @@ export class S3Store implements ModelStore {
       const body = Body as Readable;
       if (start === 0 || ContentRange?.startsWith(`bytes ${start}-`)) return body;
       body.destroy();
-      throw cannotResume(key);
+      throw new CannotResume(key);
     } catch (error) {
       throw translate(error, key);
     }

@@ -31,8 +31,12 @@ export interface ModelStore {
 }
 
 /** A store does not give a file from the byte on that was asked for: it is taken from the beginning. */
-export const cannotResume = (file: string, cause?: unknown): ModelError =>
-  new ModelError('LNMT8304', `${file}: the store cannot resume`, true, cause);
+export class CannotResume extends ModelError {
+  constructor(file: string, cause?: unknown) {
+    super('LNMT8304', `${file}: the store cannot resume`, true, cause);
+    this.name = 'CannotResume';
+  }
+}
 
 /** A file is not what it was when it was listed. Asked again, its store says what it is now. */
 export class ContentChanged extends ModelError {
