@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { endedWithParent } from '../../shared/programs';
 
 /** What is started. */
 export interface ProcessSpec {
@@ -31,6 +32,8 @@ export interface ProcessExit {
 /** Once somebody is in a hurry, what a program gets before it is killed. */
 const HURRY_MS = 2_000;
 const SIGNAL_GAP_MS = 100;
+/** Where programs of the system are, for an environment that does not say. */
+const SYSTEM_PATH = '/usr/bin:/bin';
 
 /** One running program, in a process group of its own: the terminal's Ctrl-C does not reach it, and its children end with it. */
 export class LocalProcess {
@@ -40,12 +43,13 @@ export class LocalProcess {
   private readonly hurried = new AbortController();
   private ended = false;
 
-  constructor({ command, args, env, cwd, onLine }: ProcessSpec) {
+  constructor({ env, cwd, onLine, ...program }: ProcessSpec) {
+    const { command, args } = endedWithParent(program, env['PATH'] ?? SYSTEM_PATH) ?? program;
     this.child = spawn(command, args, { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', onLine);
     }
-    // Whatever ends this process, short of SIGKILL, ends the program too.
+    // Whatever ends this process ends the program too; of SIGKILL only the kernel can tell it.
     const sweep = (): void => this.signalGroup('SIGKILL');
     process.once('exit', sweep);
     this.exited = new Promise((resolve) => {

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { find, wrapped } from '../../shared/programs';
 import type { HostCommand } from './process';
 
 /** util-linux; it sets a limit and becomes the command that follows. */
@@ -7,15 +8,6 @@ const PRLIMIT = 'prlimit';
 
 /** How the memory of a host is held to its budget. */
 export type MemoryEnforcement = 'none' | 'hard' | 'soft';
-
-/** Where a program is; undefined when it is in no folder of the path. */
-export function find(program: string, searchPath: string): string | undefined {
-  return searchPath
-    .split(path.delimiter)
-    .filter((dir) => path.isAbsolute(dir))
-    .map((dir) => path.join(dir, program))
-    .find((file) => fs.existsSync(file));
-}
 
 /**
  * The command under a limit of its data segment, which the kernel enforces: an allocation beyond it fails inside the
@@ -29,8 +21,7 @@ export function limitMemory(
   if (bytes === 0) return { host, enforcement: 'none' };
   const prlimit = find(PRLIMIT, searchPath);
   if (prlimit === undefined) return { host, enforcement: 'soft' };
-  const args = [`--data=${bytes}:${bytes}`, host.command, ...host.args];
-  return { host: { ...host, command: prlimit, args }, enforcement: 'hard' };
+  return { host: wrapped(host, prlimit, [`--data=${bytes}:${bytes}`]), enforcement: 'hard' };
 }
 
 /** Bytes of a graph and of everything in its folder, which is that of one version: weights may lie in files of their own. */

@@ -15,7 +15,7 @@ import {
   modelStorePath,
   PATHS,
 } from '../../../runtime/contract';
-import { find } from '../../../runtime/inference/host/memory';
+import { find } from '../../../runtime/shared/programs';
 import { FOREVER, loopModel, pushModel } from '../support/models';
 import { TINY } from '../support/text-models';
 import { decoderFiles, TRAINED } from '../support/text-store';

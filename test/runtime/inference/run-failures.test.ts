@@ -15,7 +15,7 @@ import { observeFailures, watchedAnswers } from '../../../runtime/inference/regi
 import { packElements } from '../../../runtime/inference/tensors/elements';
 import { ERROR_CODE_HEADER } from '../../../runtime/shared/error-plugin';
 import { buildMetrics } from '../../../runtime/shared/metrics';
-import { find } from '../../../runtime/inference/host/memory';
+import { find } from '../../../runtime/shared/programs';
 import type { FailedReply } from '../../../runtime/inference/host/protocol';
 import { failedReply, resultReply } from '../../../runtime/inference/host/reply';
 import { FakeBackend } from '../support/fake-backend';

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { confined, wrapped } from '../../host/confine';
+import { find, wrapped } from '../../../shared/programs';
+import { confined } from '../../host/confine';
 import type { Confinement } from '../../host/confine';
-import { find } from '../../host/memory';
 import type { HostCommand } from '../../host/process';
 
 /** What keeps a process of steps in its place, as far as the system has it. */

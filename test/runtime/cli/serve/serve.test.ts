@@ -10,6 +10,7 @@ import { serverEnvironment } from '../../../../runtime/cli/serve/environment';
 import { findModels } from '../../../../runtime/cli/serve/find-models';
 import { TemporaryStore } from '../../../../runtime/cli/serve/temporary-store';
 import { watchBudget } from '../../../../runtime/cli/serve/watch-budget';
+import { find } from '../../../../runtime/shared/programs';
 import { compilePrograms } from '../../../support/compile-programs';
 import { identityModel, pickyModel, pushModel } from '../../support/models';
 import { model, node, TYPE, tensorType, value } from '../../support/onnx-bytes';
@@ -216,6 +217,20 @@ describe('lnmt serve', () => {
       expect(await serving.code).toBe(1);
       expect(serving.err).toContain('LNMT6055');
       expect(serving.leftovers()).toEqual([]);
+    },
+    LONG,
+  );
+
+  test(
+    'takes its server along when it is killed',
+    async (context) => {
+      if (find('setpriv', process.env['PATH'] ?? '') === undefined) context.skip('this system has no setpriv');
+      const folder = files({ 'model.onnx': identityModel('FP32') });
+      const serving = new Serving([folder, '--name', 'm', '--json', '--port', '0']);
+      await serving.announced();
+      expect(serving.serverPids()).toHaveLength(1);
+      serving.kill();
+      await eventually(() => serving.serverPids().length === 0, 'its server ends');
     },
     LONG,
   );

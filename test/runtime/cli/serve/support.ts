@@ -69,6 +69,11 @@ export class Serving {
     this.child.kill('SIGINT');
   }
 
+  /** Ends it so that it cannot do anything any more. */
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
   /** Closes what it writes to. */
   lookAway(): void {
     this.child.stdout?.destroy();

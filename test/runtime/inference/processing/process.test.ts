@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ElementType } from '../../../../examples/quickstart/onnx';
 import { EXIT_CODES, inferPath } from '../../../../runtime/contract';
-import { find } from '../../../../runtime/inference/host/memory';
+import { find } from '../../../../runtime/shared/programs';
 import { pushModel } from '../../support/models';
 import { digestOf, textPlugin } from '../../support/plugins';
 import { passing } from '../../support/processed-server';
