@@ -16,7 +16,7 @@ import { ON_THE_WAY, sweep, takeOver } from './leftovers';
 import { listFiles } from './listing';
 import { parseManifest } from './manifest';
 import { bootOf } from './owner';
-import { apart } from './staging';
+import { apart, show } from './staging';
 import { ContentChanged } from './store';
 import type { ModelStore } from './store';
 
@@ -325,15 +325,7 @@ export class ModelCache {
 
   /** Another server may have brought the same meanwhile, and be using it: then that one stays. */
   private async show(staging: string, text: string): Promise<string> {
-    const target = path.join(this.dir, sha256(text));
-    const isThere = async (): Promise<boolean> => (await this.held(text)) !== undefined;
-    if (!(await isThere())) {
-      // What is there was found damaged, and a folder is never renamed over another.
-      await fs.rm(target, { recursive: true, force: true });
-      await fs.rename(staging, target).catch(async (error: unknown) => {
-        if (!(await isThere())) throw error;
-      });
-    }
+    await show(staging, path.join(this.dir, sha256(text)), async () => (await this.held(text)) !== undefined);
     await syncFolder(this.dir);
     return text;
   }

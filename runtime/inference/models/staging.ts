@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { codeOf } from '../../shared/file-state';
 import { asModelError } from './download';
 import { giveBack, ON_THE_WAY, OWNER } from './leftovers';
 import { Ownership } from './owner';
@@ -27,5 +28,32 @@ export async function apart<T>(dir: string, work: (staging: string) => Promise<T
   } finally {
     await fs.rm(staging, { recursive: true, force: true });
     await owner?.release();
+  }
+}
+
+/** How the system says that a folder cannot be renamed, as there is another one with something in it. */
+const OCCUPIED: readonly string[] = ['ENOTEMPTY', 'EEXIST'];
+/** Folders that are damaged and come one after another, before it is given up. */
+const TRIES = 3;
+
+/**
+ * Shows a folder under its name. Where there is one already, a whole one stays; a damaged one leaves in one piece, because
+ * files that another server brings meanwhile would be removed with it, were it emptied where it is.
+ *
+ * @param isWhole looks at the one that is there
+ */
+export async function show(staging: string, target: string, isWhole: () => Promise<boolean>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await fs.rename(staging, target);
+    } catch (error) {
+      if (await isWhole()) return;
+      if (!OCCUPIED.includes(codeOf(error)) || tries === TRIES) throw error;
+    }
+    const damaged = `${staging}-${tries}`;
+    await fs.rename(target, damaged).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    });
+    await fs.rm(damaged, { recursive: true, force: true });
   }
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MODEL_STORE, modelStorePath, renderModelManifest } from '../../../../runtime/contract';
 import { ModelError } from '../../../../runtime/inference/errors';
 import { ModelCache } from '../../../../runtime/inference/models/cache';
@@ -123,6 +123,33 @@ describe('the model cache', () => {
     expect(new Set(all.map(({ digest }) => digest)).size).toBe(1);
     for (const each of all) expect(await caches[0]?.intact(each)).toBe(true);
     expect(fs.readdirSync(cacheDir).filter((name) => !/^\.(known|used)-/.test(name))).toHaveLength(1);
+  });
+
+  it('removes no file that another server brings while it takes away what is damaged', async () => {
+    const other = await new ModelCache(new FileStore(store), cacheDir).obtain(MODEL);
+    const folder = path.dirname(other.file);
+    const whole = fs.mkdtempSync(path.join(dir, 'whole-'));
+    fs.cpSync(folder, whole, { recursive: true });
+    fs.writeFileSync(other.file, 'grapf');
+    const brought = (): number => fs.statSync(path.join(fs.existsSync(whole) ? whole : folder, MODEL_STORE.model)).ino;
+    const theirs = brought();
+    for (const verb of ['rm', 'rename'] as const) {
+      const real = fs.promises[verb].bind(fs.promises) as (...args: unknown[]) => Promise<void>;
+      vi.spyOn(fs.promises, verb).mockImplementation(async (...args: unknown[]) => {
+        if (args[0] !== folder) return real(...args);
+        // The other one is as far, and a moment faster.
+        const isDone = !fs.existsSync(whole);
+        if (verb === 'rename') await real(...args);
+        if (!isDone) {
+          fs.rmSync(folder, { recursive: true, force: true });
+          fs.renameSync(whole, folder);
+        }
+        if (verb === 'rm') await real(...args);
+      });
+    }
+    await new ModelCache(new FileStore(store), cacheDir).obtain(MODEL);
+    vi.restoreAllMocks();
+    expect(brought()).toBe(theirs);
   });
 
   it('fetches again what was damaged on the disk', async () => {
