@@ -1,5 +1,6 @@
 import { invalidRequest, messageTooLong } from '../errors';
 import type { ModelIdentity } from '../data-plane';
+import { deadlineOf } from '../deadline';
 import { checkBinary, WIDENED, widenBfloat16 } from '../tensors/binary';
 import type { InferenceRequest, Parameter } from '../tensors/request';
 import { elementCount, isDatatype, TENSOR_LIMITS, tensorBytes } from '../tensors/tensor';
@@ -101,10 +102,10 @@ function parametersOf({ parameters }: ModelInferRequest): InferenceRequest['para
 }
 
 /** The sooner of what the request grants by its parameter `timeout`, in microseconds, and the deadline of its call. */
-function deadlineOf({ parameters }: ModelInferRequest, due: number): number | undefined {
+function soonerOf({ parameters }: ModelInferRequest, due: number): number | undefined {
   const timeout = integerOf(parameters['timeout']);
   // 0 says nothing.
-  const deadline = Math.min(timeout ? performance.now() + timeout / MICROSECONDS : Infinity, due);
+  const deadline = Math.min(deadlineOf(timeout ? timeout / MICROSECONDS : undefined) ?? Infinity, due);
   return Number.isFinite(deadline) ? deadline : undefined;
 }
 
@@ -133,7 +134,7 @@ export function readInferRequest(message: ModelInferRequest, due: number): Infer
     id: message.id === '' ? undefined : message.id,
     inputs: inputs.map((input, index) => tensorOf(input, raw[index])),
     outputs: wanted.length > 0 ? wanted : undefined,
-    deadline: deadlineOf(message, due),
+    deadline: soonerOf(message, due),
     priority: integerOf(message.parameters['priority']),
     parameters: parametersOf(message),
     cache: message.parameters['cache']?.bool_param ?? undefined,

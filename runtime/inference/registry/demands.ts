@@ -1,7 +1,7 @@
-import type { Cancellation } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
-import { timerMs } from '../../shared/timers';
 import type { ModelIdentity } from '../data-plane';
+import { patiently } from '../deadline';
+import type { Impatience, Patience } from '../deadline';
 import { clientGone, deadlinePassed, queueFull } from '../errors';
 import { notLoaded } from './errors';
 import type { LoadedModel } from './loaded-model';
@@ -9,17 +9,6 @@ import type { ModelVersion } from './model-version';
 import { pauseAfter } from './pauses';
 import type { ServedModel } from './served-model';
 import type { VersionKeeper } from './version-keeper';
-
-/** How long somebody waits. */
-export interface Patience {
-  /** Fires when the client leaves. */
-  readonly signal: Cancellation;
-  /** Milliseconds on the clock of the registry at which its answer is of no use any more. @default - it has no deadline */
-  readonly deadline?: number | undefined;
-}
-
-/** Why somebody waits no longer. */
-type Impatience = 'left' | 'expired';
 
 /** What demands are met with. */
 export interface DemandDeps {
@@ -34,27 +23,6 @@ export interface DemandDeps {
 
 /** Milliseconds in which requests do not try again to load what failed. */
 const RETRY_LOAD_MS = 5_000;
-
-/** Waits for work that others wait for, too, as long as there is patience; tells why when that ends first. */
-function patiently<T>(work: Promise<T>, { signal, deadline }: Patience, now: () => number): Promise<T | Impatience> {
-  return new Promise((resolve, reject) => {
-    let timer: NodeJS.Timeout | undefined;
-    const leave = (): void => end('left');
-    const over = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', leave);
-    };
-    const end = (why: Impatience): void => {
-      over();
-      resolve(why);
-    };
-    if (deadline !== undefined) {
-      timer = setTimeout(() => end('expired'), timerMs(deadline - now()));
-    }
-    signal.addEventListener('abort', leave, { once: true });
-    work.then(resolve, reject).finally(over);
-  });
-}
 
 /**
  * Loads on request. Everybody who asks meanwhile waits for the same loading, as long as the request may, and it goes on

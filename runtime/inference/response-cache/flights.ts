@@ -1,15 +1,7 @@
-import type { Cancellation } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
-import { timerMs } from '../../shared/timers';
+import { patiently } from '../deadline';
+import type { Patience } from '../deadline';
 import { clientGone, deadlinePassed } from '../errors';
-
-/** One who waits. */
-export interface Passenger {
-  /** Fires when it leaves. */
-  readonly signal: Cancellation;
-  /** Milliseconds on the clock of the flights at which it waits no longer. @default - it waits as long as it takes */
-  readonly deadline?: number | undefined;
-}
 
 interface Flight<T> {
   readonly result: Promise<T>;
@@ -25,22 +17,6 @@ export interface Landed<T> {
   readonly joined: boolean;
 }
 
-/** Waits for something as long as a passenger does. */
-function patiently<T>(result: Promise<T>, { signal, deadline }: Passenger, now: () => number): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const leave = (): void => reject(clientGone());
-    if (signal.aborted) return leave();
-    const late = (): void => reject(deadlinePassed());
-    const timer = deadline === undefined ? undefined : setTimeout(late, timerMs(deadline - now()));
-    signal.addEventListener('abort', leave, { once: true });
-    const done = (): void => {
-      signal.removeEventListener('abort', leave);
-      clearTimeout(timer);
-    };
-    result.then(resolve, reject).finally(done);
-  });
-}
-
 /** What the first passenger died of, and the others need not. */
 const isOwn = (error: unknown): boolean => error instanceof RequestError && error.code === deadlinePassed().code;
 
@@ -54,7 +30,7 @@ export class Flights<T> {
   constructor(private readonly now: () => number) {}
 
   /** Has work done, or waits for that of another. @throws RequestError */
-  async board(key: string, passenger: Passenger, work: (signal: AbortSignal) => Promise<T>): Promise<Landed<T>> {
+  async board(key: string, passenger: Patience, work: (signal: AbortSignal) => Promise<T>): Promise<Landed<T>> {
     const { signal, deadline } = passenger;
     for (;;) {
       const found = this.flights.get(key);
@@ -71,10 +47,13 @@ export class Flights<T> {
     }
   }
 
-  private async ride(key: string, flight: Flight<T>, passenger: Passenger): Promise<T> {
+  private async ride(key: string, flight: Flight<T>, passenger: Patience): Promise<T> {
     flight.waiting += 1;
     try {
-      return await patiently(flight.result, passenger, this.now);
+      const got = await patiently(flight.result, passenger, this.now);
+      if (got === 'left') throw clientGone();
+      if (got === 'expired') throw deadlinePassed();
+      return got;
     } finally {
       flight.waiting -= 1;
       if (flight.waiting === 0 && !flight.over) {
