@@ -52,7 +52,7 @@ export function storedCredential(file: string | undefined, home: URL): string | 
   try {
     document = JSON.parse(fs.readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new ModelError('LNMT8304', 'the file with credentials of the registry is not readable JSON', false, error);
+    throw new ModelError('LNMT8304', 'the file with credentials of the registry is not readable JSON', true, error);
   }
   const found = Object.entries(objectOf(objectOf(document)['auths'])).flatMap(([key, entry]) => {
     const [scope, value] = [scopeOf(key, home), basicOf(entry)];
@@ -118,14 +118,15 @@ export class RegistryAccess {
   constructor(
     private readonly home: URL,
     private readonly http: GuardedHttp,
-    private readonly credential: string | undefined,
+    /** Read whenever it is needed, because it may be replaced. */
+    private readonly credential: () => string | undefined,
     /** Milliseconds of a monotonic clock. */
     private readonly now: () => number = () => performance.now(),
   ) {}
 
   /** Value of the header `Authorization` for a repository; undefined where there is none to send. */
   authorizationFor(repository: string): string | undefined {
-    return this.tokenOf(repository) ?? this.credential;
+    return this.tokenOf(repository) ?? this.credential();
   }
 
   /**
@@ -151,8 +152,8 @@ export class RegistryAccess {
   private async ask({ realm, service, scope }: Challenge): Promise<Token> {
     if (service !== undefined) realm.searchParams.set('service', service);
     if (scope !== undefined) realm.searchParams.set('scope', scope);
-    const known = this.credential !== undefined && isTokenHost(realm.hostname, this.home.hostname);
-    const headers: Record<string, string> = known ? { authorization: this.credential ?? '' } : {};
+    const credential = isTokenHost(realm.hostname, this.home.hostname) ? this.credential() : undefined;
+    const headers: Record<string, string> = credential === undefined ? {} : { authorization: credential };
     const question = { file: 'a token of the registry', headers };
     const body = fieldsOf(
       await textOf(bodyOf(await this.http.get(realm, question), question), MAX_ANSWER_BYTES, endless),

@@ -15,7 +15,7 @@ import type { ModelStore, StoreEntry } from './store';
 export interface OciStoreOptions {
   /** URL of the registry with the path that goes before the names of models, e.g. `https://registry.example.com/ml`. */
   readonly url: string;
-  /** Configuration file of Docker with credentials. @default - none: the registry is asked as anybody */
+  /** Configuration file of Docker with credentials, read anew for each request. @default - none: the registry is asked as anybody */
   readonly authFile?: string | undefined;
   /** Milliseconds that the registry may be silent. @default - that of {@link GuardedHttp} */
   readonly silenceMs?: number | undefined;
@@ -77,7 +77,10 @@ export class OciStore implements ModelStore {
   constructor({ url, authFile, silenceMs }: OciStoreOptions) {
     this.home = new URL(url);
     this.http = new GuardedHttp(this.home, silenceMs);
-    this.access = new RegistryAccess(this.home, this.http, storedCredential(authFile, this.home));
+    const credential = (): string | undefined => storedCredential(authFile, this.home);
+    // A file that is not readable is told at the start, not when models are asked for.
+    credential();
+    this.access = new RegistryAccess(this.home, this.http, credential);
   }
 
   async open(file: string, start = 0, tag?: string): Promise<Readable> {

@@ -294,6 +294,19 @@ describe('a registry that asks who one is', () => {
     expect(registry.asked.filter((line) => line.startsWith('/token'))).toHaveLength(1);
   });
 
+  it('is given the credential that its file holds now, and asked again once the file can be read', async () => {
+    const file = own();
+    const used = open(file);
+    expect(await used.list('digits')).toHaveLength(1);
+    registry.credential = `Basic ${Buffer.from('me:new').toString('base64')}`;
+    registry.tokens.clear();
+    await expect(used.list('digits')).rejects.toMatchObject({ code: 'LNMT8304' });
+    fs.writeFileSync(file, '{');
+    await expect(used.list('digits')).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
+    fs.copyFileSync(own(), file);
+    expect(await used.list('digits')).toHaveLength(1);
+  });
+
   it('is let go of when its refusal has no end', async () => {
     let closed = false;
     registry.refuse = (response) => {
@@ -317,7 +330,12 @@ describe('a registry that asks who one is', () => {
     let now = 0;
     const home = new URL(registry.base);
     registry.life = undefined;
-    const access = new RegistryAccess(home, new GuardedHttp(home), registry.credential, () => now);
+    const access = new RegistryAccess(
+      home,
+      new GuardedHttp(home),
+      () => registry.credential,
+      () => now,
+    );
     const refusal = { headers: { 'www-authenticate': `Bearer realm="${registry.base}/token",service="reg"` } };
     const answer = (refused: string | undefined): Promise<boolean> =>
       access.answerTo(refusal as IncomingMessage, 'digits', refused);
@@ -345,7 +363,7 @@ describe('a registry that asks who one is', () => {
 
   it('is not asked again for what another request was given meanwhile', async () => {
     const home = new URL(registry.base);
-    const access = new RegistryAccess(home, new GuardedHttp(home), registry.credential);
+    const access = new RegistryAccess(home, new GuardedHttp(home), () => registry.credential);
     const refusal = { headers: { 'www-authenticate': `Bearer realm="${registry.base}/token",service="reg"` } };
     for (let request = 0; request < 2; request += 1) {
       expect(await access.answerTo(refusal as IncomingMessage, 'digits', registry.credential)).toBe(true);
@@ -362,7 +380,7 @@ describe('a registry that asks who one is', () => {
     'is not followed when it says %s',
     async (header) => {
       const home = new URL(registry.base);
-      const access = new RegistryAccess(home, new GuardedHttp(home), undefined);
+      const access = new RegistryAccess(home, new GuardedHttp(home), () => undefined);
       const refusal = { headers: { 'www-authenticate': header } } as IncomingMessage;
       expect(await access.answerTo(refusal, 'digits', undefined)).toBe(false);
     },
