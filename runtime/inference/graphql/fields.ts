@@ -6,6 +6,7 @@ import type { Answer } from '../registry';
 import { Disclosure } from '../serving/disclosure';
 import type { Question } from '../serving/disclosure';
 import { BinarySection } from '../tensors/binary';
+import { INLINE_MOST } from '../tensors/json';
 import { readRequest } from '../tensors/request';
 import type { InferenceRequest } from '../tensors/request';
 import { elementsParts } from '../tensors/text';
@@ -52,6 +53,7 @@ function requestOf(given: Arguments): InferenceRequest {
       },
     },
     new BinarySection(Buffer.concat(parts)),
+    INLINE_MOST,
   );
   return { ...request, deadline: deadlineOf(request.timeoutMs) };
 }

@@ -1,4 +1,5 @@
 import { INLINE_MOST, parseJson } from '../tensors/json';
+import type { JsonOptions } from '../tensors/json';
 import { badGraphQlRequest } from './errors';
 
 /** One request, as GraphQL over HTTP has it. */
@@ -12,13 +13,16 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Inside of a variable, where only a tensor has what is read unread. */
+const isInVariable: JsonOptions['spans'] = (depth, rootKey) => depth > 2 && rootKey === 'variables';
+
 /**
- * Reads a body. Integers that a number cannot hold stay exact.
+ * Reads a body. Integers that a number cannot hold stay exact, and flat elements of tensors unread.
  *
  * @throws RequestError LNMT8011 or LNMT8471
  */
 export function readGraphQl(body: Buffer): GraphQlRequest {
-  const document = parseJson(body, { most: INLINE_MOST });
+  const document = parseJson(body, { spans: isInVariable, most: INLINE_MOST });
   if (Array.isArray(document))
     throw badGraphQlRequest('several requests in one body are not taken; send them one by one');
   if (!isObject(document)) throw badGraphQlRequest('the body is not an object');

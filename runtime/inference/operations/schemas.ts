@@ -39,8 +39,8 @@ const data: Schema = {
 
 const VARIABLES =
   `At most ${GRAPHQL_LIMITS.values} values: objects, lists and what stands in them. A tensor counts as one, and so do the ` +
-  `tokens of a text. All of the body: at most ${INLINE_MOST.values} values and keys, and ${INLINE_MOST.integers} integers of up to 15 ` +
-  'digits beside them; longer tensors travel as `raw`.';
+  `tokens of a text. All of the body: at most ${INLINE_MOST.values} values and keys, and ${INLINE_MOST.numbers} numbers of up to 15 ` +
+  `digits beside them; flat lists of numbers in \`data\` hold ${INLINE_MOST.spanBytes} bytes. Longer tensors travel as \`raw\`.`;
 
 const STATISTICS = [
   ...['success', 'fail', 'queue', 'compute_input', 'compute_infer', 'compute_output', 'cache_hit', 'cache_miss'],

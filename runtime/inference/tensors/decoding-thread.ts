@@ -19,7 +19,7 @@ export interface DecodingOptions {
 /** JSON up to this many bytes is read where it arrives: flat lists of numbers take less time than to hand them over. */
 export const INLINE_BYTES = 256 * 1024;
 /** In any other form so many values take a millisecond, and up to fifty where those bytes are full of them. */
-export const INLINE_VALUES = { values: 4_096, integers: 4_096 } as const;
+export const INLINE_VALUES = { values: 4_096, numbers: 8_192 } as const;
 
 const LIMITS = { deadlineMs: 30_000, memoryMb: 2_048 } as const;
 const WORKER = path.join(__dirname, 'decoding-worker');

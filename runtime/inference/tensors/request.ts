@@ -269,11 +269,15 @@ function fill({ inputs, said }: RequestPlan, binary: BinarySection | undefined, 
  * Reads an Open Inference Protocol request whose JSON is parsed already.
  *
  * @param binary bytes that follow the JSON part, where there are any
+ * @param most as {@link decodeRequest} has it
  * @throws RequestError that names the member at fault
  */
-export function readRequest(document: unknown, binary?: BinarySection): HttpInferenceRequest {
-  return fill(planOf(document), binary);
+export function readRequest(document: unknown, binary?: BinarySection, most?: Most): HttpInferenceRequest {
+  return fill(planOf(document), binary, most);
 }
+
+/** An entry of `inputs`. */
+const isInput: JsonOptions['spans'] = (depth, rootKey) => depth === 3 && rootKey === 'inputs';
 
 const knownHeads = new KnownHeads<RequestPlan>();
 const knownBodies = new KnownBodies<RequestPlan>();
@@ -281,7 +285,7 @@ const knownBodies = new KnownBodies<RequestPlan>();
 function withHead(json: Buffer, binary: BinarySection, most: Most): HttpInferenceRequest {
   const known = knownHeads.find(json);
   if (known !== undefined) return fill(known, binary);
-  const plan = planOf(parseJson(json, { spans: true, most }));
+  const plan = planOf(parseJson(json, { spans: isInput, most }));
   // What has elements in its JSON is another request each time.
   if (plan.inputs.every(({ size }) => size !== undefined)) knownHeads.keep(json, plan);
   return fill(plan, binary, most);
@@ -294,7 +298,7 @@ function withElements(json: Buffer, most: Most): HttpInferenceRequest {
     const inputs = plan.inputs.map((input, index) => ({ ...input, data: spans[index] }));
     return fill({ ...plan, inputs }, undefined, most);
   }
-  const plan = planOf(parseJson(json, { spans: true, most }));
+  const plan = planOf(parseJson(json, { spans: isInput, most }));
   const request = fill(plan, undefined, most);
   const spans = plan.inputs.flatMap(({ data }) => (data instanceof NumberSpan ? [data] : []));
   // Only where each input has one: they stand in the order of the inputs.

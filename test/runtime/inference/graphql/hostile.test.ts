@@ -200,6 +200,22 @@ describe('the variables of a GraphQL request', () => {
     expect((await askGraphQl(large.app, prompt, { x: [{ tokens: data }] })).codes).toEqual(['LNMT8247']);
   });
 
+  it('hold tensors that no list of values could be, nested ones only where that is read at once', async () => {
+    const data = Array.from({ length: 200_000 }, (_, index) => (index % 7) / 3);
+    const tensor = { name: 'x', datatype: 'FP64', shape: [100_000, 2], data: data.slice(0, 90_000) };
+    const query = 'query ($x: [InferenceInput!]!) { infer(model: "demo", inputs: $x) { id } }';
+    const flat = await askGraphQl(large.app, query, { x: [tensor] });
+    expect(flat.errors[0]?.message).toContain('has 200000 elements, data has 90000');
+    const nested = await askGraphQl(large.app, query, { x: [{ ...tensor, data: [data] }] });
+    expect([nested.status, nested.codes]).toEqual([400, ['LNMT8011']]);
+    const tooLong = await askGraphQl(large.app, query, { x: [{ ...tensor, data }] });
+    expect([tooLong.status, tooLong.codes]).toEqual([400, ['LNMT8011']]);
+    // Only a message shows the variable, and does not show megabytes.
+    const wrong = await askGraphQl(large.app, query, { x: [{ ...tensor, secret: 1 }] });
+    expect(wrong.codes).toEqual(['LNMT8473']);
+    expect(wrong.errors[0]?.message.length).toBeLessThan(500);
+  });
+
   it('count where they stand in objects and lists of others', async () => {
     const query = 'query ($x: [ChatMessageInput!]!) { chatCompletions(model: "demo", messages: $x) { id } }';
     const content = Array<string>(10_000).fill('a');
