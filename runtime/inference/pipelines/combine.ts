@@ -18,22 +18,26 @@ const extentOf = (ballots: readonly Ballot[]): Extent => ({
 });
 
 /** The mean of floats, element by element, each with its weight; summed in 64 bits, in the order of the branches. */
-export async function meanOf(ballots: readonly Ballot[]): Promise<Uint8Array> {
+export async function meanOf(ballots: readonly Ballot[], signal?: AbortSignal): Promise<Uint8Array> {
   const [first] = ballots;
   const datatype = first?.tensor.datatype;
   if (datatype === undefined || !isFloat(datatype)) throw new TypeError('a mean is taken of floats');
   const total = totalOf(ballots);
   const size = DATATYPE_BYTES[datatype];
   const mean = new Uint8Array(first?.tensor.data.byteLength ?? 0);
-  await inSlices(extentOf(ballots), (from, to) => {
-    const sums = new Float64Array(to - from);
-    for (const { tensor, weight } of ballots) {
-      const values = floatsOf({ datatype, data: tensor.data.subarray(from * size, to * size) }) ?? sums;
-      for (let index = 0; index < sums.length; index++)
-        sums[index] = (sums[index] ?? 0) + (weight * (values[index] ?? 0)) / total;
-    }
-    mean.set(packFloats(datatype, sums), from * size);
-  });
+  await inSlices(
+    extentOf(ballots),
+    (from, to) => {
+      const sums = new Float64Array(to - from);
+      for (const { tensor, weight } of ballots) {
+        const values = floatsOf({ datatype, data: tensor.data.subarray(from * size, to * size) }) ?? sums;
+        for (let index = 0; index < sums.length; index++)
+          sums[index] = (sums[index] ?? 0) + (weight * (values[index] ?? 0)) / total;
+      }
+      mean.set(packFloats(datatype, sums), from * size);
+    },
+    signal,
+  );
   return mean;
 }
 
@@ -104,7 +108,7 @@ function winnerOf(columns: readonly Column[], total: number): Column | undefined
 }
 
 /** The value that has most weight, element by element; among equals that of the earlier branch. */
-export async function voteOf(ballots: readonly Ballot[]): Promise<Uint8Array> {
+export async function voteOf(ballots: readonly Ballot[], signal?: AbortSignal): Promise<Uint8Array> {
   const columns = ballots.map((ballot) => new Column(ballot));
   const total = totalOf(ballots);
   const extent = extentOf(ballots);
@@ -113,11 +117,15 @@ export async function voteOf(ballots: readonly Ballot[]): Promise<Uint8Array> {
   const most = first?.tensor.datatype === 'BYTES' ? extent.bytes : first?.tensor.data.byteLength;
   const elected = new Uint8Array(most ?? 0);
   let offset = 0;
-  await inSlices(extent, (from, to) => {
-    for (let index = from; index < to; index++) {
-      for (const column of columns) column.next();
-      offset = winnerOf(columns, total)?.copyTo(elected, offset) ?? offset;
-    }
-  });
+  await inSlices(
+    extent,
+    (from, to) => {
+      for (let index = from; index < to; index++) {
+        for (const column of columns) column.next();
+        offset = winnerOf(columns, total)?.copyTo(elected, offset) ?? offset;
+      }
+    },
+    signal,
+  );
   return elected.subarray(0, offset);
 }

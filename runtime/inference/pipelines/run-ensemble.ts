@@ -18,7 +18,7 @@ function merge(scopes: readonly Scope[]): Scope {
   return merged;
 }
 
-async function tally(node: Ensemble, name: string, ballots: readonly Ballot[]): Promise<Tensor> {
+async function tally(node: Ensemble, name: string, ballots: readonly Ballot[], signal: AbortSignal): Promise<Tensor> {
   const [first, ...others] = ballots;
   if (first === undefined) throw cannotCombine(node.name, name, 'no branch gave it');
   const { datatype, shape } = first.tensor;
@@ -28,15 +28,16 @@ async function tally(node: Ensemble, name: string, ballots: readonly Ballot[]): 
     const what = `one branch gave ${datatype} [${shape.join(',')}], another ${theirs} [${form.join(',')}]`;
     throw cannotCombine(node.name, name, what);
   }
-  return { name, datatype, shape, data: await (node.combine === 'mean' ? meanOf : voteOf)(ballots) };
+  return { name, datatype, shape, data: await (node.combine === 'mean' ? meanOf : voteOf)(ballots, signal) };
 }
 
 /**
  * Makes one answer of what the branches gave; soft ones that failed are left out.
  *
+ * @param signal ends the work when nobody waits for the answer any more
  * @throws RequestError when none answered, or their tensors do not go together
  */
-export async function combine(node: Ensemble, answers: readonly BranchAnswer[]): Promise<Scope> {
+export async function combine(node: Ensemble, answers: readonly BranchAnswer[], signal: AbortSignal): Promise<Scope> {
   const scopes = answers.filter(isScope);
   if (scopes.length === 0) {
     const failed = answers.find((answer) => !isScope(answer));
@@ -51,7 +52,7 @@ export async function combine(node: Ensemble, answers: readonly BranchAnswer[]):
       const tensor = isScope(answer) ? answer.get(name) : undefined;
       return tensor === undefined ? [] : [{ tensor, weight }];
     });
-    combined.set(name, await tally(node, name, ballots));
+    combined.set(name, await tally(node, name, ballots, signal));
   }
   return combined;
 }

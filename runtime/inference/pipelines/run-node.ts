@@ -64,7 +64,7 @@ async function choose(run: Run, node: Of<'switch'>, scope: Scope, frame: Frame):
 
 async function ensemble(run: Run, node: Of<'ensemble'>, scope: Scope, frame: Frame): Promise<Scope> {
   const answers = await Promise.all(node.branches.map((branch) => answerOf(run, branch, scope, frame)));
-  return combine(node, answers);
+  return combine(node, answers, frame.signal);
 }
 
 /** What a soft branch failed with is kept: it counts when no other answers. */

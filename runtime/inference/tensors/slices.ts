@@ -6,12 +6,21 @@ export const SLICE = { count: 8192, bytes: 2 ** 18 } as const;
 /** Elements to work on: how many, and the bytes of all tensors that have them. */
 export type Extent = { readonly [K in keyof typeof SLICE]: number };
 
-/** Works on elements from the first to the last, in slices between which the event loop turns. */
-export async function inSlices({ count, bytes }: Extent, work: (from: number, to: number) => void): Promise<void> {
+/**
+ * Works on elements from the first to the last, in slices between which the event loop turns.
+ *
+ * @param signal ends the work between two slices, which rejects with its reason. @default - it goes on to the last
+ */
+export async function inSlices(
+  { count, bytes }: Extent,
+  work: (from: number, to: number) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   const fitting = Math.floor((count * SLICE.bytes) / Math.max(1, bytes));
   const size = Math.max(1, Math.min(SLICE.count, fitting));
   for (let from = 0; from < count; from += size) {
     if (from > 0) await nextTurn();
+    signal?.throwIfAborted();
     work(from, Math.min(count, from + size));
   }
 }

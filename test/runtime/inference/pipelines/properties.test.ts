@@ -375,21 +375,28 @@ describe('an ensemble', () => {
     }
   });
 
-  it.each<[string, (ballots: readonly Ballot[]) => Promise<Uint8Array>, Datatype, (index: number) => unknown]>([
+  it.each<[string, typeof meanOf, Datatype, (index: number) => unknown]>([
     ['a mean', meanOf, 'FP16', (index) => index % 100],
     ['a vote', voteOf, 'INT64', (index) => index],
     ['a vote on texts', voteOf, 'BYTES', (index) => `t${index}`],
-  ])('lets others be answered while it makes %s of many elements', async (_title, combined, datatype, valueOf) => {
-    const given = tensor(
-      'y',
-      datatype,
-      Array.from({ length: 100_000 }, (_, index) => valueOf(index)),
-    );
-    let data = new Uint8Array();
-    const turns = await turnsOf(async () => {
-      data = Uint8Array.from(await combined([1, 2, 3].map((weight) => ({ tensor: given, weight }))));
-    });
-    expect(Buffer.compare(data, given.data)).toBe(0);
-    expect(turns).toBeGreaterThan(10);
-  });
+  ])(
+    'lets others be answered while it makes %s of many elements, and ends when nobody waits',
+    async (_title, combined, datatype, valueOf) => {
+      const given = tensor(
+        'y',
+        datatype,
+        Array.from({ length: 100_000 }, (_, index) => valueOf(index)),
+      );
+      let data = new Uint8Array();
+      const turns = await turnsOf(async () => {
+        data = Uint8Array.from(await combined([1, 2, 3].map((weight) => ({ tensor: given, weight }))));
+      });
+      expect(Buffer.compare(data, given.data)).toBe(0);
+      expect(turns).toBeGreaterThan(10);
+      const nobody = new AbortController();
+      const left = combined([{ tensor: given, weight: 1 }], nobody.signal);
+      nobody.abort(new Error('nobody waits'));
+      await expect(left).rejects.toThrow('nobody waits');
+    },
+  );
 });
