@@ -27,7 +27,10 @@ export default defineConfig({
     ],
     globalSetup: path.join(root, 'test/support/global-setup.ts'),
     setupFiles: path.join(root, 'test/support/setup.ts'),
-    testTimeout: 30_000,
+    // They end what hangs. Machines that do much else at the time take a multiple of the usual seconds.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     // One more than there are cores: many tests wait for processes that they started. Left to itself vitest has one less.
     maxWorkers: os.availableParallelism() + 1,
     // onnxruntime reports to its vendor unless it is told not to; the server says so itself, tests load it directly.

@@ -28,7 +28,7 @@ const KEY = 'lnmt_integration';
 /** The image of the inference server, built for real, and started in its file system as the synthesized Deployment says. */
 export const images: Suite = {
   name: 'images',
-  timeoutMinutes: 15,
+  timeoutMinutes: 25,
   run: async (checks: Checks) => {
     needImages();
     const builder = new ImageBuilder(checks);

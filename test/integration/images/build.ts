@@ -74,7 +74,7 @@ export class ImageBuilder {
       ],
       ...['-t', tag, root],
     ];
-    await this.buildah(args, 600_000);
+    await this.buildah(args, 1_200_000);
     const container = (await this.buildah(['from', '--pull-never', tag])).trim();
     return (await this.buildah(['mount', container])).trim();
   }
@@ -149,7 +149,7 @@ async function debian(): Promise<string> {
   const part = `${folder}.part`;
   fs.rmSync(part, { recursive: true, force: true });
   const args = ['--variant=minbase', '--include=ca-certificates,libstdc++6', 'bookworm', part, mirror()];
-  const { code, output } = await run('debootstrap', args, { timeoutMs: 300_000 });
+  const { code, output } = await run('debootstrap', args, { timeoutMs: 600_000 });
   if (code !== 0) throw new Skip(`no Debian to build on: ${output.trim().split('\n').at(-1) ?? ''}`);
   fs.rmSync(path.join(part, 'var/cache/apt'), { recursive: true, force: true });
   fs.renameSync(part, folder);

@@ -158,7 +158,7 @@ describe('a model host', () => {
     await expect(backend.run([int64('turns', FOREVER)], ['y'])).rejects.toMatchObject({ status: 504 });
     expect(backend.healthy()).toBe(false);
     await expect(backend.run([int64('turns', 1n)], ['y'])).rejects.toMatchObject({ status: 503 });
-    await vi.waitFor(() => expect(backend?.healthy()).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(backend?.healthy()).toBe(true), { timeout: 20_000 });
     expect(backend.pid).not.toBe(before);
     const [output] = await backend.run([int64('turns', 3n)], ['y']);
     expect(Buffer.from(output?.data ?? []).readBigInt64LE()).toBe(3n);
@@ -170,7 +170,7 @@ describe('a model host', () => {
     const running = backend.run([int64('turns', FOREVER)], ['y']);
     process.kill(backend.pid ?? 0, 'SIGKILL');
     await expect(running).rejects.toMatchObject({ status: 503, retryAfter: 1 });
-    await vi.waitFor(() => expect(backend?.healthy()).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(backend?.healthy()).toBe(true), { timeout: 20_000 });
     expect(await backend.run([int64('turns', 1n)], ['y'])).toHaveLength(1);
   });
 
@@ -183,10 +183,10 @@ describe('a model host', () => {
     log.error.mockClear();
     process.kill(backend.pid ?? 0, 'SIGKILL');
     const attempts = () => log.error.mock.calls.filter(([, text]) => text === 'model host cannot be started again');
-    await vi.waitFor(() => expect(attempts().length).toBeGreaterThan(1), { timeout: 15_000 });
+    await vi.waitFor(() => expect(attempts().length).toBeGreaterThan(1), { timeout: 20_000 });
     expect(backend.healthy()).toBe(false);
     fs.copyFileSync(modelFile('loop'), file);
-    await vi.waitFor(() => expect(backend?.healthy()).toBe(true), { timeout: 15_000 });
+    await vi.waitFor(() => expect(backend?.healthy()).toBe(true), { timeout: 20_000 });
     expect(await backend.run([int64('turns', 1n)], ['y'])).toHaveLength(1);
   });
 
@@ -200,9 +200,9 @@ describe('a model host', () => {
     log.error.mockClear();
     log.info.mockClear();
     process.kill(backend.pid ?? 0, 'SIGKILL');
-    await vi.waitFor(() => expect(doubts).toBe(2), { timeout: 10_000, interval: 1 });
+    await vi.waitFor(() => expect(doubts).toBe(2), { timeout: 20_000, interval: 1 });
     expect([backend.pid, backend.healthy()]).toEqual([undefined, false]);
-    await vi.waitFor(() => expect(backend?.healthy()).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(backend?.healthy()).toBe(true), { timeout: 20_000 });
     expect(doubts).toBe(3);
     const refused = log.error.mock.calls.filter(([, text]) => text === 'model host cannot be started again');
     expect(refused).toHaveLength(2);
@@ -215,7 +215,7 @@ describe('a model host', () => {
     const asked = vi.fn(() => new Promise<void>((resolve) => (open = resolve)));
     await backend.load(modelFile('loop'), asked);
     process.kill(backend.pid ?? 0, 'SIGKILL');
-    await vi.waitFor(() => expect(asked).toHaveBeenCalled(), { timeout: 10_000 });
+    await vi.waitFor(() => expect(asked).toHaveBeenCalled(), { timeout: 20_000 });
     await backend.close();
     open();
     await new Promise((resolve) => setTimeout(resolve, 50));

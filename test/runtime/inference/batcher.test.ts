@@ -444,12 +444,12 @@ describe('the batcher', () => {
     const { backend, batcher, batches } = await bench({ maxDelay: 0.05 }, { workers: 2, maxRows: 8 });
     const open = hold(backend);
     const held = batcher.submit([row(0)], ['y'], { signal: forever });
-    await vi.waitFor(() => expect(batches).toEqual([1]));
+    await vi.waitFor(() => expect(batches).toEqual([1]), 20_000);
     const second = batcher.submit([row(1)], ['y'], { signal: forever });
     await delay(20);
     const third = batcher.submit([row(2)], ['y'], { signal: forever });
     expect(batches).toEqual([1]);
-    await vi.waitFor(() => expect(batches).toEqual([1, 2]));
+    await vi.waitFor(() => expect(batches).toEqual([1, 2]), 20_000);
     open();
     await Promise.all([held, second, third]);
   });

@@ -367,7 +367,7 @@ describe('a host with several workers', () => {
     expect(model.capacity()).toEqual({ workers: 1, maxRows: 1 });
     await model.load(modelFile('identity'));
     expect(model.capacity().maxRows).toBeGreaterThan(1);
-    await expect.poll(() => model.memoryBytes, { timeout: 5_000 }).toBeGreaterThan(10 * MIB);
+    await expect.poll(() => model.memoryBytes).toBeGreaterThan(10 * MIB);
   });
 
   it('is loaded without measures when it does not survive them', async () => {
@@ -548,7 +548,7 @@ describe('the memory of a host', () => {
     log.error.mockClear();
     const model = create({ host: hungryHost('serving'), workers: 1, memoryBytes: 200 * MIB });
     await model.load(modelFile('identity'));
-    await vi.waitFor(() => expect(log.error).toHaveBeenCalledWith(expect.anything(), PASSED), 5_000);
-    await vi.waitFor(() => expect(model.healthy()).toBe(false), 5_000);
+    await vi.waitFor(() => expect(log.error).toHaveBeenCalledWith(expect.anything(), PASSED), 20_000);
+    await vi.waitFor(() => expect(model.healthy()).toBe(false), 20_000);
   });
 });

@@ -130,11 +130,11 @@ async function drive(rest: readonly (readonly [Kind, 'http' | 'grpc'])[]): Promi
   const plan = [['ok', 'http'] as const, ...rest];
   const held = Math.min(LIMIT, plan.filter(([kind]) => kind === 'ok' || kind === 'leave' || kind in FAILURES).length);
   // Nobody leaves before everybody has come: what never reached the server, it cannot count.
-  await expect.poll(() => log.length - seen, { timeout: 20_000 }).toBe(plan.length - held);
-  await expect.poll(() => server.admission.inFlight, { timeout: 10_000 }).toBe(held);
+  await expect.poll(() => log.length - seen).toBe(plan.length - held);
+  await expect.poll(() => server.admission.inFlight).toBe(held);
   leaving.abort();
   const left = plan.filter(([kind]) => kind === 'leave').length;
-  await expect.poll(async () => (await gone()) - before, { timeout: 10_000 }).toBe(left);
+  await expect.poll(async () => (await gone()) - before).toBe(left);
   open();
   await Promise.all(all);
 }
@@ -154,7 +154,7 @@ const reason =
 
 /** Waits for the counters: an answer reaches its client a moment before its server knows that it is out. */
 async function expectTruth(total: number): Promise<void> {
-  await expect.poll(() => sum(METRICS.inferenceRequests.name, () => true), { timeout: 10_000 }).toBe(total);
+  await expect.poll(() => sum(METRICS.inferenceRequests.name, () => true)).toBe(total);
   const byStatus = (...codes: string[]): Promise<number> =>
     sum(METRICS.inferenceRequests.name, ({ code }) => codes.includes(String(code)));
   const { success, failure } = TRITON_METRICS;

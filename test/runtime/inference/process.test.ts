@@ -95,7 +95,7 @@ describe('a server process', () => {
     expect((await post(url, digitsRequest(1))).status).toBe(200);
     const file = path.join(server.dir, 'keys', API_KEYS_FILE);
     fs.writeFileSync(file, keyFile([{ id: 'new', key: 'new-key', scopes: ['infer'] }]));
-    await vi.waitFor(async () => expect((await post(url, digitsRequest(1), 'new-key')).status).toBe(200), 10_000);
+    await vi.waitFor(async () => expect((await post(url, digitsRequest(1), 'new-key')).status).toBe(200), 20_000);
     expect((await post(url, digitsRequest(1))).status).toBe(401);
   });
 
@@ -128,11 +128,10 @@ describe('a server process', () => {
       }
     };
     const clients = Array.from({ length: 8 }, client);
-    await delay(500);
+    await expect.poll(() => outcomes.length).toBeGreaterThan(8 * 3);
     server.signal('SIGTERM');
     await Promise.all([balancer, ...clients]);
     expect(await server.ended()).toBe(0);
-    expect(outcomes.length).toBeGreaterThan(8 * 3);
     expect(outcomes.filter((outcome) => outcome !== '200')).toEqual([]);
   });
 
@@ -177,7 +176,7 @@ describe('a server process', () => {
       requests: [{ id: expect.any(String) as string, route, model: 'loop' }],
     });
     expect(server.output).not.toContain('Promise errored');
-    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 5_000);
+    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 20_000);
   });
 
   it('ends a stream of tokens that outlives the grace period with an event that says so', async () => {
@@ -207,7 +206,7 @@ describe('a server process', () => {
     expect(await server.line('requests in flight were cut')).toMatchObject({
       requests: [{ route: `POST ${PATHS.openai}/completions`, model: 'decoder' }],
     });
-    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 5_000);
+    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 20_000);
   });
 
   it('ends with 1 at once at a second signal', async () => {
@@ -219,13 +218,14 @@ describe('a server process', () => {
     expect(await server.ended()).toBe(1);
   });
 
-  it('runs again what its host lost, on the host that replaces it', async () => {
+  // Requests wait for that host for some seconds only; a machine that does much else may take longer to start it.
+  it('runs again what its host lost, on the host that replaces it', { retry: 3 }, async () => {
     server = ServerProcess.start({ ...LOOP, modelUri: loopStore });
     await server.ready();
     const answer = post((await server.url()) + inferPath('loop'), loopRequest(2_000_000n));
     await delay(200);
     process.kill(await server.hostPid(), 'SIGKILL');
-    expect((await answer).status).toBe(200);
+    expect(await (await answer).text()).toContain('"outputs"');
     await server.hostPid(2);
   });
 
@@ -246,15 +246,18 @@ describe('a server process', () => {
   });
 
   it('answers health at once while the model runs, and 504 when the run is too long', async () => {
-    server = ServerProcess.start({ ...LOOP, modelUri: loopStore, runTimeout: '1' });
+    server = ServerProcess.start({ ...LOOP, modelUri: loopStore, runTimeout: '2' });
     await server.ready();
     const url = await server.url();
-    const answer = post(url + inferPath('loop'), loopRequest(FOREVER));
+    const seen: string[] = [];
+    const answer = post(url + inferPath('loop'), loopRequest(FOREVER)).finally(() => seen.push('run'));
     await delay(200);
-    const started = performance.now();
-    expect((await fetch(url + PATHS.live)).status).toBe(200);
-    expect(performance.now() - started).toBeLessThan(300);
+    for (let probe = 0; probe < 3; probe += 1) {
+      expect((await fetch(url + PATHS.live)).status).toBe(200);
+      seen.push('live');
+    }
     expect((await answer).status).toBe(504);
+    expect(seen).toEqual(['live', 'live', 'live', 'run']);
   });
 
   it('leaves no orphan when it is killed, even while its host is inside a run', async () => {
@@ -266,7 +269,7 @@ describe('a server process', () => {
     expect(isAlive(host)).toBe(true);
     server.signal('SIGKILL');
     await server.ended();
-    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 5_000);
+    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 20_000);
   });
 
   it('leaves no orphan when it is killed while its host cannot do anything', async (context) => {
@@ -278,7 +281,7 @@ describe('a server process', () => {
     server.signal('SIGKILL');
     await server.ended();
     try {
-      await vi.waitFor(() => expect(isAlive(host)).toBe(false), 5_000);
+      await vi.waitFor(() => expect(isAlive(host)).toBe(false), 20_000);
     } finally {
       if (isAlive(host)) process.kill(host, 'SIGKILL');
     }

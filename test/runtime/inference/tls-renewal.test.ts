@@ -183,7 +183,7 @@ describe('the TLS files of the settings', () => {
     expect(access.tls?.cert.toString()).toBe(first.cert);
     expect(Object.keys(access.followed ?? {})).toEqual(['tls']);
     mountFiles(dir, filesOf(second), 2);
-    await expect.poll(() => told, { timeout: 10_000 }).toEqual([second.cert]);
+    await expect.poll(() => told).toEqual([second.cert]);
     await access.close();
     mountFiles(dir, filesOf(first), 3);
     await new Promise((resolve) => setTimeout(resolve, 1_200));

@@ -84,19 +84,19 @@ describe('a mounted key file', () => {
   it('is followed when Kubernetes swaps the folder behind its link', async () => {
     expect(keys?.find('one', NOW)?.id).toBe('a');
     mountKeys(dir, keyFile([{ id: 'b', key: 'two', scopes: ['infer'] }]), 2);
-    await vi.waitFor(() => expect(keys?.find('two', NOW)?.id).toBe('b'), { timeout: 10_000 });
+    await vi.waitFor(() => expect(keys?.find('two', NOW)?.id).toBe('b'), { timeout: 20_000 });
     expect(keys?.find('one', NOW)).toBeUndefined();
   });
 
   it('keeps the last good keys while the file is broken or gone, and says so', async () => {
     mountKeys(dir, '{"keys": [', 2);
-    await vi.waitFor(() => expect(log.error).toHaveBeenCalled(), { timeout: 10_000 });
+    await vi.waitFor(() => expect(log.error).toHaveBeenCalled(), { timeout: 20_000 });
     expect(keys?.find('one', NOW)?.id).toBe('a');
     fs.rmSync(path.join(dir, API_KEYS_FILE));
-    await vi.waitFor(() => expect(log.error.mock.calls.length).toBeGreaterThan(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(log.error.mock.calls.length).toBeGreaterThan(1), { timeout: 20_000 });
     expect([keys?.find('one', NOW)?.id, keys?.refused]).toEqual(['a', true]);
     mountKeys(dir, keyFile([{ id: 'b', key: 'two', scopes: ['infer'] }]), 3);
-    await vi.waitFor(() => expect(keys?.find('two', NOW)?.id).toBe('b'), { timeout: 10_000 });
+    await vi.waitFor(() => expect(keys?.find('two', NOW)?.id).toBe('b'), { timeout: 20_000 });
     expect(keys?.refused).toBe(false);
   });
 
@@ -106,9 +106,9 @@ describe('a mounted key file', () => {
       if (!String(what[0]).startsWith(dir)) return statSync(...what);
       throw Object.assign(new Error('input or output error'), { code: 'EIO' });
     });
-    await vi.waitFor(() => expect(keys?.refused).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(() => expect(keys?.refused).toBe(true), { timeout: 20_000 });
     looking.mockRestore();
-    await vi.waitFor(() => expect(keys?.refused).toBe(false), { timeout: 10_000 });
+    await vi.waitFor(() => expect(keys?.refused).toBe(false), { timeout: 20_000 });
     expect(keys?.find('one', NOW)?.id).toBe('a');
   });
 
@@ -122,7 +122,7 @@ describe('a mounted key file', () => {
       throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
     });
     mountKeys(dir, keyFile([{ id: 'b', key: 'two', scopes: ['infer'] }]), 2);
-    await vi.waitFor(() => expect(keys?.find('one', NOW)).toBeUndefined(), { timeout: 10_000 });
+    await vi.waitFor(() => expect(keys?.find('one', NOW)).toBeUndefined(), { timeout: 20_000 });
     reading.mockRestore();
     expect(log.error).toHaveBeenCalledOnce();
     expect(keys?.find('two', NOW)?.id).toBe('b');

@@ -151,7 +151,7 @@ describe('a server that asks its own models first', () => {
     const edge = await run({ upstream: settings(upstream.url) }, false);
     edge.source.failure = Object.assign(new Error('slow'), {});
     const coming = edge.start().catch(() => undefined);
-    await expect.poll(async () => (await get(edge.url, PATHS.ready)).status, { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => (await get(edge.url, PATHS.ready)).status).toBe(200);
     const answer = await ask(edge.url, 'demo');
     expect([answer.status, by(answer)]).toEqual([200, 'upstream']);
     await coming;
@@ -254,7 +254,7 @@ describe('a server that asks its own models first', () => {
     cleanup.push(() => upstream.close());
     await upstream.start();
     const url = await upstream.app.listen({ host: '127.0.0.1', port: 0 });
-    await expect.poll(() => upstream.health.ready, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => upstream.health.ready).toBe(true);
     const edge = await run({ upstream: settings(url, { headers: ['x-tier'] }) });
     const times = async (parameters: object, headers: Record<string, string> = {}): Promise<unknown> => {
       const answer = await fetch(edge.url + inferPath('p'), {

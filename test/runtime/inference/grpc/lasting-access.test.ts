@@ -151,7 +151,7 @@ describe('an open stream', () => {
       stream.call.write(asked('b'));
       return stream.told.at(-1)?.error_message;
     };
-    await expect.poll(last, { timeout: 5_000, interval: 100 }).toBe("[LNMT8002] the caller lacks the scope 'infer'");
+    await expect.poll(last, { interval: 100 }).toBe("[LNMT8002] the caller lacks the scope 'infer'");
     stream.call.end();
     expect(await stream.ended).toBeUndefined();
   });

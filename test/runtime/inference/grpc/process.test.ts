@@ -175,8 +175,7 @@ describe('a model in a process of its own, over gRPC', () => {
     const contents = { int64_contents: [turns.toString()] };
     const request = { model_name: 'loop', inputs: [{ name: 'turns', datatype: 'INT64', shape: ['1'], contents }] };
     const pending = async (): Promise<string> => (await fetch(`${await server?.metricsUrl()}${PATHS.metrics}`)).text();
-    const inFlight = (): Promise<void> =>
-      expect.poll(pending, { timeout: 10_000 }).toContain(`\n${METRICS.pending.name} 2\n`);
+    const inFlight = (): Promise<void> => expect.poll(pending).toContain(`\n${METRICS.pending.name} 2\n`);
     return { client, request, inFlight };
   }
 

@@ -173,7 +173,7 @@ describe('a stream of inferences', () => {
       await delay(300);
       return server.backend.runs === before;
     };
-    await expect.poll(settled, { timeout: 10_000 }).toBe(true);
+    await expect.poll(settled).toBe(true);
     // What the windows of stream and connection and the client itself take besides.
     expect(server.backend.runs).toBeLessThan(30);
     stream.call.resume();

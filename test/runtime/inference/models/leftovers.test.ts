@@ -244,11 +244,11 @@ describe('a server that fetches a model', () => {
 
   it('is left alone by another one that shares the folder, while it lives', async () => {
     start();
-    await expect.poll(staged, { timeout: 20_000 }).toBeGreaterThan(1 << 19);
+    await expect.poll(staged).toBeGreaterThan(1 << 19);
     const first = left().sort();
     const folders = (): string[] => left().filter((name) => !name.endsWith('.owner'));
     start();
-    await expect.poll(() => ranges.length, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => ranges.length).toBe(2);
     expect(folders()).toHaveLength(2);
     expect(left()).toEqual(expect.arrayContaining(first));
     expect(ranges).toEqual([undefined, undefined]);
@@ -257,7 +257,7 @@ describe('a server that fetches a model', () => {
   it('leaves nothing that the next one does not use or remove, however often it is killed', async () => {
     for (let turn = 0; turn < 2; turn += 1) {
       const server = start();
-      await expect.poll(staged, { timeout: 20_000 }).toBeGreaterThan(turn * (1 << 20) + (1 << 19));
+      await expect.poll(staged).toBeGreaterThan(turn * (1 << 20) + (1 << 19));
       server.signal('SIGKILL');
       await server.ended();
       expect(left().filter((name) => !name.endsWith('.owner'))).toHaveLength(1);

@@ -317,7 +317,7 @@ describe('a registry that asks who one is', () => {
       });
     };
     expect(await open(own()).list('digits')).toEqual([{ name: '3' }]);
-    await expect.poll(() => closed, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => closed).toBe(true);
   });
 
   it('refuses those who are not known', async () => {

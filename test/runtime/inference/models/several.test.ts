@@ -51,7 +51,7 @@ describe('a server process with several models', () => {
 
   it('serves one that is pinned at once, the others from their first request, in both layouts', async () => {
     await start([{ name: 'first', load: 'pinned', aliases: { canary: '1' } }]);
-    for (const name of ['second', 'third']) await expect.poll(() => ready(name), { timeout: 10_000 }).toBe(200);
+    for (const name of ['second', 'third']) await expect.poll(() => ready(name)).toBe(200);
     const described = (await (await fetch(url + modelPath('third'), { headers })).json()) as object;
     expect(described).toEqual({
       ...{ name: 'third', versions: ['1'], platform: 'onnxruntime_onnx' },
@@ -102,7 +102,7 @@ describe('a server process with several models', () => {
 
   it('tells its models and their states, loads and unloads them, and refuses other parameters', async () => {
     await start([{ name: 'first', load: 'pinned' }]);
-    await expect.poll(() => ready('second'), { timeout: 10_000 }).toBe(200);
+    await expect.poll(() => ready('second')).toBe(200);
     expect((await manage('models/second/load', '{}')).status).toBe(200);
     expect((await manage('models/second/load', '{"parameters": null}')).status).toBe(200);
     expect((await manage('models/second/unload', '{"parameters": {"unload_dependents": true}}')).status).toBe(200);
@@ -131,7 +131,7 @@ describe('a server process with several models', () => {
     await start([], { modelMemoryBytes: String(220 * 2 ** 20) });
     for (let turn = 0; turn < 2; turn += 1) {
       for (const name of ['first', 'second', 'third']) {
-        await expect.poll(() => ready(name), { timeout: 10_000 }).toBe(200);
+        await expect.poll(() => ready(name)).toBe(200);
         expect((await infer(name)).status).toBe(200);
       }
     }

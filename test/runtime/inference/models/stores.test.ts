@@ -286,7 +286,7 @@ describe('a store behind HTTP', () => {
       response.writeHead(status, headers).flushHeaders();
     };
     await expect(open().open('x')).rejects.toThrow(message);
-    await expect.poll(() => closed, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => closed).toBe(true);
   });
 
   it('is taken from the beginning when it cannot be taken from the middle', async () => {

@@ -145,7 +145,7 @@ describe('a repository in the form of Triton', () => {
     ensemble(STEPS);
     const { app } = await start();
     const ready = async (): Promise<number> => (await app.inject({ url: `${modelPath('both')}/ready` })).statusCode;
-    await expect.poll(ready, { timeout: 20_000 }).toBe(200);
+    await expect.poll(ready).toBe(200);
     expect((await app.inject({ url: modelPath('both') })).json()).toEqual({
       ...{ name: 'both', versions: ['1'], platform: 'ensemble' },
       inputs: [{ name: 'IN', datatype: 'FP32', shape: [-1] }],
@@ -161,11 +161,11 @@ describe('a repository in the form of Triton', () => {
     const { app } = await start();
     const index = async (): Promise<object> =>
       (await app.inject({ method: 'POST', url: `${PATHS.repository}/index`, payload: {} })).json();
-    await expect.poll(index, { timeout: 20_000 }).toContainEqual({
+    await expect.poll(index).toContainEqual({
       ...{ name: 'both', version: '1', state: 'UNAVAILABLE' },
       reason: 'LNMT8352: pipeline "both": step "ensemble/gone": the model "gone" is not served here',
     });
     const served = expect.objectContaining({ name: 'triple', state: 'READY' }) as object;
-    await expect.poll(index, { timeout: 20_000 }).toContainEqual(served);
+    await expect.poll(index).toContainEqual(served);
   });
 });

@@ -105,7 +105,7 @@ it('a stream that is cut ends with an event that says so, and whoever makes its 
     error: { message: 'the server is draining; repeat later', type: 'server_error', param: null, code: 'LNMT8004' },
   });
   goOn();
-  await vi.waitFor(() => expect(failed).toHaveBeenCalledOnce());
+  await vi.waitFor(() => expect(failed).toHaveBeenCalledOnce(), 20_000);
   expect(failed.mock.calls[0]?.[0]).toMatchObject({ code: 'LNMT8004' });
   expect(open.size).toBe(0);
 });

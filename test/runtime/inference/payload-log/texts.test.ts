@@ -60,7 +60,7 @@ class LoggedServer {
   /** The records that came since the last time, once there are so many. */
   async lines(count: number): Promise<readonly Line[]> {
     const read = (): string[] => this.text.split('\n').slice(this.seen, -1);
-    await expect.poll(() => read().length, { timeout: 10_000 }).toBe(count);
+    await expect.poll(() => read().length).toBe(count);
     const lines = read().map((line) => JSON.parse(line) as Line);
     this.seen += count;
     return lines;

@@ -51,7 +51,7 @@ describe('a server with pipelines', () => {
   async function serve(more: Partial<OnnxServerOptions> = {}): Promise<void> {
     server = await onnxServer({ graphs: GRAPHS, pipelines: pipelines(), ...more });
     await server.start();
-    await expect.poll(() => server.health.ready, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => server.health.ready).toBe(true);
   }
 
   async function infer(more: Record<string, string> = {}, name = NAME): Promise<{ status: number; body: Body }> {

@@ -77,7 +77,7 @@ describe('a server process with a plugin', () => {
     expect(isAlive(pid)).toBe(true);
     server?.signal('SIGTERM');
     expect(await server?.ended()).toBe(0);
-    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
   });
 
   it('leaves no orphan when it is killed while a step loops for ever', async (context) => {
@@ -87,8 +87,8 @@ describe('a server process with a plugin', () => {
     const [pid = 0] = pluginPids();
     const cpu = (): number => Number(fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[13]);
     const before = cpu();
-    await expect.poll(() => cpu() - before, { timeout: 20_000 }).toBeGreaterThan(20);
+    await expect.poll(() => cpu() - before).toBeGreaterThan(20);
     server?.signal('SIGKILL');
-    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
   });
 });

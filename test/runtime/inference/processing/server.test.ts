@@ -260,9 +260,9 @@ describe('a server whose models have steps', () => {
     fs.symlinkSync(MODEL_STORE.model, graph);
     await server.start();
     const tried = (): boolean => server.log.some((line) => line.includes('model not loaded, trying again'));
-    await expect.poll(tried, { timeout: 15_000 }).toBe(true);
+    await expect.poll(tried).toBe(true);
     fs.renameSync(`${graph}.later`, graph);
-    await expect.poll(() => server.server?.models.index(true), { timeout: 15_000 }).toHaveLength(2);
+    await expect.poll(() => server.server?.models.index(true)).toHaveLength(2);
     const inputs = [{ name: 'x', datatype: 'BYTES', shape: [1], data: ['write to a.b@example.org now'] }];
     for (const version of ['1', '2']) {
       const reply = await server.send({ method: 'POST', url: inferPath('words', version), payload: { inputs } });

@@ -57,9 +57,9 @@ describe('models in memory', () => {
     await delay(150);
     expect([bench.backends.length, await bench.found()]).toEqual([1, undefined]);
     bench.source.intact = false;
-    await expect.poll(() => bench.said('model loaded anew'), { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => bench.said('model loaded anew')).toBe(1);
     expect(bench.source.repaired).toEqual(['a/1']);
-    await expect.poll(() => bench.backends.map(({ up }) => up), { timeout: 5_000 }).toEqual([false, true]);
+    await expect.poll(() => bench.backends.map(({ up }) => up)).toEqual([false, true]);
     expect(await bench.found()).toMatch(/ 1$/);
     expect(bench.registry.isReady('a', undefined)).toBe(true);
     await delay(150);
@@ -72,7 +72,7 @@ describe('models in memory', () => {
     bench.source.intact = false;
     bench.source.beyondRepair = new ModelError('LNMT8304', 'no answer', true);
     const told = 'damage to the files of a model is not mended';
-    await expect.poll(() => bench.said(told), { timeout: 5_000 }).toBeGreaterThan(1);
+    await expect.poll(() => bench.said(told)).toBeGreaterThan(1);
     expect(bench.lines.find(({ msg }) => msg === told)).toMatchObject({ name: 'a', err: { code: 'LNMT8314' } });
     expect([bench.registry.isReady('a', undefined), bench.backends.length]).toEqual([true, 1]);
   });

@@ -211,7 +211,7 @@ describe('the registry', () => {
       await expect.poll(() => bench.said('lazy model cannot be served')).toHaveLength(2);
       bench.source.failure = undefined;
       bench.source.models['d'] = ['1'];
-      await expect.poll(() => bench.registry.index(true), { timeout: 5_000 }).toHaveLength(2);
+      await expect.poll(() => bench.registry.index(true)).toHaveLength(2);
       expect([await bench.infer('a'), await bench.infer('d')]).toEqual(['a/10', 'd/1']);
     });
 

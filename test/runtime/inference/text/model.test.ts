@@ -91,7 +91,7 @@ describe('a decoder in a model host', () => {
     await first.next();
     expect(() => text.completer.begin([1], answerOptions(10), never)).toThrow(/KV cache is full/);
     leaving.abort();
-    await vi.waitFor(() => expect(cacheBytes.at(-1)).toBe(0));
+    await vi.waitFor(() => expect(cacheBytes.at(-1)).toBe(0), 20_000);
     expect(await tokensOf(text, [4, 5], 5)).toEqual(await naive(reference, [4, 5], 5));
   });
 
@@ -112,7 +112,7 @@ describe('a decoder in a model host', () => {
         while (!(await answer.next()).done);
       })(),
     ).rejects.toThrow(/process ended/);
-    await vi.waitFor(() => expect(backend.healthy()).toBe(true), 10_000);
+    await vi.waitFor(() => expect(backend.healthy()).toBe(true), 20_000);
     expect(await tokensOf(text, [1, 2], 5)).toEqual(await naive(reference, [1, 2], 5));
   });
 
@@ -124,8 +124,8 @@ describe('a decoder in a model host', () => {
     for (let death = 1; death <= 3; death++) {
       await tokensOf(text, [1, 2], 3);
       process.kill(backend.pid ?? 0, 'SIGKILL');
-      await vi.waitFor(() => expect(pauses()).toHaveLength(death), 10_000);
-      await vi.waitFor(() => expect(backend.healthy()).toBe(true), 10_000);
+      await vi.waitFor(() => expect(pauses()).toHaveLength(death), 20_000);
+      await vi.waitFor(() => expect(backend.healthy()).toBe(true), 20_000);
     }
     expect(pauses()).toEqual([50, 50, 50]);
   });

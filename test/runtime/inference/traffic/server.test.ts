@@ -226,7 +226,7 @@ describe('a canary', () => {
       const audit = fs.readFileSync(path.join(bench.folder, 'audit'), 'utf8');
       expect(audit).toContain('"operation":"CanaryDecision"');
       expect(audit).toContain('"outcome":"rolled-back"');
-    }, 5_000);
+    }, 20_000);
   });
 
   it('that is well gets everything in the end, and keeps it when its repository is asked again', async () => {
@@ -337,7 +337,7 @@ describe('a shadow', () => {
           expect(await bench.metrics('lnmt_shadow_requests_total')).toContain(
             `lnmt_shadow_requests_total{model="demo",version="2",outcome="${outcome}"} 1`,
           ),
-        5_000,
+        20_000,
       );
     expect(await bench.infer()).toEqual({ status: 200, version: '1', y: 1 });
     await told('same');
