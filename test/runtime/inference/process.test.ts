@@ -218,15 +218,18 @@ describe('a server process', () => {
     expect(await server.ended()).toBe(1);
   });
 
-  // Requests wait for that host for some seconds only; a machine that does much else may take longer to start it.
-  it('runs again what its host lost, on the host that replaces it', { retry: 3 }, async () => {
+  it('runs again what its host lost, on the host that replaces it, unless that takes more than a second', async () => {
     server = ServerProcess.start({ ...LOOP, modelUri: loopStore });
     await server.ready();
     const answer = post((await server.url()) + inferPath('loop'), loopRequest(2_000_000n));
     await delay(200);
+    const killed = Date.now();
     process.kill(await server.hostPid(), 'SIGKILL');
-    expect(await (await answer).text()).toContain('"outputs"');
-    await server.hostPid(2);
+    const { status } = await answer;
+    const tookMs = Number((await server.line('model host ready', 2))['time']) - killed;
+    expect([200, 503]).toContain(status);
+    if (tookMs < 900) expect(status).toBe(200);
+    if (tookMs > 2_000) expect(status).toBe(503);
   });
 
   it('answers 503 to what lost two hosts, and serves others again', async () => {
