@@ -103,7 +103,8 @@ export class AzureStore implements ModelStore {
         accountKey === undefined
           ? new (await identity()).DefaultAzureCredential()
           : new blob.StorageSharedKeyCredential(account, accountKey);
-      this.client = new blob.ContainerClient(url, credential);
+      // What fails is tried again by whoever asks: its own pauses would hold up a start for minutes.
+      this.client = new blob.ContainerClient(url, credential, { retryOptions: { maxTries: 1 } });
       return this.client;
     } catch (error) {
       throw new ModelError(

@@ -114,7 +114,9 @@ export class GcsStore implements ModelStore {
     const { endpoint, bucket } = this.options;
     const emulator =
       endpoint === undefined ? {} : { apiEndpoint: endpoint, projectId: 'emulator', customEndpoint: true };
-    this.bucket = new sdk.Storage(emulator).bucket(bucket);
+    // What fails is tried again by whoever asks: its own pauses would hold up a start for minutes.
+    const retryOptions = { autoRetry: false, maxRetries: 0 };
+    this.bucket = new sdk.Storage({ ...emulator, retryOptions }).bucket(bucket);
     return this.bucket;
   }
 }

@@ -214,6 +214,17 @@ describe.each<[string, typeof handler, string, () => object]>([
     await expect(open().open('m/config.json', 0, other)).rejects.toBeInstanceOf(ContentChanged);
   });
 
+  it.each<[string, typeof handler]>([
+    ['breaks off', (request) => void request.socket.destroy()],
+    ['is overloaded', (_request, response) => void response.writeHead(503).end()],
+  ])('is given up within seconds when it %s: a start from the cache waits for that', async (_what, broken) => {
+    handler = broken;
+    const began = performance.now();
+    await expect(open().list('m')).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
+    await expect(text(open(), 'm/config.json')).rejects.toMatchObject({ code: 'LNMT8304', retryable: true });
+    expect(performance.now() - began).toBeLessThan(8_000);
+  });
+
   it('says that a file is absent', async () => {
     await expect(text(open(), 'm/1/no')).rejects.toMatchObject({ code: 'LNMT8301', retryable: false });
   });
