@@ -5,6 +5,7 @@ import { compareDrift, driftOf } from '../support/plan-drift';
 import type { Plan } from '../support/plan-drift';
 import { prune } from '../support/prune';
 import { DRIFT, DROPPED, UNDELETABLE } from './moto-lists';
+import type { Daemon } from './processes';
 import { findProgram, freePort, run, start, waitFor } from './processes';
 import { noFaults, Skip } from './suite';
 import type { Checks } from './suite';
@@ -13,7 +14,12 @@ import type { Terraform } from './terraform-driver';
 import { root } from './tools';
 
 /** A moto_server that runs until the suite is over; throws `Skip` where Python or moto is absent. */
-export async function startMoto(checks: Checks): Promise<{ readonly env: Readonly<Record<string, string>> }> {
+export async function startMoto(checks: Checks): Promise<{
+  readonly url: string;
+  /** Variables of programs that are to take it for AWS. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly server: Daemon;
+}> {
   const python = process.env['LNMT_MOTO_PYTHON'] ?? findProgram('python3');
   if (!python) throw new Skip('no python3 on the PATH');
   const probe = await run(python, ['-c', 'import moto, moto.server; print(moto.__version__)']);
@@ -30,6 +36,7 @@ export async function startMoto(checks: Checks): Promise<{ readonly env: Readonl
   checks.note(`moto ${probe.stdout.trim()}`);
   await waitFor('moto_server', 60_000, async () => (await fetch(`${url}/moto-api/`)).ok);
   return {
+    ...{ url, server },
     env: {
       AWS_ENDPOINT_URL: url,
       AWS_ACCESS_KEY_ID: 'test',

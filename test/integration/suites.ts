@@ -9,6 +9,7 @@ import { helm } from './helm';
 import { images } from './images';
 import { modelSigning } from './model-signing';
 import { metricNames } from './metric-names';
+import { objectStores } from './object-stores';
 import { packaged } from './package';
 import { providerFacts } from './provider-facts';
 import { responseCache } from './response-cache';
@@ -33,6 +34,7 @@ export const suites: readonly Suite[] = [
   docs,
   schemathesis,
   responseCache,
+  objectStores,
   images,
   terraformExpressions,
   terraform,

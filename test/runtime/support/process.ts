@@ -31,8 +31,15 @@ export class ServerProcess {
     this.exit = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code ?? -1)));
   }
 
-  /** Starts a server with these settings; ports, keys and folders are its own. */
-  static start(settings: EnvSettings<typeof INFERENCE_ENV>): ServerProcess {
+  /**
+   * Starts a server with these settings; ports, keys and folders are its own.
+   *
+   * @param variables of its environment that are no settings of it, as those that clients of clouds read
+   */
+  static start(
+    settings: EnvSettings<typeof INFERENCE_ENV>,
+    variables: Readonly<Record<string, string>> = {},
+  ): ServerProcess {
     const dir = temporaryFolder();
     const own = {
       modelCacheDir: path.join(dir, 'cache'),
@@ -45,7 +52,12 @@ export class ServerProcess {
     fs.mkdirSync(own.apiKeysDir);
     const entry = { id: 'test', key: KEY, scopes: ['infer', 'read', 'manage'] };
     fs.writeFileSync(path.join(own.apiKeysDir, API_KEYS_FILE), keyFile([entry]));
-    const env = { PATH: process.env['PATH'], HOME: dir, ...toEnv(INFERENCE_ENV, { ...own, ...settings }) };
+    const env = {
+      ...variables,
+      PATH: process.env['PATH'],
+      HOME: dir,
+      ...toEnv(INFERENCE_ENV, { ...own, ...settings }),
+    };
     // Compiled, as it is deployed: from sources it and its model hosts would start a second later, in each of many tests.
     const child = spawn(
       process.execPath,
