@@ -20,11 +20,17 @@ process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 
 const WORKER = path.join(__dirname, 'worker');
+/** Of the code that a worker makes. Unasked, each has a range of 512 MiB, which counts as data from Node.js 24 on. */
+const CODE_MIB = 16;
 
 function start(place: number): void {
   const data: WorkerData = { fd: HOST_FDS.firstWorker + place };
   // Required through an eval'd line, so that whatever loader this process was started with serves the worker too.
-  const worker = new Worker(`require(${JSON.stringify(WORKER)})`, { eval: true, workerData: data });
+  const worker = new Worker(`require(${JSON.stringify(WORKER)})`, {
+    eval: true,
+    workerData: data,
+    resourceLimits: { codeRangeSizeMb: CODE_MIB },
+  });
   worker.on('error', (error) => {
     process.stderr.write(`model host: ${error.message}\n`);
     process.exitCode = EXIT_CODES.failure;

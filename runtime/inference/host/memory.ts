@@ -6,12 +6,43 @@ import type { HostCommand } from './process';
 /** util-linux; it sets a limit and becomes the command that follows. */
 const PRLIMIT = 'prlimit';
 
+/** A range for code that is mapped as a whole is larger, and V8 has none beyond the other. */
+const CODE_RANGE = { least: 2 ** 24, most: 2 ** 29 } as const;
+
 /** How the memory of a host is held to its budget. */
 export type MemoryEnforcement = 'none' | 'hard' | 'soft';
 
 /**
+ * Bytes that Node.js keeps for the code that its main thread makes, where all of them are writable from the start, as they
+ * are from version 24 on: the kernel counts them as data, though hardly any are ever used.
+ *
+ * @param maps `/proc/<pid>/maps` of a process of that Node.js
+ */
+export function codeRangeIn(maps: string): number {
+  const ranges = maps.matchAll(/^([\da-f]+)-([\da-f]+) rwxp /gm);
+  const sizes = Array.from(ranges, ([, from = '', to = '']) => Number.parseInt(to, 16) - Number.parseInt(from, 16));
+  const largest = Math.max(0, ...sizes);
+  // Ranges of two threads may lie side by side.
+  return largest < CODE_RANGE.least ? 0 : Math.min(largest, CODE_RANGE.most);
+}
+
+let codeRange: number | undefined;
+
+/** The same of this Node.js, which is that of every process that a server starts. */
+export function ownCodeRange(): number {
+  if (codeRange !== undefined) return codeRange;
+  try {
+    codeRange = codeRangeIn(fs.readFileSync('/proc/self/maps', 'latin1'));
+  } catch {
+    codeRange = 0;
+  }
+  return codeRange;
+}
+
+/**
  * The command under a limit of its data segment, which the kernel enforces: an allocation beyond it fails inside the
- * host. Where `prlimit` is absent the command is unchanged and the enforcement soft: somebody has to watch.
+ * host. What Node.js only keeps free comes on top. Where `prlimit` is absent the command is unchanged and the enforcement
+ * soft: somebody has to watch.
  */
 export function limitMemory(
   host: HostCommand,
@@ -21,7 +52,8 @@ export function limitMemory(
   if (bytes === 0) return { host, enforcement: 'none' };
   const prlimit = find(PRLIMIT, searchPath);
   if (prlimit === undefined) return { host, enforcement: 'soft' };
-  return { host: wrapped(host, prlimit, [`--data=${bytes}:${bytes}`]), enforcement: 'hard' };
+  const most = bytes + ownCodeRange();
+  return { host: wrapped(host, prlimit, [`--data=${most}:${most}`]), enforcement: 'hard' };
 }
 
 /** Bytes of a graph and of everything in its folder, which is that of one version: weights may lie in files of their own. */

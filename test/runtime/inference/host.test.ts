@@ -12,7 +12,13 @@ import { OnnxBackend } from '../../../runtime/inference/backends/onnx';
 import { hostCommand } from '../../../runtime/inference/host/command';
 import { measure } from '../../../runtime/inference/host/measure';
 import { confined } from '../../../runtime/inference/host/confine';
-import { bytesBeside, limitMemory, residentBytes } from '../../../runtime/inference/host/memory';
+import {
+  bytesBeside,
+  codeRangeIn,
+  limitMemory,
+  ownCodeRange,
+  residentBytes,
+} from '../../../runtime/inference/host/memory';
 import { find } from '../../../runtime/shared/programs';
 import { hostNotStarted } from '../../../runtime/inference/errors';
 import { HostProcess } from '../../../runtime/inference/host/process';
@@ -444,8 +450,9 @@ describe('the end of a host', () => {
     const prlimit = script(bin, 'prlimit', 'exit 0');
     const host = command(bin);
     const signal = ['--pdeathsig', 'KILL'];
+    const most = MIB + ownCodeRange();
     expect(confined(host, { memoryBytes: MIB, searchPath: bin })).toEqual({
-      host: { ...host, command: setpriv, args: [...signal, prlimit, `--data=${MIB}:${MIB}`, 'node', 'a.js'] },
+      host: { ...host, command: setpriv, args: [...signal, prlimit, `--data=${most}:${most}`, 'node', 'a.js'] },
       ...{ memory: 'hard', end: 'signal' },
     });
     expect(confined(host, { memoryBytes: 0, searchPath: bin, noNewRights: true })).toEqual({
@@ -490,10 +497,26 @@ describe('the memory of a host', () => {
     const soft = { ...command, env: { PATH: bin } };
     expect(limitMemory(soft, MIB)).toEqual({ host: soft, enforcement: 'soft' });
     fs.writeFileSync(path.join(bin, 'prlimit'), '');
+    const most = MIB + ownCodeRange();
     expect(limitMemory(soft, MIB)).toEqual({
-      host: { ...soft, command: path.join(bin, 'prlimit'), args: [`--data=${MIB}:${MIB}`, 'node', 'main.js'] },
+      host: { ...soft, command: path.join(bin, 'prlimit'), args: [`--data=${most}:${most}`, 'node', 'main.js'] },
       enforcement: 'hard',
     });
+  });
+
+  it.each([
+    ['is mapped as it is used, in pieces', ['7f10-7f20 rw-p', '100000000-100040000 rwxp'], 0],
+    ['is mapped as a whole', ['100000000-11fdc0000 rwxp', '120000000-121000000 rwxp'], 0x1fdc0000],
+    ['of two threads lies side by side', ['100000000-140000000 rwxp'], 512 * MIB],
+    ['is not to be seen', [], 0],
+  ])('leaves out what Node.js keeps for code, where that %s', (_title, maps, bytes) => {
+    expect(codeRangeIn(maps.map((line) => `${line} 00000000 00:00 0 \n`).join(''))).toBe(bytes);
+  });
+
+  it('holds a model and its workers in 256 MiB, with any Node.js', async () => {
+    const model = create({ workers: 2, memoryBytes: 256 * MIB });
+    await model.load(modelFile('identity'));
+    expect(model.capacity().workers).toBe(2);
   });
 
   it('is read from the system, and unknown of a process that is gone', async () => {
