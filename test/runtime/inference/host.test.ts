@@ -420,7 +420,9 @@ describe('a host that cannot be started', () => {
     if (prlimit === undefined) return context.skip('this system has no prlimit');
     const program = path.resolve(__dirname, '../support/without-descriptors.ts');
     const flags = ['--require', 'tsx/cjs', program, modelFile('identity')];
-    const child = spawn(prlimit, ['--nofile=64:64', process.execPath, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(prlimit, ['--nofile=256:256', process.execPath, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let [out, errors] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
