@@ -27,7 +27,7 @@ const DOUBLING = (levels: number): string =>
   `{ ...F0 } ${repeat(levels, (i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`)} fragment F${levels} on Query { serverLive }`;
 
 describe('a GraphQL document', () => {
-  it.each([
+  it.each<[string, string, string | RegExp]>([
     ['too deep', NESTED(20), 'depth of the document: 21, beyond 10'],
     [
       'too deep through fragments',
@@ -84,13 +84,14 @@ describe('a GraphQL document', () => {
     ],
     ['with too many tokens', `{ ${'a '.repeat(2_100)} }`, '2000 tokens'],
     ['with too many bytes', `{ serverLive } # ${'x'.repeat(GRAPHQL_LIMITS.bytes)}`, '16384 bytes'],
-    ['with a list without end', `{ x(a: ${'['.repeat(5_000)}`, '2000 tokens'],
+    // Where frames of the stack are larger, from Node.js 22 on, it ends before the tokens do.
+    ['with a list without end', `{ x(a: ${'['.repeat(5_000)}`, /2000 tokens|nested too deep/],
     ['with brackets without end', '{a'.repeat(5_000), '2000 tokens'],
   ])('is refused %s, and nothing of it is carried out', async (_title, query, message) => {
     const runs = server.backend.runs;
     const { status, codes, errors, data } = await ask(query);
     expect([status, codes, data]).toEqual([400, ['LNMT8474'], undefined]);
-    expect(errors[0]?.message).toContain(message);
+    expect(errors[0]?.message).toMatch(message);
     expect(server.backend.runs).toBe(runs);
   });
 
