@@ -1,4 +1,6 @@
 import type { Context } from '@opentelemetry/api';
+import { Canceller } from '../../shared/cancellation';
+import type { Cancellation } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
 import { clientGone } from '../errors';
 import type { Infer, InferenceCall } from '../serving/layer';
@@ -43,7 +45,7 @@ export interface Deadline {
 /** What bounds a part of a run. */
 export interface Frame {
   /** Fires when nobody waits for it any more. */
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
   readonly deadline: Deadline;
   readonly trace: Context | undefined;
 }
@@ -68,7 +70,7 @@ export function within<T>(run: Run, frame: Frame, work: (inner: Frame) => Promis
   if (signal.aborted) return Promise.reject(clientGone());
   const left = deadline.at - run.now();
   if (left <= 0) return Promise.reject(deadline.late());
-  const controller = new AbortController();
+  const ending = new Canceller();
   return new Promise<T>((resolve, reject) => {
     const fail: (error: unknown) => void = reject;
     const finish = (settle: () => void): void => {
@@ -76,12 +78,12 @@ export function within<T>(run: Run, frame: Frame, work: (inner: Frame) => Promis
       signal.removeEventListener('abort', leave);
       settle();
       // What it began and nobody waits for any more leaves its queue.
-      controller.abort();
+      ending.abort();
     };
     const leave = (): void => finish(() => reject(clientGone()));
     const timer = setTimeout(() => finish(() => reject(deadline.late())), left);
     signal.addEventListener('abort', leave, { once: true });
-    work({ ...frame, signal: controller.signal }).then(
+    work({ ...frame, signal: ending }).then(
       (value) => finish(() => resolve(value)),
       // A model whose queue was too long says it in its own words.
       (error: unknown) => finish(() => fail(isDeadline(error) ? deadline.late() : error)),

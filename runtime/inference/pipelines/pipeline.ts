@@ -1,4 +1,3 @@
-import { signalOf } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
 import type { ModelSignature } from '../backends/backend';
 import type { Answer } from '../registry';
@@ -99,7 +98,7 @@ export class Pipeline {
     const began = now();
     const at = Math.min(began + timeoutMs, request.deadline ?? Infinity);
     const deadline = { at, late: () => pipelineLate(Math.max(0, Math.ceil(at - began))) };
-    const frame: Frame = { signal: signalOf(call.signal), deadline, trace: request.trace };
+    const frame: Frame = { signal: call.signal, deadline, trace: request.trace };
     const scope = new Map(request.inputs.map((tensor) => [tensor.name, tensor]));
     const given = await within(run, frame, (inner) => runNode(run, result.plan, scope, inner));
     const outputs: Tensor[] = [];

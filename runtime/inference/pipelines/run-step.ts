@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { trace } from '@opentelemetry/api';
 import { context } from '@opentelemetry/api';
+import { signalOf } from '../../shared/cancellation';
 import { RequestError } from '../../shared/errors';
 import { inSpan } from '../../shared/tracing';
 import { clientGone } from '../errors';
@@ -69,7 +70,9 @@ async function askPatiently(run: Run, step: PlannedStep, inputs: readonly Tensor
     } catch (error) {
       if (tries >= step.retries || !isPassing(error) || isOver(run, frame)) throw error;
       // Not all at the same moment, when many lost the same process.
-      await delay(pause * (0.5 + run.random() / 2), undefined, { signal: frame.signal }).catch(() => undefined);
+      await delay(pause * (0.5 + run.random() / 2), undefined, { signal: signalOf(frame.signal) }).catch(
+        () => undefined,
+      );
       if (frame.signal.aborted) throw clientGone();
     }
   }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { PIPELINE_LIMITS } from '../../../../runtime/inference/pipelines/limits';
 import type { Tensor } from '../../../../runtime/inference/tensors/tensor';
 import { unpackStrings } from '../../../../runtime/inference/tensors/bytes';
 import {
@@ -14,6 +15,7 @@ import {
   spec,
   tensor,
 } from '../../support/pipeline-bench';
+import { warningsDuring } from '../../support/warnings';
 
 const one = (nodes: object, more: object = {}): readonly [object] => [
   { name: 'p', inputs: ['x'], outputs: ['y'], root: 'main', nodes, ...more },
@@ -348,6 +350,16 @@ describe('a pipeline', () => {
     it('takes the mean of its branches, by weight', async () => {
       main('mean', [{ model: 'a' }, { model: 'b', weight: 2 }]);
       expect(await answer()).toEqual({ y: [71, 72] });
+    });
+
+    it('asks as many branches at once as it may have, without a warning of Node.js', async () => {
+      const names = Array.from({ length: PIPELINE_LIMITS.branches }, (_, index) => `m${index}`);
+      for (const name of names) bench.adder(name, 10);
+      main(
+        'mean',
+        names.map((model) => ({ model })),
+      );
+      expect(await warningsDuring(async () => expect(await answer()).toEqual({ y: [11, 12] }))).toEqual([]);
     });
 
     it('lets the majority decide, and the earlier branch where there is none', async () => {
