@@ -9,9 +9,11 @@ import { runTimedOut, tensorsTooLarge } from '../../../runtime/inference/errors'
 import { packElements } from '../../../runtime/inference/tensors/elements';
 import { DATATYPE_BYTES } from '../../../runtime/inference/tensors/tensor';
 import type { Datatype, Tensor } from '../../../runtime/inference/tensors/tensor';
+import { Canceller } from '../../../runtime/shared/cancellation';
+import type { Cancellation } from '../../../runtime/shared/cancellation';
 import { FakeBackend } from '../support/fake-backend';
 
-const forever = new AbortController().signal;
+const forever = new Canceller();
 
 function row(value: number, rows = 1, width = 2): Tensor {
   const values = Array.from({ length: rows * width }, () => value);
@@ -136,7 +138,7 @@ describe('the batcher', () => {
   });
 
   it.each([
-    ['left', (client: AbortController) => ({ signal: client.signal })],
+    ['left', (client: Canceller) => ({ signal: client })],
     ['were too late', () => ({ signal: forever, deadline: performance.now() + 40 })],
   ])('gives a caller its turn back for requests whose clients %s', async (_title, how) => {
     const { backend, batcher } = await bench({}, { workers: 1, maxRows: 1 });
@@ -146,7 +148,7 @@ describe('the batcher', () => {
       batcher.submit([row(0)], ['y'], { signal: forever, caller }).then(() => order.push(caller));
     const all = Array.from({ length: 6 }, () => ask('noisy'));
     await expect.poll(() => batcher.waiting).toBe(5);
-    const client = new AbortController();
+    const client = new Canceller();
     const given = Array.from({ length: 20 }, () =>
       batcher.submit([row(0)], ['y'], { ...how(client), caller: 'impatient' }).catch(() => undefined),
     );
@@ -366,7 +368,7 @@ describe('the batcher', () => {
     const { backend, batcher, told } = await bench({ maxRows: 1 }, { workers: 3, maxRows: 1 });
     const host = fragile(backend);
     const client = new AbortController();
-    const submit = (value: number, signal: AbortSignal = forever, deadline?: number) =>
+    const submit = (value: number, signal: Cancellation = forever, deadline?: number) =>
       batcher.submit([row(value)], ['y'], { signal, deadline }).catch((error: unknown) => error);
     const slow = submit(SLOW);
     await expect.poll(() => host.began).toEqual([1]);

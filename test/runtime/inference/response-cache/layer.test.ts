@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { modelRefused } from '../../../../runtime/inference/errors';
+import { Canceller } from '../../../../runtime/shared/cancellation';
 import { policyDenied } from '../../../../runtime/shared/errors';
 import { encodeEntry } from '../../../../runtime/inference/response-cache/entry';
 import { cacheLayer } from '../../../../runtime/inference/response-cache/layer';
@@ -14,7 +15,7 @@ import { seeded } from '../../support/random';
 import { RespServer } from '../../support/resp-server';
 import type { RespMode } from '../../support/resp-server';
 
-const never = new AbortController().signal;
+const never = new Canceller();
 const now = (): number => performance.now();
 
 const tensor = (name: string, ...bytes: number[]): Tensor => ({

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { deadlinePassed, queueFull } from '../../../../runtime/inference/errors';
 import { Breaker } from '../../../../runtime/shared/breaker';
+import { Canceller } from '../../../../runtime/shared/cancellation';
 import { decodeEntry, encodeEntry, sizeOf } from '../../../../runtime/inference/response-cache/entry';
 import { Flights } from '../../../../runtime/inference/response-cache/flights';
 import { keyOf } from '../../../../runtime/inference/response-cache/key';
@@ -203,7 +204,7 @@ describe('a breaker', () => {
 });
 
 describe('one flight for all who ask for the same', () => {
-  const signal = new AbortController().signal;
+  const signal = new Canceller();
 
   it('does the work once, and again for the next who come', async () => {
     const flights = new Flights<number>(() => performance.now());
