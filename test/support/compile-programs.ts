@@ -94,7 +94,7 @@ function compile(): string {
     fs.readFileSync(path.join(ROOT, file), 'utf8'),
   );
   const hash = createHash('sha256')
-    .update(JSON.stringify([typescriptVersion(), fs.readFileSync(__filename, 'utf8'), manifests, files, texts]))
+    .update(JSON.stringify([ROOT, typescriptVersion(), fs.readFileSync(__filename, 'utf8'), manifests, files, texts]))
     .digest('hex')
     .slice(0, 16);
   const target = path.join(CACHE, hash);
