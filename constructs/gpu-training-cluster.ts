@@ -12,7 +12,8 @@ import type { PodResources } from './kubernetes';
 import { TrainingQueue, TrainingWorkload } from './kubernetes';
 import type { LnmtPlatform } from './lnmt-platform';
 import { KUBERNETES_NAMES, legalName } from './names';
-import type { PriceTable } from './select-shape';
+import { placementFor } from './replicas-fit';
+import type { Architecture, PriceTable } from './select-shape';
 import { jobResources, nodeResources } from './training-resources';
 
 /** Options of the scratch of a training cluster. */
@@ -29,6 +30,8 @@ export interface SampleJobOptions {
   readonly args?: readonly string[];
   /** Requests and limits, GPUs and fabric apart. @default - most of a node */
   readonly resources?: PodResources;
+  /** CPU architectures that the image is built for: those of the machines that built it. @default ['amd64'] */
+  readonly architectures?: readonly Architecture[];
 }
 
 /** Props of a {@link GpuTrainingCluster}. */
@@ -90,7 +93,8 @@ export class GpuTrainingCluster extends Construct {
 
   /**
    * @throws LNMT1002 and LNMT1003 for impossible counts, LNMT1006 when no shape fits, LNMT1007 for capacity that the
-   * target does not offer, LNMT1008 for things of another cloud, LNMT1011 in the platform's own stack
+   * target does not offer, LNMT1008 for things of another cloud, LNMT1011 in the platform's own stack, LNMT1024 when the
+   * nodes cannot run the image of the sample job
    */
   constructor(scope: Construct, id: string, props: GpuTrainingClusterProps) {
     super(scope, freeId(scope, id));
@@ -182,6 +186,7 @@ export class GpuTrainingCluster extends Construct {
 
   private sampleJob(props: GpuTrainingClusterProps, options: SampleJobOptions): KubernetesObjects {
     const { platform, accelerator } = props;
+    const placement = placementFor(this, this.nodes, options.architectures);
     const images = platform.require(this, 'images', props.images ?? platform.images, 'a sample job');
     const { binding, uri } = this.checkpoints;
     const name = legalName(KUBERNETES_NAMES.workload, [this.clusterName, 'sample'], this);
@@ -206,7 +211,7 @@ export class GpuTrainingCluster extends Construct {
           gpuResourceName: accelerator.resourceName,
           fabricResources: this.nodes.fabricResources,
           resources: options.resources ?? jobResources(this.nodes),
-          placement: this.nodes.placement,
+          placement,
           queue: this.clusterName,
           checkpointUri: uri,
           scratchClaimName: this.scratchClaimName,

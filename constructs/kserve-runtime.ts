@@ -7,13 +7,17 @@ import type { Images } from './images';
 import { KServeServingRuntime } from './kubernetes';
 import type { KServeServingRuntimeProps } from './kubernetes';
 import type { LnmtPlatform } from './lnmt-platform';
+import { placementFor } from './replicas-fit';
+import type { Architecture } from './select-shape';
 
 /** Props of {@link KServeRuntime}. */
-export interface KServeRuntimeProps extends Omit<KServeServingRuntimeProps, 'image'> {
+export interface KServeRuntimeProps extends Omit<KServeServingRuntimeProps, 'image' | 'placement'> {
   /** Platform whose cluster gets KServe. */
   readonly platform: LnmtPlatform;
   /** Digests of the images. @default - those of the platform */
   readonly images?: Images;
+  /** CPU architectures that the image is built for: those of the machines that built it. @default ['amd64'] */
+  readonly architectures?: readonly Architecture[];
   /** Whether KServe and cert-manager are installed too; false where the cluster has them. @default true */
   readonly install?: boolean;
 }
@@ -27,9 +31,10 @@ export interface KServeRuntimeProps extends Omit<KServeServingRuntimeProps, 'ima
 export class KServeRuntime extends Construct {
   constructor(scope: Construct, id: string, props: KServeRuntimeProps) {
     super(scope, freeId(scope, id));
-    const { platform, images: own, install = true, ...runtime } = props;
+    const { platform, images: own, architectures, install = true, ...runtime } = props;
     const images = platform.require(this, 'images', own ?? platform.images, 'a runtime of KServe');
     const image = images.reference(this, 'inference', 'cpu', platform.registry);
+    const placement = placementFor(this, undefined, architectures);
     if (props.auth.methods.includes('none')) {
       const reason = props.auth.reason ?? 'no reason given';
       Annotations.of(this).addWarning(`the runtime answers anyone who reaches its pods, because: ${reason}`);
@@ -40,7 +45,7 @@ export class KServeRuntime extends Construct {
         {
           id: 'runtime',
           layer: '20-platform',
-          define: (chart) => void new KServeServingRuntime(chart, 'runtime', { ...runtime, image }),
+          define: (chart) => void new KServeServingRuntime(chart, 'runtime', { ...runtime, image, placement }),
         },
       ],
     });

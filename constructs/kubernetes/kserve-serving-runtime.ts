@@ -17,11 +17,12 @@ import {
   modelCacheBytes,
   toEnv,
 } from '../../runtime/contract';
+import type { Placement } from '../scheduling';
 import type { Auth } from './auth';
 import { keysOfRuntime } from './errors';
 import { MODEL_CACHE_GIB } from './model-budgets';
 import { objectName } from './object-names';
-import { CONTAINER_SECURITY, sizedEmptyDir } from './pod-defaults';
+import { CONTAINER_SECURITY, placementOf, sizedEmptyDir } from './pod-defaults';
 import { INFERENCE_RESOURCES } from './resources';
 import type { PodResources } from './resources';
 
@@ -51,6 +52,8 @@ export interface KServeServingRuntimeProps {
    * @default - those of an endpoint
    */
   readonly resources?: PodResources;
+  /** Nodes that its pods may run on; an InferenceService may ask for more of them. @default - any */
+  readonly placement?: Placement;
 }
 
 /** Where KServe puts the files of a model. @see https://kserve.github.io/website/docs/model-serving/storage/overview */
@@ -101,6 +104,7 @@ export class KServeServingRuntime extends Construct {
         supportedModelFormats: [{ ...FORMAT, ...chosen }],
         protocolVersions: [grpc ? 'grpc-v2' : 'v2'],
         containers: [container(props)],
+        ...placementOf(props.placement, false),
         volumes: volumes(props),
       },
     });

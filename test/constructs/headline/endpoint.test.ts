@@ -6,13 +6,14 @@ import {
   Block,
   Images,
   InferenceEndpoint,
+  KServeRuntime,
   Model,
   PodResources,
   Rollout,
   Scaling,
   SecretReference,
 } from 'lnmt';
-import type { ICloud, InferenceEndpointProps, LnmtError } from 'lnmt';
+import type { ICloud, InferenceEndpointProps, KServeRuntimeProps, LnmtError } from 'lnmt';
 import type { App } from 'cdktf';
 import { AwsCloud } from 'lnmt/aws';
 import type { SynthesizedApp } from 'lnmt/testing';
@@ -310,6 +311,22 @@ describe('the CPU architecture of the image of an endpoint', () => {
     });
     expect(refused.error.message).toContain('nodes of p6e-gb200.36xlarge, which are arm64');
     expect(arch(synthApp((app) => graviton(app, ['arm64'])))).toBe('arm64');
+  });
+});
+
+describe('the CPU architecture of the image of a runtime of KServe', () => {
+  it('is that of the nodes that its pods select', () => {
+    const selected = (props: Pick<KServeRuntimeProps, 'architectures'>): unknown => {
+      const app = synthApp((scope) => {
+        const { workloads, platform } = twoStacks(scope, site());
+        const keys = Auth.apiKeys(SecretReference.fromKubernetes('keys'));
+        new KServeRuntime(workloads, 'kserve', { platform, auth: keys, ...props });
+      });
+      return manifest(app, 'ml-workloads', 'ClusterServingRuntime', 'lnmt-onnx')['spec'];
+    };
+    expect(selected({})).toMatchObject({ nodeSelector: { 'kubernetes.io/arch': 'amd64' } });
+    expect(selected({ architectures: ['arm64'] })).toMatchObject({ nodeSelector: { 'kubernetes.io/arch': 'arm64' } });
+    expect(selected({ architectures: ['amd64', 'arm64'] })).not.toHaveProperty('nodeSelector');
   });
 });
 

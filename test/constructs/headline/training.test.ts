@@ -5,6 +5,7 @@ import type { SynthesizedApp } from 'lnmt/testing';
 import { FakeCloud, synthApp } from 'lnmt/testing';
 import { describe, expect, it } from 'vitest';
 import { checkPodSecurity } from '../../support/pod-security';
+import { at } from '../kubernetes/support';
 import { manifest, manifestsOf, twoStacks } from './support';
 
 function trainers(
@@ -69,6 +70,17 @@ describe('a training cluster on AWS', () => {
     expect(JSON.stringify(job)).toContain('"vpc.amazonaws.com/efa":"32"');
     expect(JSON.stringify(job)).toContain('/dev/shm');
     expect(checkPodSecurity(objects).faults).toEqual([]);
+  });
+
+  it('runs its sample job where the image can run, and refuses nodes of another CPU architecture', () => {
+    const selected = (of: SynthesizedApp): unknown =>
+      at(manifest(of, 'ml-workloads', 'Job', 'trainers-sample'), 'spec.template.spec.nodeSelector');
+    expect(selected(app)).toMatchObject({ 'kubernetes.io/arch': 'amd64' });
+    const arm = { accelerator: Accelerator.NVIDIA_GB200, gpusPerNode: 4 };
+    expect(() => trainers(arm)).toThrow('LNMT1024 [ml-workloads/trainers]: architectures has no build for the nodes');
+    const built = trainers({ ...arm, sampleJob: { architectures: ['arm64'] } });
+    expect(selected(built)).toMatchObject({ 'kubernetes.io/arch': 'arm64' });
+    expect(manifestsOf(trainers({ ...arm, sampleJob: undefined }), 'ml-workloads')).not.toEqual([]);
   });
 });
 
