@@ -10,7 +10,7 @@ import { endpointImage } from './endpoint-image';
 import type { EndpointImage } from './endpoint-image';
 import { EndpointMetrics } from './endpoint-metrics';
 import type { Images } from './images';
-import { INFERENCE_RESOURCES, InferenceWorkload, Rollout, Scaling } from './kubernetes';
+import { InferenceWorkload, Rollout, Scaling, inferenceResources } from './kubernetes';
 import type {
   Alerts,
   AuditVolume,
@@ -63,7 +63,7 @@ export interface InferenceEndpointProps {
    * Requests and limits, accelerators apart. Without an accelerator a model may take what the server leaves of the limit
    * (384Mi), and all loaded ones together no more, where `files` or `env` names further models.
    *
-   * @default - 1 CPU without limit, 2Gi memory
+   * @default - 1 CPU without limit, 2Gi memory, with an accelerator 8Gi
    */
   readonly resources?: PodResources;
   /** Accelerator of each replica. @default - none: it runs on CPUs */
@@ -227,7 +227,7 @@ export class InferenceEndpoint extends Construct {
       maxReplicas,
       surge: (props.rollout ?? Rollout.surge()).surgeOf(maxReplicas),
       gpus: props.accelerator === undefined ? 0 : 1,
-      resources: props.resources ?? INFERENCE_RESOURCES,
+      resources: inferenceResources(props),
       strict: props.spread === 'strict',
     };
     this.nodes = this.definePool(props, needs);

@@ -16,7 +16,7 @@ import type { InferenceWorkloadProps } from './inference-workload-props';
 import { MODEL_CACHE_GIB, STARTUP_PERIOD_SECONDS, startupBudget } from './model-budgets';
 import { CONTAINER_SECURITY, placementOf, restrictedPod, sizedEmptyDir } from './pod-defaults';
 import type { EmptyDirVolume } from './pod-defaults';
-import { INFERENCE_RESOURCES } from './resources';
+import { inferenceResources } from './resources';
 import { secretFilesVolume } from './secret-files';
 import type { SecretKey } from './secret-reference';
 import { tlsVolume } from './server-tls';
@@ -53,7 +53,6 @@ export function inferencePod(props: InferenceWorkloadProps, parts: InferencePodP
 
 function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodParts): object {
   const { accelerator } = props;
-  const resources = props.resources ?? INFERENCE_RESOURCES;
   return {
     name: COMPONENTS.inference,
     image: props.image,
@@ -66,7 +65,9 @@ function inferenceContainer(props: InferenceWorkloadProps, parts: InferencePodPa
       ...(props.grpc ? [{ name: PORT_NAMES.grpc, containerPort: PORTS.grpc, protocol: 'TCP' }] : []),
       { name: PORT_NAMES.metrics, containerPort: PORTS.metrics, protocol: 'TCP' },
     ],
-    resources: resources.render(accelerator ? { [accelerator.resourceName]: String(accelerator.count) } : {}),
+    resources: inferenceResources(props).render(
+      accelerator ? { [accelerator.resourceName]: String(accelerator.count) } : {},
+    ),
     securityContext: CONTAINER_SECURITY,
     ...probes(props),
     // The kubelet sleeps, so that the image needs no shell: endpoints are withdrawn while the server still answers.

@@ -78,7 +78,7 @@ export interface InferenceWorkloadProps {
    * Requests and limits, accelerators apart. Without an accelerator a model may take what the server leaves of the limit
    * (384Mi), and all loaded ones together no more, where `files` or `env` names further models.
    *
-   * @default - 1 CPU without limit, 2Gi memory
+   * @default - 1 CPU without limit, 2Gi memory, with an accelerator 8Gi
    */
   readonly resources?: PodResources;
   /** Accelerator of each pod; the server uses one. @default - none */

@@ -2,7 +2,7 @@ import { INFERENCE_ENV, memoryForModels, modelCacheBytes } from '../../runtime/c
 import type { EnvSettings, InferenceSetting } from '../../runtime/contract';
 import type { InferenceWorkloadProps } from './inference-workload-props';
 import { amount } from './quantity';
-import { INFERENCE_RESOURCES } from './resources';
+import { inferenceResources } from './resources';
 
 /** GiB of the volume for model files when nothing is said. */
 export const MODEL_CACHE_GIB = 10;
@@ -38,12 +38,9 @@ function loadTimeoutOf(props: InferenceWorkloadProps): string | undefined {
 }
 
 /** What models may take of the container. With an accelerator nobody knows: its libraries hold far more than they use. */
-function memoryOf({
-  resources = INFERENCE_RESOURCES,
-  accelerator,
-  env = {},
-}: InferenceWorkloadProps): string | undefined {
-  const limit = amount('memoryLimit', resources.memoryLimit);
+function memoryOf(props: InferenceWorkloadProps): string | undefined {
+  const { accelerator, env = {} } = props;
+  const limit = amount('memoryLimit', inferenceResources(props).memoryLimit);
   // Answers that are kept lie in the memory of the same container. What is known later counts as nothing.
   const kept = Number(env[INFERENCE_ENV.responseCacheBytes.name] ?? 0);
   const bytes = limit === undefined ? undefined : memoryForModels(limit - (Number.isSafeInteger(kept) ? kept : 0));

@@ -63,3 +63,20 @@ export interface ContainerResources {
 
 /** What an inference server asks for when nothing is said. */
 export const INFERENCE_RESOURCES = PodResources.of({ cpu: '1', memory: '2Gi' });
+
+/**
+ * What one with an accelerator asks for when nothing is said. CUDA and its libraries take 1 to 2 GiB of the host, and weights pass
+ * through it on their way to the device, read and converted; half of what the smallest machines with one accelerator have, so
+ * that these hold a replica.
+ *
+ * @see https://github.com/microsoft/onnxruntime/issues/5801
+ */
+export const ACCELERATED_RESOURCES = PodResources.of({ cpu: '1', memory: '8Gi' });
+
+/** What an inference server asks for. */
+export function inferenceResources(asked: {
+  readonly resources?: PodResources;
+  readonly accelerator?: object;
+}): PodResources {
+  return asked.resources ?? (asked.accelerator === undefined ? INFERENCE_RESOURCES : ACCELERATED_RESOURCES);
+}

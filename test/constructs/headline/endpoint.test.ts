@@ -231,7 +231,7 @@ describe.each<[string, () => ICloud, readonly [small: string, moreCpu: string, m
     '4x-nvidia-l4-48cpu-192gib (gpus 4, cpu 43.2, memory 163.2Gi); 1x-nvidia-l4-8cpu-32gib (gpus 1, cpu 7.2, memory 27.2Gi)',
   ],
 ])('the nodes with accelerators that an endpoint has for itself on %s', (_target, make, shapes, largest) => {
-  const build = (app: App, resources: PodResources): InferenceEndpoint => {
+  const build = (app: App, resources?: PodResources): InferenceEndpoint => {
     const { workloads, platform } = twoStacks(app, make());
     const props = { platform, model, auth, ...l4, scaling: Scaling.fixed(3), resources };
     return new InferenceEndpoint(workloads, 'digits', props);
@@ -245,6 +245,10 @@ describe.each<[string, () => ICloud, readonly [small: string, moreCpu: string, m
     synthApp((app) => {
       expect(build(app, PodResources.of({ cpu, memory })).nodes?.shape.name).toBe(shapes[index]);
     });
+  });
+
+  it('are the smallest of all where nothing is said of resources', () => {
+    synthApp((app) => expect(build(app).nodes?.shape.name).toBe(shapes[0]));
   });
 
   it.each([

@@ -135,10 +135,10 @@ describe('the pod of an inference workload', () => {
     expect(at(objectOf(workload(props), 'ConfigMap'), 'data.LNMT_LOAD_TIMEOUT_SECONDS')).toBe(seconds);
   });
 
-  test('its GPU limit is text in the rendered manifest', () => {
+  test('its GPU limit is text in the rendered manifest, and the libraries of the GPU have room beside the model', () => {
     const resources = at(containerOf(workload({ accelerator: GPU })), 'resources');
-    expect(at(resources as Json, 'limits')).toEqual({ memory: '2Gi', 'nvidia.com/gpu': '1' });
-    expect(at(resources as Json, 'requests')).toEqual({ cpu: '1', memory: '2Gi', 'nvidia.com/gpu': '1' });
+    expect(at(resources as Json, 'limits')).toEqual({ memory: '8Gi', 'nvidia.com/gpu': '1' });
+    expect(at(resources as Json, 'requests')).toEqual({ cpu: '1', memory: '8Gi', 'nvidia.com/gpu': '1' });
   });
 
   test('with a GPU it tolerates the GPU taint with any value, and goes to its pool', () => {
