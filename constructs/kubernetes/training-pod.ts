@@ -79,6 +79,17 @@ const MOUNT_PATHS = {
   [VOLUME_NAMES.scratch]: VOLUMES.scratch,
 } as const;
 
+/**
+ * Keeps whatever adds and removes nodes from ending a job for a cheaper or newer node.
+ *
+ * @see https://karpenter.sh/docs/concepts/disruption/#pod-level-controls
+ * @see https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md
+ */
+export const UNDISTURBED = {
+  'karpenter.sh/do-not-disrupt': 'true',
+  'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+} as const;
+
 /** What a failed pod means: a lost node is nobody's fault, a wrong invocation cannot be repaired by repeating it. */
 export const POD_FAILURE_POLICY = {
   rules: [

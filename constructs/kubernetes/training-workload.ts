@@ -5,7 +5,7 @@ import { numberOutOfRange } from '../errors';
 import { reservedLabel, variableSetTwice } from './errors';
 import { denyAllBut } from './network-policy';
 import { labelValue, objectName } from './object-names';
-import { POD_FAILURE_POLICY, trainingConfig, trainingPod } from './training-pod';
+import { POD_FAILURE_POLICY, UNDISTURBED, trainingConfig, trainingPod } from './training-pod';
 import type { TrainingWorkloadProps } from './training-workload-props';
 
 /** Label that puts a job into a LocalQueue. @see https://kueue.sigs.k8s.io/docs/tasks/run/jobs/ */
@@ -107,7 +107,7 @@ export class TrainingWorkload extends Construct {
         podFailurePolicy: POD_FAILURE_POLICY,
         ttlSecondsAfterFinished: DAY_SECONDS,
         template: {
-          metadata: { labels: { ...props.podLabels, ...labels } },
+          metadata: { labels: { ...props.podLabels, ...labels }, annotations: UNDISTURBED },
           spec: trainingPod(props, this.serviceAccountName),
         },
       },

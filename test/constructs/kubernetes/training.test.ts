@@ -89,6 +89,13 @@ describe('a training job', () => {
     expect(at(pod, 'restartPolicy')).toBe('Never');
   });
 
+  test('loses no node to one that is cheaper or newer', () => {
+    expect(at(spec, 'template.metadata.annotations')).toEqual({
+      'karpenter.sh/do-not-disrupt': 'true',
+      'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+    });
+  });
+
   test('runs on CPUs when asked for no GPU', () => {
     const cpu = at(objectOf(job({ gpusPerNode: 0 }), 'Job'), 'spec.template.spec');
     expect(at(cpu, 'tolerations')).toBeUndefined();
