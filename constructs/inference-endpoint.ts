@@ -284,7 +284,7 @@ export class InferenceEndpoint extends Construct {
       cluster: platform.cluster,
       name: legalName({ maxLength: 30 }, [this.endpointName], this),
       accelerator,
-      ...{ gpusPerNode: 1, vcpus, memoryGiB },
+      ...{ gpusPerNode: 1, vcpus, memoryGiB, rollingUpdates: true },
       maxNodes: wholeNumber(this, 'maxNodes', props.maxNodes ?? nodes, { min: 1, max: 5000 }),
       ...(props.capacity === undefined ? {} : { capacity: props.capacity }),
       ...(props.prices === undefined ? {} : { prices: props.prices }),

@@ -91,6 +91,7 @@ export class EksGpuNodePool extends Construct implements INodePool {
       tags: props.tags ?? {},
       placementGroup,
       interfaces: this.useFabric ? efaInterfaces(this.shape) : [],
+      rollingUpdates: props.rollingUpdates ?? false,
     };
     const fixedNodes = plan.block ? plan.maxNodes : plan.minNodes;
     const elastic = plan.maxNodes - fixedNodes;

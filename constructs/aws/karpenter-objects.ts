@@ -44,6 +44,8 @@ export interface KarpenterPool {
   readonly zone?: string;
   /** Placement group of on-demand nodes. @default - none */
   readonly placementGroup?: string;
+  /** Whether nodes with accelerators that work are replaced for drift. @default false */
+  readonly rollingUpdates?: boolean;
 }
 
 const HIGHEST_WEIGHT = 100;
@@ -53,6 +55,7 @@ const HIGHEST_WEIGHT = 100;
  * Karpenter has none across pools.
  *
  * @see https://karpenter.sh/docs/concepts/nodepools/
+ * @see https://karpenter.sh/docs/concepts/disruption/
  */
 export function karpenterObjects(pool: KarpenterPool): KubernetesObjects {
   return {
@@ -131,7 +134,7 @@ function nodePool(pool: KarpenterPool, rung: Capacity, nodeClassName: string, we
   return {
     weight,
     limits: limits(pool),
-    disruption: pool.shape.accelerator ? GPU_DISRUPTION : CPU_DISRUPTION,
+    disruption: pool.shape.accelerator ? gpuDisruption(pool, rung) : CPU_DISRUPTION,
     template: {
       metadata: { labels: pool.labels },
       spec: {
@@ -139,7 +142,8 @@ function nodePool(pool: KarpenterPool, rung: Capacity, nodeClassName: string, we
         requirements,
         taints: pool.taints.map((taint) => ({ ...taint })),
         expireAfter: '720h',
-        terminationGracePeriod: '24h',
+        // Past it Karpenter ends pods that must not be disrupted, such as those of training.
+        ...(pool.shape.accelerator && !pool.rollingUpdates ? {} : { terminationGracePeriod: '24h' }),
       },
     },
   };
@@ -155,15 +159,19 @@ function limits(pool: KarpenterPool): Record<string, string> {
   return { ...counted, nodes: String(pool.maxNodes) };
 }
 
-// A training node is never taken because it is little used or its image has a successor; it goes when it is empty.
-const GPU_DISRUPTION = {
-  consolidationPolicy: 'WhenEmpty',
-  consolidateAfter: '10m',
-  budgets: [
-    { nodes: '0', reasons: ['Drifted', 'Underutilized'] },
-    { nodes: '100%', reasons: ['Empty'] },
-  ],
-};
+// A node that works is never taken because it is little used. A reservation has no room for the successor of a drifted one, which
+// another rung would have to pay for.
+function gpuDisruption({ rollingUpdates }: KarpenterPool, { reservation }: Capacity): Record<string, unknown> {
+  return {
+    consolidationPolicy: 'WhenEmpty',
+    consolidateAfter: '10m',
+    budgets: [
+      { nodes: '0', reasons: ['Underutilized'] },
+      { nodes: rollingUpdates && reservation === undefined ? '10%' : '0', reasons: ['Drifted'] },
+      { nodes: '100%', reasons: ['Empty'] },
+    ],
+  };
+}
 
 const CPU_DISRUPTION = {
   consolidationPolicy: 'WhenEmptyOrUnderutilized',

@@ -24,6 +24,13 @@ export interface GpuNodePoolProps {
   readonly fabric?: 'auto' | 'none';
   /** Size of each node's disk for images and scratch in GiB. @default 200 */
   readonly diskGiB?: number;
+  /**
+   * Whether nodes at work are replaced, a few at a time, when their image or their settings have a successor: for pods that may be
+   * moved, such as replicas. Otherwise a node waits for its pods, where they say that they must not be disrupted.
+   *
+   * @default false
+   */
+  readonly rollingUpdates?: boolean;
   /** Prices by shape name. @default - none: the smallest shape is chosen */
   readonly prices?: PriceTable;
 }

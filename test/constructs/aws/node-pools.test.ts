@@ -114,15 +114,36 @@ describe('a GPU pool', () => {
     expect(JSON.stringify(nodePool)).not.toContain('startupTaints');
   });
 
-  it('loses no node because it is little used or has an older image', () => {
-    const [nodePool] = of(objectsOf(gpuPool(new ComputeStack())), 'NodePool');
-    expect(nodePool?.['disruption']).toMatchObject({
-      consolidationPolicy: 'WhenEmpty',
-      budgets: [
-        { nodes: '0', reasons: ['Drifted', 'Underutilized'] },
-        { nodes: '100%', reasons: ['Empty'] },
-      ],
+  const drifting = (props: Partial<GpuNodePoolProps>): unknown =>
+    of(objectsOf(gpuPool(new ComputeStack(), { capacity: LADDER, ...props })), 'NodePool').map((pool) => {
+      const { consolidationPolicy, budgets } = pool['disruption'] as { consolidationPolicy: string; budgets: unknown };
+      return [consolidationPolicy, budgets];
     });
+  const budgets = (drifted: string): object => [
+    'WhenEmpty',
+    [
+      { nodes: '0', reasons: ['Underutilized'] },
+      { nodes: drifted, reasons: ['Drifted'] },
+      { nodes: '100%', reasons: ['Empty'] },
+    ],
+  ];
+
+  it('loses no node because it is little used or has an older image', () => {
+    expect(drifting({})).toEqual(['0', '0', '0', '0'].map(budgets));
+  });
+
+  it('replaces nodes of an older image where its pods may be moved, and another node can be had', () => {
+    expect(drifting({ rollingUpdates: true })).toEqual(['0', '0', '10%', '10%'].map(budgets));
+  });
+
+  it('lets an expired node wait for pods that must not be disrupted, unless its pods may be moved', () => {
+    const spec = (props: Partial<GpuNodePoolProps>): Json | undefined => {
+      const [nodePool] = of(objectsOf(gpuPool(new ComputeStack(), props)), 'NodePool');
+      return (nodePool?.['template'] as JsonObject)['spec'];
+    };
+    expect(spec({})).toMatchObject({ expireAfter: '720h' });
+    expect(spec({})).not.toHaveProperty('terminationGracePeriod');
+    expect(spec({ rollingUpdates: true })).toMatchObject({ expireAfter: '720h', terminationGracePeriod: '24h' });
   });
 
   it('gives pods no metadata, encrypts its disks and uses local NVMe for images', () => {

@@ -188,6 +188,13 @@ describe('an endpoint with accelerators', () => {
     expect(manifestsOf(app, 'ml-workloads').some((object) => object.kind === 'NodePool')).toBe(true);
   });
 
+  it('gets nodes with newer images while it serves: its replicas may be moved', () => {
+    const pool = manifestsOf(app, 'ml-workloads').find(({ kind, name }) => kind === 'NodePool' && /^digits/.test(name));
+    expect(pool?.object).toMatchObject({
+      spec: { disruption: { budgets: expect.arrayContaining([{ nodes: '10%', reasons: ['Drifted'] }]) as unknown } },
+    });
+  });
+
   const inPlace = Rollout.rolling({ maxUnavailable: 1, maxSurge: 0 });
   it.each<[nodes: number, of: string, props: Partial<InferenceEndpointProps>]>([
     [4, 'one GPU, and the replica that an update makes first', { accelerator: Accelerator.NVIDIA_L4 }],
