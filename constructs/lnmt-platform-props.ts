@@ -27,6 +27,7 @@ import type {
   NetworkOptions,
   ObjectStoreOptions,
   RelationalDatabaseOptions,
+  SecretStoreOptions,
 } from './cloud';
 import type { Capacity } from './capacity';
 import type { Delivery } from './delivery';
@@ -100,7 +101,7 @@ export interface LnmtPlatformProps {
   /** Registry for the bundled images. @default - created where the target has one */
   readonly registry?: Block<Record<string, never>, IContainerRegistry>;
   /** @default Block.create({}) */
-  readonly secretStore?: Block<Record<string, never>, ISecretStore>;
+  readonly secretStore?: Block<SecretStoreOptions, ISecretStore>;
   /** @default Block.create({}) */
   readonly monitoring?: Block<MonitoringOptions, IMonitoring>;
   /** @default - created where the target can back up */

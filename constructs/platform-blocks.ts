@@ -222,8 +222,8 @@ export class BlockMaker {
 
   private secretStore(props: LnmtPlatformProps, inCluster: InCluster): ISecretStore | undefined {
     const { cloud, scope, platformName } = this.context;
-    return this.make('secretStore', props.secretStore, () =>
-      cloud.security.secretStore(scope, 'secrets', { ...inCluster, naming: [platformName] }),
+    return this.make('secretStore', props.secretStore, (options) =>
+      cloud.security.secretStore(scope, 'secrets', { ...options, ...inCluster, naming: [platformName] }),
     );
   }
 

@@ -1,4 +1,3 @@
-import { ApiObject } from 'cdk8s';
 import { Lazy } from 'cdktf';
 import { IamRolePolicy } from '@cdktf/provider-aws/lib/iam-role-policy';
 import { Construct } from 'constructs';
@@ -6,6 +5,7 @@ import { EXTERNAL_SECRETS, externalSecrets } from '../addons/external-secrets';
 import type { KubernetesParts } from '../cloud/kubernetes-parts';
 import { SECRET_STORE } from '../cloud/secret';
 import type { ISecretStore, SecretStoreProps } from '../cloud/secret';
+import { ClusterSecretStore } from '../kubernetes/cluster-secret-store';
 import { AWS, accountIdOf, partitionOf } from './context';
 import type { AwsContext } from './context';
 import { keyArnOf, keyUse } from './encryption-key';
@@ -52,14 +52,13 @@ export class SecretsManagerStore extends Construct implements ISecretStore {
         {
           id: 'secret-store',
           layer: '20-platform',
-          define: (chart) => {
-            new ApiObject(chart, 'Store', {
-              apiVersion: 'external-secrets.io/v1',
-              kind: 'ClusterSecretStore',
-              metadata: { name: SECRET_STORE },
-              spec: { provider: { aws: { service: 'SecretsManager', region: props.region } } },
-            });
-          },
+          define: (chart) =>
+            void new ClusterSecretStore(chart, 'Store', {
+              name: SECRET_STORE,
+              platform: props.naming[0] ?? '',
+              namespaces: props.namespaces ?? [],
+              provider: { aws: { service: 'SecretsManager', region: props.region } },
+            }),
         },
       ],
     };

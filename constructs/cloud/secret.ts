@@ -19,10 +19,21 @@ export interface ISecret extends IBuildingBlock {
 /** Name of the ClusterSecretStore that a platform offers, the same on every target. */
 export const SECRET_STORE = 'lnmt';
 
+/** Options of the join that users choose. */
+export interface SecretStoreOptions {
+  /**
+   * Namespaces beside those of the platform whose ExternalSecrets may read from it: each may read all that the platform may.
+   * Namespaces with the label `lnmt.dev/platform` of the platform's name may, too.
+   *
+   * @default []
+   */
+  readonly namespaces?: readonly string[];
+}
+
 /** Props of the join between the cloud's secret manager and the cluster. */
-export interface SecretStoreProps {
+export interface SecretStoreProps extends SecretStoreOptions {
   readonly cluster: ICluster;
-  /** Secrets whose names begin with these parts may be read, and no others. */
+  /** Secrets whose names begin with these parts may be read, and no others. The first is the name of the platform. */
   readonly naming: readonly string[];
   /** Key that the secrets are encrypted with. @default - the cloud's own key */
   readonly encryptionKey?: IEncryptionKey;

@@ -1,5 +1,6 @@
 export * from './alerts';
 export * from './auth';
+export * from './cluster-secret-store';
 export * from './inference-workload';
 export * from './inference-workload-props';
 export * from './kserve-serving-runtime';

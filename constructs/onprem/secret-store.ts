@@ -5,11 +5,13 @@ import { externalSecrets } from '../addons/external-secrets';
 import type { KubernetesObjects, KubernetesParts } from '../cloud/kubernetes-parts';
 import { SECRET_STORE } from '../cloud/secret';
 import type { ISecretStore, SecretStoreProps } from '../cloud/secret';
+import { ClusterSecretStore } from '../kubernetes/cluster-secret-store';
 import { expectHere, ONPREM } from './context';
 import type { OnPremContext } from './context';
 import { SECRET_READER, SECRET_VALUE_FIELD } from './secret-backend';
 import type { OnPremSecrets } from './secret-backend';
 import { ownNamespace } from './restricted-namespace';
+import { OnPremWorkloadIdentity } from './workload-identity';
 
 /** External Secrets, reading Kubernetes Secrets of one namespace, or Vault. */
 export class OnPremSecretStore extends Construct implements ISecretStore {
@@ -25,25 +27,25 @@ export class OnPremSecretStore extends Construct implements ISecretStore {
     expectHere(this, { cluster: props.cluster, encryptionKey: props.encryptionKey });
     this.naming = props.naming;
     this.secrets = props.site.secrets;
-    this.kubernetes = { addons: [externalSecrets()], objects: [...this.reader(), this.store()] };
+    this.kubernetes = { addons: [externalSecrets()], objects: [...this.reader(), this.store(props)] };
   }
 
   externalKey(name: string): string {
     return this.secrets.key([...this.naming, name]);
   }
 
-  private store(): KubernetesObjects {
+  private store({ naming, namespaces = [], site }: SecretStoreProps & OnPremContext): KubernetesObjects {
     return {
       id: 'secret-store',
       layer: '20-platform',
-      define: (chart) => {
-        new ApiObject(chart, 'Store', {
-          apiVersion: 'external-secrets.io/v1',
-          kind: 'ClusterSecretStore',
-          metadata: { name: SECRET_STORE },
-          spec: { provider: this.secrets.provider },
-        });
-      },
+      define: (chart) =>
+        void new ClusterSecretStore(chart, 'Store', {
+          name: SECRET_STORE,
+          platform: naming[0] ?? '',
+          // A grant brings credentials into the namespace of an identity, also where somebody else made that.
+          namespaces: [...namespaces, ...OnPremWorkloadIdentity.namespacesOf(this.node.root, site)],
+          provider: this.secrets.provider,
+        }),
     };
   }
 

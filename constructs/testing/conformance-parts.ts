@@ -46,7 +46,14 @@ function objectProblems(owner: string, object: RenderedObject): string[] {
     ...(SUBDOMAIN.test(name) && name.length <= 253 ? [] : [`${title}: the name is not legal`]),
     ...(clusterScoped && namespace !== undefined ? [`${title}: is cluster-scoped, but in namespace ${namespace}`] : []),
     ...(!clusterScoped && !isLabel(namespace ?? '') ? [`${title}: namespace is ${namespace ?? 'absent'}`] : []),
+    ...(kind === 'ClusterSecretStore' && isOpen(object) ? [`${title}: may be used from any namespace`] : []),
   ];
+}
+
+// Without conditions, whoever may write an ExternalSecret in some namespace reads every secret of the platform.
+function isOpen({ object }: RenderedObject): boolean {
+  const { conditions = [] } = (object['spec'] ?? {}) as { readonly conditions?: readonly object[] };
+  return conditions.length === 0;
 }
 
 function partIds(make: MakeCloud): void {

@@ -1,4 +1,3 @@
-import { ApiObject } from 'cdk8s';
 import { Op } from 'cdktf';
 import type { Construct } from 'constructs';
 import type { Addon } from '../addons/addon';
@@ -10,6 +9,7 @@ import { SECRET_STORE } from '../cloud/secret';
 import type { ISecret, ISecretStore, SecretProps, SecretStoreProps } from '../cloud/secret';
 import type { IWorkloadIdentity, WorkloadIdentityProps } from '../cloud/workload-identity';
 import { asExpression } from '../expression';
+import { ClusterSecretStore } from '../kubernetes/cluster-secret-store';
 import { FakeBlock, fakeName } from './fake-block';
 import type { Faked } from './fake-block';
 import { FakeResource } from './fake-resource';
@@ -78,11 +78,11 @@ export class FakeSecretStore extends FakeBlock implements ISecretStore {
           id: 'secret-store',
           layer: '20-platform',
           define: (chart) =>
-            new ApiObject(chart, 'store', {
-              apiVersion: 'external-secrets.io/v1',
-              kind: 'ClusterSecretStore',
-              metadata: { name: SECRET_STORE },
-              spec: { provider: { fake: { data: [{ key: this.resource.output('prefix'), value: 'none' }] } } },
+            void new ClusterSecretStore(chart, 'store', {
+              name: SECRET_STORE,
+              platform: props.naming[0] ?? '',
+              namespaces: props.namespaces ?? [],
+              provider: { fake: { data: [{ key: this.resource.output('prefix'), value: 'none' }] } },
             }),
         },
       ],

@@ -1,4 +1,3 @@
-import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { SECRET_STORE } from 'lnmt';
 import type {
@@ -15,6 +14,7 @@ import type {
   SecretStoreProps,
   WorkloadIdentityProps,
 } from 'lnmt';
+import { ClusterSecretStore } from 'lnmt/kubernetes';
 import { WorkshopBlock, nameOf } from './workshop-block';
 
 export class WorkshopIdentity extends WorkshopBlock implements IWorkloadIdentity {
@@ -71,11 +71,11 @@ export class WorkshopSecretStore extends WorkshopBlock implements ISecretStore {
           id: 'secret-store',
           layer: '20-platform',
           define: (chart) =>
-            void new ApiObject(chart, 'store', {
-              apiVersion: 'external-secrets.io/v1',
-              kind: 'ClusterSecretStore',
-              metadata: { name: SECRET_STORE },
-              spec: { provider: { webhook: { url, result: { jsonPath: '$.value' } } } },
+            void new ClusterSecretStore(chart, 'store', {
+              name: SECRET_STORE,
+              platform: props.naming[0] ?? '',
+              namespaces: props.namespaces ?? [],
+              provider: { webhook: { url, result: { jsonPath: '$.value' } } },
             }),
         },
       ],

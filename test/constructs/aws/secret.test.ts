@@ -104,7 +104,10 @@ describe('SecretsManagerStore', () => {
         apiVersion: 'external-secrets.io/v1',
         kind: 'ClusterSecretStore',
         metadata: { name: 'lnmt' },
-        spec: { provider: { aws: { service: 'SecretsManager', region: REGION } } },
+        spec: {
+          provider: { aws: { service: 'SecretsManager', region: REGION } },
+          conditions: [{ namespaceSelector: { matchLabels: { 'lnmt.dev/platform': 'ml' } } }],
+        },
       }),
     ]);
   });

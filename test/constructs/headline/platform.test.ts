@@ -1,10 +1,13 @@
 import { Block, InferenceEndpoint, LnmtPlatform } from 'lnmt';
-import type { LnmtPlatformProps } from 'lnmt';
+import type { ISecretStore, LnmtPlatformProps, SecretStoreOptions } from 'lnmt';
 import { AwsCloud, EksCluster, S3ObjectStore, VpcNetwork } from 'lnmt/aws';
 import { LnmtStack } from 'lnmt/stacks';
 import type { SynthesizedApp } from 'lnmt/testing';
 import { FakeCloud, synthApp } from 'lnmt/testing';
 import { describe, expect, it } from 'vitest';
+import type { Manifest } from '../../support/manifests';
+import type { Json } from '../../support/terraform-json';
+import { at } from '../kubernetes/support';
 import { access, auth, clouds, manifestsOf, model, site, twoStacks } from './support';
 
 const BLOCKS = [
@@ -27,6 +30,25 @@ function aws(props: Partial<LnmtPlatformProps> = {}): SynthesizedApp {
   return synthApp((app) => void twoStacks(app, new AwsCloud({ region: 'eu-west-1' }), props));
 }
 
+const list = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? (value as readonly Json[]) : []);
+
+const namespaceOf = (selector: Json): string =>
+  (at(selector, 'matchLabels') as Record<string, string>)['kubernetes.io/metadata.name'] ?? '';
+
+/** Whether External Secrets lets an ExternalSecret of a namespace use the store: one of the conditions has to hold. */
+function admitted(objects: readonly Manifest[], name: string): boolean {
+  const find = (kind: string, of: string): Json | undefined =>
+    objects.find((object) => object.kind === kind && object.name === of)?.object;
+  const labels = (at(find('Namespace', name), 'metadata.labels') ?? {}) as Record<string, string>;
+  const conditions = list(at(find('ClusterSecretStore', 'lnmt'), 'spec.conditions'));
+  if (conditions.length === 0) return true;
+  return conditions.some((condition) => {
+    const wanted = at(condition, 'namespaceSelector.matchLabels') as Record<string, string> | undefined;
+    const selected = wanted && Object.entries(wanted).every(([label, value]) => labels[label] === value);
+    return (selected ?? false) || list(at(condition, 'namespaces')).includes(name);
+  });
+}
+
 describe.each(clouds)('a platform with no more than its cloud and its access, on %s', (target, make) => {
   it('has every block that the target offers, and says which it left out', () => {
     synthApp((app) => {
@@ -45,6 +67,25 @@ describe.each(clouds)('a platform with no more than its cloud and its access, on
       const offered = ['network', 'cluster', 'nodes', 'models', 'files', 'database', 'documents', 'cache', 'secrets'];
       expect(ids).toEqual(expect.arrayContaining([...offered, 'registry', 'monitoring', 'backup']));
     });
+  });
+
+  it('lets its secrets be read from its own namespaces, from those with a grant or that are named, and from no other', () => {
+    const app = synthApp((root) => {
+      const named = { secretStore: Block.create<SecretStoreOptions, ISecretStore>({ namespaces: ['team-a'] }) };
+      const { workloads, platform } = twoStacks(root, make(), named);
+      new InferenceEndpoint(workloads, 'digits', { platform, model, auth });
+      const { cloud, cluster } = platform;
+      const own = { cluster, namespace: 'team-b', serviceAccountName: 'reports', naming: ['ml', 'reports'] };
+      platform.modelStore?.grants.read(cloud.security.workloadIdentity(workloads, 'reports', own));
+    });
+    const objects = manifestsOf(app, 'ml-workloads');
+    const readers = objects.flatMap(({ kind, namespace = '', object }) => {
+      if (kind === 'ClusterExternalSecret') return list(at(object, 'spec.namespaceSelectors')).map(namespaceOf);
+      return kind === 'ExternalSecret' && at(object, 'spec.secretStoreRef') !== undefined ? [namespace] : [];
+    });
+    expect(readers).toContain('ml-inference');
+    expect([...readers, 'team-a'].filter((name) => !admitted(objects, name))).toEqual([]);
+    expect(['default', 'kube-system', 'stranger'].filter((name) => admitted(objects, name))).toEqual([]);
   });
 
   it('closes the namespaces of its workloads both ways, and holds them to the restricted standard', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { METRICS } from '../../../runtime/contract';
-import { PlatformNamespace, metricRules } from '../../../constructs/kubernetes';
-import type { PlatformNamespaceProps } from '../../../constructs/kubernetes';
+import { ClusterSecretStore, PlatformNamespace, metricRules } from '../../../constructs/kubernetes';
+import type { ClusterSecretStoreProps, PlatformNamespaceProps } from '../../../constructs/kubernetes';
 import { checkManifests } from '../../support/kubernetes-check';
 import { at, objectOf, render } from './support';
 
@@ -61,6 +61,37 @@ describe('a namespace of a platform', () => {
 
   test('refuses a name that Kubernetes would refuse', () => {
     expect(() => namespace({ name: 'My_Models' })).toThrow('LNMT3000 [chart/namespace]: name is not a Kubernetes name');
+  });
+});
+
+describe('a store of secrets', () => {
+  const store = (props: Partial<ClusterSecretStoreProps> = {}) =>
+    render(
+      (scope) =>
+        new ClusterSecretStore(scope, 'store', {
+          name: 'lnmt',
+          platform: 'ml',
+          provider: { fake: { data: [] } },
+          ...props,
+        }),
+    );
+  const conditions = (props: Partial<ClusterSecretStoreProps> = {}): unknown =>
+    at(objectOf(store(props), 'ClusterSecretStore'), 'spec.conditions');
+  const own = { namespaceSelector: { matchLabels: { 'lnmt.dev/platform': 'ml' } } };
+
+  test('fits the schema of External Secrets', async () => {
+    expect(await checkManifests(store({ namespaces: ['a'] }))).toEqual({ faults: [], unmodelled: [], checked: 1 });
+  });
+
+  test('may be used from namespaces of the platform, and from those that are named', () => {
+    expect(conditions()).toEqual([own]);
+    expect(conditions({ namespaces: ['b', 'a', 'b'] })).toEqual([own, { namespaces: ['a', 'b'] }]);
+  });
+
+  test('refuses a namespace that is none', () => {
+    expect(() => store({ namespaces: ['Team'] })).toThrow(
+      'LNMT3000 [chart/store]: namespaces is not a Kubernetes name',
+    );
   });
 });
 

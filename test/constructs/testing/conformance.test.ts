@@ -1,3 +1,4 @@
+import { ApiObject } from 'cdk8s';
 import { Op } from 'cdktf';
 import { Construct } from 'constructs';
 import { conformance, FakeCloud, FakeResource } from 'lnmt/testing';
@@ -90,6 +91,30 @@ describe('conformance', () => {
       })),
     );
     expect(found['providers are bound once, however often a stack is bound']).toContain('changes the stack');
+  });
+
+  it('finds a store of secrets that any namespace may use', () => {
+    const found = failures(
+      faulty((cloud) => ({
+        security: {
+          ...cloud.security,
+          secretStore: (scope, id, props) => {
+            const store = cloud.security.secretStore(scope, id, props);
+            const define = (chart: Construct): void =>
+              void new ApiObject(chart, 'open', {
+                ...{ apiVersion: 'external-secrets.io/v1', kind: 'ClusterSecretStore' },
+                ...{ metadata: { name: 'open' }, spec: { provider: {} } },
+              });
+            const objects = [{ id: 'open', layer: '20-platform', define } as const];
+            Object.defineProperty(store, 'kubernetes', { value: { ...store.kubernetes, objects } });
+            return store;
+          },
+        },
+      })),
+    );
+    expect(found['Kubernetes objects are valid and know their namespace']).toContain(
+      'ClusterSecretStore open: may be used from any namespace',
+    );
   });
 
   it('finds a condition with a gap, as cdktf leaves one for an empty text', () => {
