@@ -6,7 +6,7 @@ import type { DeliveryIndex } from '../../../constructs/delivery/delivery';
 import { badInvocation, inTheWay, noOutput } from '../errors';
 import type { Io } from '../io';
 import { say, sayJson } from '../io';
-import { readJson } from '../synth/output';
+import { readDeliveryIndex, readJson } from '../synth/output';
 import { outputFolder } from '../synth/project';
 import { readTree, replaceFolder } from '../write-tree';
 
@@ -50,7 +50,7 @@ async function render(io: Io, options: RenderOptions): Promise<void> {
   const target = path.resolve(io.cwd, options.out ?? path.join(output, RENDERED_FOLDER), stack);
   refuseForeign(source, target);
   const { checkValues, lateBoundValues } = await import('../render/late-bound-values.js');
-  const index = readJson(path.join(source, DELIVERY_INDEX)) as DeliveryIndex;
+  const index = readDeliveryIndex(path.join(source, DELIVERY_INDEX));
   const values = lateBoundValues(options.outputs, readJson(path.resolve(io.cwd, options.outputs)));
   checkValues(stack, index, values);
   replaceFolder(target, await fillAll(source, index, values));

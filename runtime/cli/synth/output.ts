@@ -3,10 +3,12 @@ import path from 'node:path';
 import { DELIVERY_INDEX } from '../../../constructs/delivery/delivery';
 import type { DeliveryIndex } from '../../../constructs/delivery/delivery';
 import { noOutput, unreadable } from '../errors';
-import { at, isRecord, list, text } from '../json';
+import { at, isRecord, list, text, texts } from '../json';
 
 /** File of an output that lists its stacks. */
 export const OUTPUT_MANIFEST = 'manifest.json';
+
+const MODES: readonly unknown[] = ['direct', 'argocd', 'flux', 'export'] satisfies DeliveryIndex['mode'][];
 
 /** One synthesized stack. */
 export interface StackOutput {
@@ -42,8 +44,35 @@ function readStack(output: string, name: string, entry: unknown): StackOutput {
     resources: isRecord(resources)
       ? Object.values(resources).reduce<number>((sum, byId) => sum + (isRecord(byId) ? Object.keys(byId).length : 0), 0)
       : 0,
-    ...(fs.existsSync(index) ? { delivery: readJson(index) as DeliveryIndex } : {}),
+    ...(fs.existsSync(index) ? { delivery: readDeliveryIndex(index) } : {}),
   };
+}
+
+/** Reads what a stack delivers. @throws LNMT6006 for a file that no synthesis wrote */
+export function readDeliveryIndex(file: string): DeliveryIndex {
+  const index = readJson(file);
+  const fault = faultOf(index);
+  if (fault === undefined) return index as DeliveryIndex;
+  throw unreadable(file, fault, 'run `lnmt synth` again');
+}
+
+function faultOf(index: unknown): string | undefined {
+  if (!isRecord(index)) return 'it holds no JSON object';
+  const { cloud, gaps, mode, platform, releases, values } = index;
+  if (text(platform) === undefined || text(cloud) === undefined) return 'it names no platform or no cloud';
+  if (!MODES.includes(mode)) return `its mode is none of ${MODES.join(', ')}`;
+  if (!Array.isArray(releases)) return 'it lists no releases';
+  const place = releases.findIndex((release) => !isRelease(release));
+  if (place >= 0) return `release ${place} has no name, no layer, no namespace or no number of objects`;
+  if (!isRecord(values) || Object.keys(texts(values)).length < Object.keys(values).length) return 'it lists no values';
+  return gaps === undefined || isRecord(gaps) ? undefined : 'its gaps are no JSON object';
+}
+
+function isRelease(release: unknown): boolean {
+  if (!isRecord(release)) return false;
+  const { layer, name, namespace, objects, path } = release;
+  const named = [layer, name, namespace, path ?? ''].every((each) => text(each) !== undefined);
+  return named && Number.isSafeInteger(objects);
 }
 
 /** Reads a JSON file. @throws LNMT6006 */

@@ -102,6 +102,26 @@ describe('lnmt render', () => {
     expect(await render(file)).toMatchObject({ code: 2, err: expect.stringContaining('error LNMT6006') as string });
   });
 
+  const without = (name: keyof DeliveryIndex, value?: unknown): string => JSON.stringify({ ...index, [name]: value });
+  test.each<[string, () => string, string]>([
+    ['nothing in it', () => '{}', 'it names no platform or no cloud'],
+    ['a list', () => '[]', 'it holds no JSON object'],
+    ['another mode', () => without('mode', 'push'), 'its mode is none of direct, argocd, flux, export'],
+    ['no releases', () => without('releases'), 'it lists no releases'],
+    ['a release without a name', () => without('releases', [{}]), 'release 0 has no name, no layer, no namespace or'],
+    ['no values', () => without('values'), 'it lists no values'],
+    ['a number for a value', () => without('values', { a: 1 }), 'it lists no values'],
+    ['a text for its gaps', () => without('gaps', 'none'), 'its gaps are no JSON object'],
+  ])('refuses an index with %s', async (_what, content, reason) => {
+    const file = path.join(exported(), 'lnmt.json');
+    const before = fs.readFileSync(file);
+    fs.writeFileSync(file, content());
+    const { code, err } = await render(outputs());
+    fs.writeFileSync(file, before);
+    expect([code, err]).toEqual([2, expect.stringContaining(`${file} cannot be used: ${reason}`)]);
+    expect(err).toContain('error LNMT6006');
+  });
+
   test('refuses to replace a folder that it did not write, and leaves it alone', async () => {
     const out = scratch();
     fs.mkdirSync(path.join(out, 'ml-workloads'));
