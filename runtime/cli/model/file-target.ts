@@ -28,7 +28,8 @@ export class FileTarget implements PushTarget {
       if (fs.existsSync(path.join(target, MODEL_STORE.manifest))) return this.compare(request, target);
       throw storeFailed(target, error instanceof Error ? error.message : String(error));
     } finally {
-      fs.rmSync(staging, { recursive: true, force: true });
+      // Below a file there is nothing to remove, and the attempt would say so in the place of what went wrong.
+      if (fs.existsSync(staging)) fs.rmSync(staging, { recursive: true, force: true });
     }
   }
 

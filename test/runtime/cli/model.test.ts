@@ -233,6 +233,13 @@ describe('lnmt model push', () => {
     expect(err).toContain('error LNMT6012');
   });
 
+  test('says which store cannot be written where it lies below a file', async () => {
+    const file = writeModel(identityModel('FP32'));
+    const { code, err } = await push(file, path.join(file, 'store'));
+    expect(code).toBe(1);
+    expect(err).toContain(`error LNMT6016: ${path.join(file, 'store/digits/3')} cannot be written: ENOTDIR`);
+  });
+
   test('accepts models with graphs inside graphs', () => {
     expect(readOnnxFile(writeModel(loopModel()))).toMatchObject({ externalData: [] });
   });
