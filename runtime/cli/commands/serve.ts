@@ -95,7 +95,8 @@ async function serve(io: Io, places: readonly string[], options: ServeOptions): 
     interruption.abort();
   });
   try {
-    session = await SessionClass.start(io, settings);
+    session = await SessionClass.start(io, settings, interruption.signal);
+    if (session === undefined) return;
     progress(io, `loading ${session.models.map(({ name }) => name).join(', ')}`);
     const interrupted = new Promise<void>((resolve) => interruption.signal.addEventListener('abort', () => resolve()));
     await Promise.race([session.ready(interruption.signal), interrupted]);

@@ -54,6 +54,7 @@ export class ServeSession {
   /** Base URL for this machine. */
   readonly url: string;
   private readonly versions = new Map<string, number>();
+  private readonly ending = new AbortController();
   private watcher: Watcher | undefined;
 
   private constructor(
@@ -84,11 +85,11 @@ export class ServeSession {
   }
 
   /**
-   * Copies the models and starts the server. Call {@link close} in any case.
+   * Copies the models and starts the server. Call {@link close} in any case. Undefined where the signal came before the server.
    *
    * @throws LNMT6051, LNMT6052, LNMT6053, LNMT6056, LNMT6057, LNMT6058, LNMT6012, LNMT6015, LNMT6024
    */
-  static async start(io: Io, settings: ServeSettings): Promise<ServeSession> {
+  static async start(io: Io, settings: ServeSettings, signal: AbortSignal): Promise<ServeSession | undefined> {
     const { host, port: http, grpcPort: grpc, version } = settings;
     const file = settings.apiKeys === undefined ? undefined : path.resolve(io.cwd, settings.apiKeys);
     const access = accessOf(host, file);
@@ -97,7 +98,11 @@ export class ServeSession {
     const ports = await choosePorts({ host, http, grpc });
     const store = TemporaryStore.create();
     try {
-      for (const graph of graphs) store.publish(graph, Number(version ?? 1));
+      for (const graph of graphs) await store.publish(graph, Number(version ?? 1), signal);
+      if (signal.aborted) {
+        store.remove();
+        return undefined;
+      }
       store.list(models, version);
       if (file !== undefined) store.writeKeys(access.keys());
       const { workers, watch } = settings;
@@ -131,6 +136,7 @@ export class ServeSession {
 
   /** Lets requests in flight end, ends the server and removes all files. True when no request was cut. */
   async close(): Promise<boolean> {
+    this.ending.abort();
     await this.watcher?.close();
     try {
       return await this.server.stop();
@@ -184,7 +190,8 @@ export class ServeSession {
   private async replace(graph: GraphFiles): Promise<void> {
     const before = this.versions.get(graph.name) ?? 1;
     const next = before + 1;
-    this.parts.store.publish(graph, next);
+    await this.parts.store.publish(graph, next, this.ending.signal);
+    if (this.ending.signal.aborted) return;
     if (await this.reload(graph.name, next)) {
       this.versions.set(graph.name, next);
       this.parts.store.withdraw(graph.name, before);

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import fsp from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,6 +10,9 @@ import type { ModelFileSource } from '../model/files';
 import { temporaryStoreFailed } from './errors';
 import type { FoundModel } from './find-models';
 
+/** What a copy moves at a time. */
+const PIECE_BYTES = 4 * 2 ** 20;
+
 /** A graph and what belongs to it. */
 export interface GraphFiles {
   readonly name: string;
@@ -18,6 +22,34 @@ export interface GraphFiles {
 /** The files of a graph. @throws LNMT6012, LNMT6024 */
 export function graphFiles(name: string, graph: string): GraphFiles {
   return { name, files: modelSources(graph, readOnnxFile(graph).externalData) };
+}
+
+async function copyFile(source: string, copy: string, signal: AbortSignal): Promise<void> {
+  try {
+    await fsp.copyFile(source, copy, fs.constants.COPYFILE_FICLONE_FORCE);
+  } catch {
+    await copyPieces(source, copy, signal);
+  }
+}
+
+// The system's own copy cannot be ended, and one of many GiB takes minutes.
+async function copyPieces(source: string, copy: string, signal: AbortSignal): Promise<void> {
+  const from = await fsp.open(source);
+  try {
+    const to = await fsp.open(copy, 'w');
+    try {
+      const piece = Buffer.allocUnsafe(PIECE_BYTES);
+      for (let read = 1; read > 0;) {
+        signal.throwIfAborted();
+        read = (await from.read(piece)).bytesRead;
+        await to.writeFile(piece.subarray(0, read));
+      }
+    } finally {
+      await to.close();
+    }
+  } finally {
+    await from.close();
+  }
 }
 
 /** What a server is given that lasts as long as it: copies of graphs in the layout of a repository, settings, keys. */
@@ -50,23 +82,25 @@ export class TemporaryStore {
   }
 
   /**
-   * Puts a version there, all of it or nothing. Blocks are shared where the file system can; a link would change with
-   * the file, and the store of the server refuses links.
+   * Puts a version there, all of it or nothing, and nothing where the signal comes first. Blocks are shared where the file system
+   * can; a link would change with the file, and the store of the server refuses links.
    *
    * @throws LNMT6056
    */
-  publish({ name, files }: GraphFiles, version: number): void {
+  async publish({ name, files }: GraphFiles, version: number, signal: AbortSignal): Promise<void> {
     const model = path.join(this.folder, 'store', name);
     const staging = path.join(model, `.${version}`);
     try {
       for (const { path: relative, source } of files) {
         const copy = path.join(staging, relative);
         fs.mkdirSync(path.dirname(copy), { recursive: true });
-        fs.copyFileSync(source, copy, fs.constants.COPYFILE_FICLONE);
+        await copyFile(source, copy, signal);
       }
+      signal.throwIfAborted();
       fs.renameSync(staging, path.join(model, String(version)));
     } catch (error) {
       fs.rmSync(staging, { recursive: true, force: true });
+      if (signal.aborted) return;
       throw temporaryStoreFailed(this.folder, error instanceof Error ? error.message : String(error));
     }
   }

@@ -376,7 +376,23 @@ describe('lnmt serve, asked for something else', () => {
     expect((await serve([one], { LNMT_TLS_CERT_FILE: '/x' })).err).toContain('LNMT6001: lnmt serve speaks plain HTTP');
   });
 
-  test('refuses to go on without room for a copy', () => {
+  test('ends a copy that is under way, and keeps nothing of it', async () => {
+    const large = path.join(scratch(), 'large.onnx');
+    fs.writeFileSync(large, '');
+    fs.truncateSync(large, 2 ** 30);
+    const store = TemporaryStore.create();
+    const versions = (): readonly string[] => fs.readdirSync(path.join(path.dirname(store.cacheDir), 'store/m'));
+    const interruption = new AbortController();
+    const files = [{ path: 'model.onnx', source: large }];
+    const published = store.publish({ name: 'm', files }, 1, interruption.signal);
+    expect(versions()).toEqual(['.1']);
+    interruption.abort();
+    await published;
+    expect(versions()).toEqual([]);
+    store.remove();
+  });
+
+  test('refuses to go on without room for a copy', async () => {
     const one = files({ 'model.onnx': identityModel('FP32') });
     const blocked = scratch();
     vi.stubEnv('TMPDIR', path.join(blocked, 'absent'));
@@ -385,7 +401,7 @@ describe('lnmt serve, asked for something else', () => {
     const store = TemporaryStore.create();
     vi.unstubAllEnvs();
     const absent = { name: 'm', files: [{ path: 'model.onnx', source: path.join(one, 'gone.onnx') }] };
-    expect(() => store.publish(absent, 1)).toThrow('LNMT6056');
+    await expect(store.publish(absent, 1, new AbortController().signal)).rejects.toThrow('LNMT6056');
     store.remove();
     expect(fs.readdirSync(blocked)).toEqual([]);
   });
