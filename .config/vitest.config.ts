@@ -8,6 +8,10 @@ const TESTS = 'test/**/*.test.ts';
 const ISOLATED = 'test/**/*.isolated.test.ts';
 const APART = ['test/integration/**', 'test/bench/**', 'test/faults/**'];
 
+// Three times what the slowest test takes beside others on two cores. A limit ends what hangs, and measures nothing.
+const PATIENCE_MS = 90_000;
+const POLL_MS = 10_000;
+
 export default defineConfig({
   root,
   resolve: {
@@ -27,10 +31,10 @@ export default defineConfig({
     ],
     globalSetup: path.join(root, 'test/support/global-setup.ts'),
     setupFiles: path.join(root, 'test/support/setup.ts'),
-    // They end what hangs. Machines that do much else at the time take a multiple of the usual seconds.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    expect: { poll: { timeout: 20_000 } },
+    testTimeout: PATIENCE_MS,
+    hookTimeout: PATIENCE_MS,
+    // Left to itself vitest asks for one second.
+    expect: { poll: { timeout: POLL_MS } },
     // One more than there are cores: many tests wait for processes that they started. Left to itself vitest has one less.
     maxWorkers: os.availableParallelism() + 1,
     // onnxruntime reports to its vendor unless it is told not to; the server says so itself, tests load it directly.

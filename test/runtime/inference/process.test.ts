@@ -45,6 +45,9 @@ const digitsRequest = (count: number): string =>
 const post = (url: string, body: string, key = KEY): Promise<Response> =>
   fetch(url, { method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' }, body });
 
+/** How long the system may take to end a process on a machine that is busy. */
+const GONE_MS = 20_000;
+
 let store: string;
 let loopStore: string;
 const LOOP = { modelName: 'loop', modelVersion: '1' };
@@ -176,7 +179,7 @@ describe('a server process', () => {
       requests: [{ id: expect.any(String) as string, route, model: 'loop' }],
     });
     expect(server.output).not.toContain('Promise errored');
-    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 20_000);
+    await vi.waitFor(() => expect(isAlive(host)).toBe(false), GONE_MS);
   });
 
   it('ends a stream of tokens that outlives the grace period with an event that says so', async () => {
@@ -206,7 +209,7 @@ describe('a server process', () => {
     expect(await server.line('requests in flight were cut')).toMatchObject({
       requests: [{ route: `POST ${PATHS.openai}/completions`, model: 'decoder' }],
     });
-    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 20_000);
+    await vi.waitFor(() => expect(isAlive(host)).toBe(false), GONE_MS);
   });
 
   it('ends with 1 at once at a second signal', async () => {
@@ -272,7 +275,7 @@ describe('a server process', () => {
     expect(isAlive(host)).toBe(true);
     server.signal('SIGKILL');
     await server.ended();
-    await vi.waitFor(() => expect(isAlive(host)).toBe(false), 20_000);
+    await vi.waitFor(() => expect(isAlive(host)).toBe(false), GONE_MS);
   });
 
   it('leaves no orphan when it is killed while its host cannot do anything', async (context) => {
@@ -284,7 +287,7 @@ describe('a server process', () => {
     server.signal('SIGKILL');
     await server.ended();
     try {
-      await vi.waitFor(() => expect(isAlive(host)).toBe(false), 20_000);
+      await vi.waitFor(() => expect(isAlive(host)).toBe(false), GONE_MS);
     } finally {
       if (isAlive(host)) process.kill(host, 'SIGKILL');
     }

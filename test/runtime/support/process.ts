@@ -9,7 +9,7 @@ import { compilePrograms } from '../../support/compile-programs';
 import { keyFile, temporaryFolder } from './temporary';
 
 const ROOT = path.resolve(__dirname, '../../..');
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 /** Key of the servers that tests start. */
 export const KEY = 'process-test-key';
