@@ -100,7 +100,7 @@ export class LustreFileStore extends Construct implements IParallelFileStore {
       this.claims.set(namespace, {
         id: `scratch-${namespace}`,
         layer: '30-apps',
-        namespace,
+        // Not the namespace of the whole part: a volume has none.
         define: (chart) => this.volume(chart, namespace, claimName),
       });
     }

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { renderObjects } from 'lnmt/testing';
 import { describe, expect, it } from 'vitest';
 import { S3ObjectStore } from '../../../constructs/aws/object-store';
 import { LustreFileStore, soldSize } from '../../../constructs/aws/parallel-file-store';
@@ -95,6 +96,8 @@ describe('LustreFileStore', () => {
     });
     expect(claim?.spec).toMatchObject({ volumeName: volume?.metadata.name, storageClassName: '' });
     expect(new Set(manifests.map((one) => one.metadata.name)).size).toBe(3);
+    const namespaces = renderObjects(store.kubernetes).map(({ namespace }) => namespace);
+    expect(namespaces).toEqual([undefined, 'training', undefined, 'research']);
   });
 
   it('brings the driver as an add-on', () => {
