@@ -10,7 +10,13 @@ export interface FsxCsiDriverOptions {
   readonly serviceAccountName?: string;
 }
 
-/** The CSI driver of FSx for Lustre. @see https://github.com/kubernetes-sigs/aws-fsx-csi-driver */
+/**
+ * The CSI driver of FSx for Lustre. The kubelet gives volumes to the group of their pods: a new file system belongs to root, and pods
+ * of others could not write there. Left to itself the driver lets that be done only to volumes of one pod.
+ *
+ * @see https://github.com/kubernetes-sigs/aws-fsx-csi-driver
+ * @see https://kubernetes-csi.github.io/docs/support-fsgroup.html
+ */
 export function fsxCsiDriver(options: FsxCsiDriverOptions = {}): Addon {
   const name = options.serviceAccountName ?? FSX_CSI_DRIVER.serviceAccountName;
   return {
@@ -19,6 +25,10 @@ export function fsxCsiDriver(options: FsxCsiDriverOptions = {}): Addon {
     namespace: FSX_CSI_DRIVER.namespace,
     podSecurity: { level: 'privileged', reason: 'a CSI node plugin mounts file systems on the node' },
     chart: CATALOGUE.awsFsxCsiDriver,
-    values: { controller: { serviceAccount: { create: true, name } }, node: { tolerateAllTaints: true } },
+    values: {
+      controller: { serviceAccount: { create: true, name } },
+      node: { tolerateAllTaints: true },
+      csidriver: { fsGroupPolicy: 'File' },
+    },
   };
 }

@@ -100,8 +100,10 @@ describe('LustreFileStore', () => {
     expect(namespaces).toEqual([undefined, 'training', undefined, 'research']);
   });
 
-  it('brings the driver as an add-on', () => {
-    expect(storeIn(new DataStack()).kubernetes.addons.map((addon) => addon.name)).toEqual(['aws-fsx-csi-driver']);
+  it('brings the driver as an add-on, which gives its root to the group of the pods: they are not root', () => {
+    expect(storeIn(new DataStack()).kubernetes.addons).toMatchObject([
+      { name: 'aws-fsx-csi-driver', values: { csidriver: { fsGroupPolicy: 'File' } } },
+    ]);
   });
 
   it.each([0, 1.5, 1_000_801])('refuses a size of %s GiB', (sizeGiB) => {
