@@ -1,3 +1,4 @@
+import { GPU_TAINT } from '../scheduling';
 import type { Addon, HelmValues } from './addon';
 import { ADDON_IMAGES, CATALOGUE } from './catalogue';
 
@@ -54,6 +55,8 @@ export function velero(options: VeleroOptions): Addon {
       serviceAccount: { server: { create: true, name: VELERO.serviceAccountName } },
       credentials: { useSecret: false },
       deployNodeAgent: true,
+      // Where no agent runs, the volumes of pods are left out of the backup.
+      nodeAgent: { tolerations: [{ key: GPU_TAINT.key, operator: 'Exists', effect: GPU_TAINT.effect }] },
       snapshotsEnabled: false,
       configuration: {
         defaultVolumesToFsBackup: true,

@@ -232,6 +232,12 @@ describe('options of the other add-ons', () => {
     });
   });
 
+  test('Velero reads volumes on nodes with accelerators, too', () => {
+    expect(value(addons.velero({ bucket: 'backups' }), 'nodeAgent.tolerations')).toEqual([
+      { key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' },
+    ]);
+  });
+
   test('Velero leaves out volumes that are lost with their pod, by the one policy that its schedule names', () => {
     const plain = addons.velero({ bucket: 'backups' });
     expect(value(plain, 'schedules.daily.template.resourcePolicy')).toEqual({
