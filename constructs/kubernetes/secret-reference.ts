@@ -2,7 +2,10 @@ import { ApiObject } from 'cdk8s';
 import type { Construct } from 'constructs';
 import { secretStoreMissing } from './errors';
 
-/** A ClusterSecretStore of External Secrets. A platform's `secretStore` has this shape. */
+/**
+ * A ClusterSecretStore of External Secrets. A platform's `secretStore` has this shape; it serves namespaces with the label
+ * `lnmt.dev/platform` of the platform's name, as a PlatformNamespace of it has, and those that `namespaces` of its options names.
+ */
 export interface SecretStoreReference {
   /** Name of the ClusterSecretStore. */
   readonly storeName: string;
