@@ -10,7 +10,7 @@ const APART = ['test/integration/**', 'test/bench/**', 'test/faults/**'];
 
 // Three times what the slowest test takes beside others on two cores. A limit ends what hangs, and measures nothing.
 const PATIENCE_MS = 90_000;
-const POLL_MS = 10_000;
+const POLL_MS = 20_000;
 
 export default defineConfig({
   root,

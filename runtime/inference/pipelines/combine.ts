@@ -1,3 +1,4 @@
+import type { Cancellation } from '../../shared/cancellation';
 import { inSlices } from '../tensors/slices';
 import type { Extent } from '../tensors/slices';
 import { DATATYPE_BYTES, elementCount, tensorBytes } from '../tensors/tensor';
@@ -18,7 +19,7 @@ const extentOf = (ballots: readonly Ballot[]): Extent => ({
 });
 
 /** The mean of floats, element by element, each with its weight; summed in 64 bits, in the order of the branches. */
-export async function meanOf(ballots: readonly Ballot[], signal?: AbortSignal): Promise<Uint8Array> {
+export async function meanOf(ballots: readonly Ballot[], signal?: Pick<Cancellation, 'aborted'>): Promise<Uint8Array> {
   const [first] = ballots;
   const datatype = first?.tensor.datatype;
   if (datatype === undefined || !isFloat(datatype)) throw new TypeError('a mean is taken of floats');
@@ -108,7 +109,7 @@ function winnerOf(columns: readonly Column[], total: number): Column | undefined
 }
 
 /** The value that has most weight, element by element; among equals that of the earlier branch. */
-export async function voteOf(ballots: readonly Ballot[], signal?: AbortSignal): Promise<Uint8Array> {
+export async function voteOf(ballots: readonly Ballot[], signal?: Pick<Cancellation, 'aborted'>): Promise<Uint8Array> {
   const columns = ballots.map((ballot) => new Column(ballot));
   const total = totalOf(ballots);
   const extent = extentOf(ballots);

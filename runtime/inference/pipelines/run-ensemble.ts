@@ -1,3 +1,4 @@
+import type { Cancellation } from '../../shared/cancellation';
 import type { Tensor } from '../tensors/tensor';
 import { meanOf, voteOf } from './combine';
 import type { Ballot } from './combine';
@@ -18,7 +19,12 @@ function merge(scopes: readonly Scope[]): Scope {
   return merged;
 }
 
-async function tally(node: Ensemble, name: string, ballots: readonly Ballot[], signal: AbortSignal): Promise<Tensor> {
+async function tally(
+  node: Ensemble,
+  name: string,
+  ballots: readonly Ballot[],
+  signal: Pick<Cancellation, 'aborted'>,
+): Promise<Tensor> {
   const [first, ...others] = ballots;
   if (first === undefined) throw cannotCombine(node.name, name, 'no branch gave it');
   const { datatype, shape } = first.tensor;
@@ -37,7 +43,11 @@ async function tally(node: Ensemble, name: string, ballots: readonly Ballot[], s
  * @param signal ends the work when nobody waits for the answer any more
  * @throws RequestError when none answered, or their tensors do not go together
  */
-export async function combine(node: Ensemble, answers: readonly BranchAnswer[], signal: AbortSignal): Promise<Scope> {
+export async function combine(
+  node: Ensemble,
+  answers: readonly BranchAnswer[],
+  signal: Pick<Cancellation, 'aborted'>,
+): Promise<Scope> {
   const scopes = answers.filter(isScope);
   if (scopes.length === 0) {
     const failed = answers.find((answer) => !isScope(answer));
