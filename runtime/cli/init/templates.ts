@@ -92,6 +92,7 @@ const TSCONFIG = {
     moduleResolution: 'node16',
     strict: true,
     esModuleInterop: true,
+    resolveJsonModule: true,
     skipLibCheck: true,
     noEmit: true,
     types: ['node'],

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { summarize } from '../../../runtime/cli/synth/platforms';
 import { planTable } from '../../../runtime/cli/synth/plan-table';
@@ -30,6 +31,21 @@ describe('lnmt init', () => {
       stacks: [{ name: 'ml-infra' }, { name: 'ml-workloads', dependencies: ['ml-infra'] }],
     });
     expect(fs.existsSync(path.join(project, 'cdktf.out/stacks/ml-infra/cdk.tf.json'))).toBe(true);
+  });
+
+  test('lets the program import the digests that lnmt images push writes', async () => {
+    const cwd = scratch();
+    await cli(['init', '--target', 'onprem', '.'], { cwd });
+    fs.writeFileSync(path.join(cwd, 'images.json'), '{"inference": "sha256:0"}');
+    const file = path.join(cwd, 'main.ts');
+    fs.writeFileSync(file, "import digests from './images.json';\nexport const digest: string = digests.inference;\n");
+    const { config } = ts.readConfigFile(path.join(cwd, 'tsconfig.json'), (name) => ts.sys.readFile(name));
+    const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, cwd);
+    expect(fileNames).toEqual([file]);
+    const program = ts.createProgram(fileNames, { ...options, types: [] });
+    expect(program.getSemanticDiagnostics(program.getSourceFile(file)).map(({ messageText }) => messageText)).toEqual(
+      [],
+    );
   });
 
   test.each([
