@@ -56,8 +56,8 @@ export class Shutdown {
     log.info({ signal: name, drainDelay, grace }, 'draining');
     await this.wait(drainDelay);
     const closed = app.close().then(() => true);
-    const served = await Promise.race([closed, this.wait(grace).then(() => false)]);
-    if (!served) await this.part(closed);
+    const inTime = await Promise.race([closed, this.wait(grace).then(() => false)]);
+    const served = inTime || (await this.part(closed));
     // Ends the timer of the grace period, which would keep the process alive.
     this.hurry.abort();
     await release();
@@ -65,14 +65,20 @@ export class Shutdown {
     return served ? EXIT_CODES.ok : EXIT_CODES.failure;
   }
 
-  /** Answers what is still open, and gives the answers a moment to get out. */
-  private async part(closed: PromiseLike<unknown>): Promise<void> {
+  /** Answers what is still open, and gives the answers a moment to get out. True where nothing was, and all is closed. */
+  private async part(closed: PromiseLike<boolean>): Promise<boolean> {
     const cut = this.parts.cut();
-    this.parts.log.error({ cut: cut.length, requests: cut.slice(0, LISTED) }, 'requests in flight were cut');
+    const tell = (): void =>
+      this.parts.log.error({ cut: cut.length, requests: cut.slice(0, LISTED) }, 'requests in flight were cut');
+    // At once: whoever is in a hurry may end the process before the answers are out.
+    if (cut.length > 0) tell();
     const over = new AbortController();
-    const farewell = delay(FAREWELL_MS, undefined, { signal: over.signal }).catch(() => undefined);
-    await Promise.race([closed, farewell]);
+    const farewell = delay(FAREWELL_MS, false, { signal: over.signal }).catch(() => false);
+    const ended = await Promise.race([closed, farewell]);
     over.abort();
+    if (cut.length > 0) return false;
+    if (!ended) tell();
+    return ended;
   }
 
   private async wait(seconds: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { HealthState } from '../../../runtime/shared/health';
 import { Shutdown } from '../../../runtime/shared/shutdown';
@@ -65,6 +66,22 @@ describe('the shutdown sequence', () => {
     void shutdown.signal('SIGTERM');
     expect(await code).toBe(1);
     expect(steps.slice(1)).toEqual(['cut', 'release']);
+  });
+
+  it('ends with 0 at a second signal where nothing was open, and claims nothing else', async () => {
+    const { cut, log, shutdown } = setUp(() => delay(20, undefined), { drainDelay: 600, grace: 600 });
+    cut.mockReturnValue([]);
+    const code = shutdown.signal('SIGTERM');
+    void shutdown.signal('SIGTERM');
+    expect(await code).toBe(0);
+    expect(log.error).not.toHaveBeenCalled();
+  });
+
+  it('ends with 1 where nothing is open and the listeners do not close all the same', async () => {
+    const { cut, log, shutdown } = setUp(never, { drainDelay: 0, grace: 0.02 });
+    cut.mockReturnValue([]);
+    expect(await shutdown.signal('SIGTERM')).toBe(1);
+    expect(log.error).toHaveBeenCalledOnce();
   });
 });
 
