@@ -92,9 +92,10 @@ export class GpuTrainingCluster extends Construct {
   private readonly workloads: Workloads;
 
   /**
-   * @throws LNMT1002 and LNMT1003 for impossible counts, LNMT1006 when no shape fits, LNMT1007 for capacity that the
-   * target does not offer, LNMT1008 for things of another cloud, LNMT1011 in the platform's own stack, LNMT1024 when the
-   * nodes cannot run the image of the sample job
+   * @throws LNMT1001 for a name that cannot be used, LNMT1002 and LNMT1003 for impossible counts, LNMT1006 when no shape fits,
+   * LNMT1007 for capacity or scratch that the target does not offer, LNMT1008 for things of another cloud, LNMT1010 and LNMT1013
+   * for a sample job without its image, LNMT1011 in the platform's own stack, LNMT1018 before the platform has a stack of
+   * workloads, LNMT1020 for an id that is taken, LNMT1024 when the nodes cannot run the image of the sample job
    */
   constructor(scope: Construct, id: string, props: GpuTrainingClusterProps) {
     super(scope, freeId(scope, id));

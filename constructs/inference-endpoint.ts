@@ -205,11 +205,13 @@ export class InferenceEndpoint extends Construct {
   private readonly workloads: Workloads;
 
   /**
-   * @throws LNMT1008 for a pool of another cloud, LNMT1009 when the pool cannot hold the replicas, LNMT1010 for a missing
-   * image digest, LNMT1011 in the platform's own stack, LNMT1013 without a model store, or without
-   * the secret store or the monitoring that its keys or its scaling need, LNMT1021 for an execution provider that the bundled
-   * image cannot load, LNMT1022 for several accelerators a replica, LNMT1023 when no node holds a replica, LNMT1024 when the
-   * nodes cannot run the image; at synthesis what an InferenceWorkload throws
+   * @throws LNMT1001 for a name that cannot be used, LNMT1002 for an impossible count, LNMT1006 when the target has no such
+   * accelerator, LNMT1007 for capacity that it does not offer, LNMT1008 for a pool of another cloud, LNMT1009 when the pool
+   * cannot hold the replicas, LNMT1010 for a missing image digest, LNMT1011 in the platform's own stack, LNMT1013 without a
+   * model store, without images, or without the secret store or the monitoring that its secrets or its scaling need, LNMT1018
+   * before the platform has a stack of workloads, LNMT1020 for an id that is taken, LNMT1021 for an execution provider that the
+   * bundled image cannot load, LNMT1022 for several accelerators a replica, LNMT1023 when no node holds a replica, LNMT1024 when
+   * the nodes cannot run the image; at synthesis what an InferenceWorkload throws
    */
   constructor(scope: Construct, id: string, props: InferenceEndpointProps) {
     super(scope, freeId(scope, id));

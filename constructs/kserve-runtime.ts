@@ -26,7 +26,8 @@ export interface KServeRuntimeProps extends Omit<KServeServingRuntimeProps, 'ima
  * KServe on a platform, with the inference server as its runtime for ONNX: for teams that describe models as
  * InferenceServices. Endpoints of LNMT do not need it.
  *
- * @throws LNMT1010 for a missing image digest, LNMT1011 in the platform's own stack, LNMT3018 for keys from the store
+ * @throws LNMT1010 for a missing image digest, LNMT1011 in the platform's own stack, LNMT1013 without images, LNMT1018 before the
+ * platform has a stack of workloads, LNMT1020 for an id that is taken, LNMT3018 for keys from the store
  */
 export class KServeRuntime extends Construct {
   constructor(scope: Construct, id: string, props: KServeRuntimeProps) {

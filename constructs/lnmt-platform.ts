@@ -91,8 +91,10 @@ export class LnmtPlatform extends Construct {
   private main: Workloads | undefined;
 
   /**
-   * @throws LNMT1007 for a block that the cloud does not offer, LNMT1008 for a block of another cloud, LNMT1012 for a
-   * second platform in one stack, LNMT1013 when network or cluster is switched off
+   * @throws LNMT1001 for a name that cannot be used, LNMT1002 for an impossible number of nodes, LNMT1005 for another Kubernetes
+   * version, LNMT1007 for a block that the cloud does not offer, LNMT1008 for a block of another cloud, LNMT1012 for a second
+   * platform in one stack, LNMT1013 when network or cluster is switched off, LNMT1016 for another environment, LNMT1020 for an
+   * id that is taken; what the blocks of the cloud throw
    */
   constructor(scope: Construct, id: string, props: LnmtPlatformProps) {
     super(scope, freeId(scope, id));
@@ -138,7 +140,7 @@ export class LnmtPlatform extends Construct {
   /**
    * Writes the platform's Kubernetes half (layers 00 to 20) into another stack, which is applied after this one.
    *
-   * @throws LNMT1011 for the stack of the infrastructure
+   * @throws LNMT1011 for the stack of the infrastructure, LNMT1012 for one that holds the half of another platform
    */
   workloads(stack: TerraformStack): Workloads {
     if (this.main !== undefined && this.main.stack === stack) return this.main;
@@ -153,7 +155,8 @@ export class LnmtPlatform extends Construct {
   /**
    * The Kubernetes half of the stack that a construct lives in: the platform's own one, or one that depends on it.
    *
-   * @throws LNMT1011 in the stack of the infrastructure, LNMT1018 before {@link workloads}
+   * @throws LNMT1011 in the stack of the infrastructure, LNMT1012 in one that holds the half of another platform, LNMT1018 before
+   * {@link workloads}
    */
   workloadsFor(scope: IConstruct): Workloads {
     const stack = TerraformStack.of(scope);

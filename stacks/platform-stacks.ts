@@ -34,7 +34,11 @@ export interface PlatformStacksProps {
   readonly training?: readonly TrainingDescription[];
   /** @default [] */
   readonly endpoints?: readonly EndpointDescription[];
-  /** Images of the bundled servers. @default - none: needed as soon as there is an endpoint or a training cluster */
+  /**
+   * Images of the bundled servers.
+   *
+   * @default - none: needed for an endpoint without an image of its own, and for a sample job
+   */
   readonly images?: Images;
   /** How manifests reach the cluster. @default Delivery.direct() */
   readonly delivery?: Delivery;
