@@ -9,11 +9,29 @@ import { install } from './support/install';
 
 const root = path.resolve(__dirname, '..');
 const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
-const blocks = (language: string): string[] =>
-  [...readme.matchAll(/^( *)```(\w+)\n([\s\S]*?)^\1```$/gm)]
+const blocks = (language: string, text = readme): string[] =>
+  [...text.matchAll(/^( *)```(\w+)\n([\s\S]*?)^\1```$/gm)]
     .filter((match) => match[2] === language)
     .map((match) => match[3] ?? '');
-const programs = blocks('ts').map((text, index) => ({ name: `block-${index + 1}`, text }));
+const OTHERS = ['constructs/kubernetes', 'constructs/testing', 'examples/custom-cloud'];
+const programs = [
+  ...blocks('ts').map((text, index) => ({ name: `block-${index + 1}`, text })),
+  ...OTHERS.flatMap((place) =>
+    blocks('ts', fs.readFileSync(path.join(root, place, 'README.md'), 'utf8')).map((text, index) => ({
+      name: `${place.replace('/', '-')}-${index + 1}`,
+      text,
+    })),
+  ),
+];
+/** What is not a whole program stands among a test of its reader, beside a cloud. */
+const READER = `
+import type { ICloud } from 'lnmt';
+declare const MyCloud: new () => ICloud;
+declare const WorkshopCloud: new () => ICloud;
+declare function it(name: string, run: () => unknown): void;
+declare function expect(value: unknown): { toMatchObject(part: object): void };
+`;
+const isWhole = (text: string): boolean => text.includes('app.synth()');
 
 let folder: string;
 
@@ -21,16 +39,18 @@ beforeAll(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'lnmt-readme-'));
   install(folder);
   fs.copyFileSync(path.join(root, 'examples/aws-inference/images.json'), path.join(folder, 'images.json'));
-  for (const { name, text } of programs) fs.writeFileSync(path.join(folder, `${name}.ts`), text);
+  for (const { name, text } of programs) {
+    fs.writeFileSync(path.join(folder, `${name}.ts`), isWhole(text) ? text : text + READER);
+  }
 });
 
 afterAll(() => {
   fs.rmSync(folder, { recursive: true, force: true });
 });
 
-describe('the programs in README.md', () => {
+describe('the programs in READMEs', () => {
   it('are there', () => {
-    expect(programs.length).toBeGreaterThanOrEqual(5);
+    expect(programs.length).toBeGreaterThanOrEqual(8);
   });
 
   it('compile', () => {
@@ -54,7 +74,7 @@ describe('the programs in README.md', () => {
     expect(own.map((problem) => ts.flattenDiagnosticMessageText(problem.messageText, '\n'))).toEqual([]);
   });
 
-  it.each(programs)('$name synthesizes', ({ name, text }) => {
+  it.each(programs.filter(({ text }) => isWhole(text)))('$name synthesizes', ({ name, text }) => {
     const out = path.join(folder, name);
     fs.mkdirSync(out);
     const options = { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, esModuleInterop: true };
