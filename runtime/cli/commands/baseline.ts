@@ -15,8 +15,9 @@ interface BaselineOptions {
 const EXAMPLES = `
 A record is a line of JSON with the tensors of a request and of its answer, as the payload log of the server has them:
 {"inputs": [{"name", "datatype", "shape", "data"}], "outputs": [...]}. Where no feature is named, every element of rows of
-up to 16 is one, and the mean of wider rows. The file goes beside the graph, and with it into the store. Records of requests
-that carry text (those with "operation") are passed over: their texts and embeddings are no tensors of the model.
+up to 16 is one, and the mean of wider rows; each takes ${DRIFT_BASELINE.minRows} rows or more. The file goes beside the graph, and with it into the
+store; one that is there is replaced. Records of requests that carry text (those with "operation") are passed over: their
+texts and embeddings are no tensors of the model.
 
 Examples:
   lnmt model baseline payload.jsonl --output model/${DRIFT_BASELINE.file}
