@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { IMAGE_FEATURE_NAMES, IMAGE_FEATURES } from '../../../runtime/contract';
 import type { Principal, Scope } from '../../../runtime/shared/api-keys';
@@ -39,6 +41,15 @@ describe('a policy', () => {
     expect(policy.allows(caller('a', [], { roles: ['guest'] }), LOAD)).toBe(false);
     expect(policy.allows(caller('a', [], {}), LOAD)).toBe(false);
     expect(policy.allows(caller('a', [], { roles: ['operator'] }), INFER)).toBe(false);
+  });
+
+  it('of the README forbids one caller one version, and nothing else', async () => {
+    const readme = path.resolve(__dirname, '../../../runtime/inference/operations/README.md');
+    const policy = await create(/^```\n(forbid[^]*?)^```$/m.exec(fs.readFileSync(readme, 'utf8'))?.[1] ?? 'none');
+    expect(policy.allows(caller('me', ['infer']), { ...INFER, version: '4' })).toBe(false);
+    expect(policy.allows(caller('me', ['infer']), INFER)).toBe(true);
+    expect(policy.allows(caller('me', ['infer']), { operation: 'ModelInfer', access: 'infer' })).toBe(true);
+    expect(policy.allows(caller('you', ['infer']), { ...INFER, version: '4' })).toBe(true);
   });
 
   it('forbids where it cannot be evaluated', async () => {
