@@ -1,3 +1,4 @@
+import { LABELS } from '../../runtime/contract';
 import type { IBuildingBlock, StatefulProps } from './building-block';
 import type { IEncryptionKey } from './encryption-key';
 import type { ICluster } from './cluster';
@@ -37,6 +38,18 @@ export interface SecretStoreProps extends SecretStoreOptions {
   readonly naming: readonly string[];
   /** Key that the secrets are encrypted with. @default - the cloud's own key */
   readonly encryptionKey?: IEncryptionKey;
+}
+
+/**
+ * Who may use the store: `spec.conditions` of the ClusterSecretStore, of which one has to hold.
+ *
+ * @param platform whose namespaces may use it: delivery puts the label on all that a platform makes
+ * @see https://external-secrets.io/latest/api/clustersecretstore/
+ */
+export function secretStoreConditions(platform: string, namespaces: readonly string[] = []): readonly object[] {
+  const own = { namespaceSelector: { matchLabels: { [LABELS.platform]: platform } } };
+  const named = [...new Set(namespaces)].sort();
+  return [own, ...(named.length > 0 ? [{ namespaces: named }] : [])];
 }
 
 /** The External Secrets operator bound to the cloud's secret manager, read-only, as ClusterSecretStore {@link SECRET_STORE}. */

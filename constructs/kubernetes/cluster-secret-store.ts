@@ -1,6 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
-import { LABELS } from '../../runtime/contract';
+import { secretStoreConditions } from '../cloud/secret';
 import { labelValue, objectName } from './object-names';
 
 /** Props of a {@link ClusterSecretStore}. */
@@ -25,18 +25,14 @@ export interface ClusterSecretStoreProps {
 export class ClusterSecretStore extends Construct {
   constructor(scope: Construct, id: string, props: ClusterSecretStoreProps) {
     super(scope, id);
-    const namespaces = [...new Set(props.namespaces)].sort();
-    for (const namespace of namespaces) objectName(this, 'namespaces', namespace, 63);
+    for (const namespace of props.namespaces ?? []) objectName(this, 'namespaces', namespace, 63);
     new ApiObject(this, 'Resource', {
       apiVersion: 'external-secrets.io/v1',
       kind: 'ClusterSecretStore',
       metadata: { name: objectName(this, 'name', props.name, 63) },
       spec: {
         provider: props.provider,
-        conditions: [
-          { namespaceSelector: { matchLabels: { [LABELS.platform]: labelValue(props.platform) } } },
-          ...(namespaces.length > 0 ? [{ namespaces }] : []),
-        ],
+        conditions: secretStoreConditions(labelValue(props.platform), props.namespaces),
       },
     });
   }

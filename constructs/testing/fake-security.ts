@@ -1,3 +1,4 @@
+import { ApiObject } from 'cdk8s';
 import { Op } from 'cdktf';
 import type { Construct } from 'constructs';
 import type { Addon } from '../addons/addon';
@@ -5,11 +6,10 @@ import { expectCloud } from '../cloud/building-block';
 import type { ContainerRegistryProps, IContainerRegistry } from '../cloud/container-registry';
 import type { EncryptionKeyProps, IEncryptionKey } from '../cloud/encryption-key';
 import type { DeploymentCheck, KubernetesParts } from '../cloud/kubernetes-parts';
-import { SECRET_STORE } from '../cloud/secret';
+import { SECRET_STORE, secretStoreConditions } from '../cloud/secret';
 import type { ISecret, ISecretStore, SecretProps, SecretStoreProps } from '../cloud/secret';
 import type { IWorkloadIdentity, WorkloadIdentityProps } from '../cloud/workload-identity';
 import { asExpression } from '../expression';
-import { ClusterSecretStore } from '../kubernetes/cluster-secret-store';
 import { FakeBlock, fakeName } from './fake-block';
 import type { Faked } from './fake-block';
 import { FakeResource } from './fake-resource';
@@ -78,11 +78,14 @@ export class FakeSecretStore extends FakeBlock implements ISecretStore {
           id: 'secret-store',
           layer: '20-platform',
           define: (chart) =>
-            void new ClusterSecretStore(chart, 'store', {
-              name: SECRET_STORE,
-              platform: props.naming[0] ?? '',
-              namespaces: props.namespaces ?? [],
-              provider: { fake: { data: [{ key: this.resource.output('prefix'), value: 'none' }] } },
+            new ApiObject(chart, 'store', {
+              apiVersion: 'external-secrets.io/v1',
+              kind: 'ClusterSecretStore',
+              metadata: { name: SECRET_STORE },
+              spec: {
+                provider: { fake: { data: [{ key: this.resource.output('prefix'), value: 'none' }] } },
+                conditions: secretStoreConditions(props.naming[0] ?? '', props.namespaces),
+              },
             }),
         },
       ],

@@ -66,4 +66,4 @@ test('the quickstart synthesizes every target, serves the digits over HTTP, and 
   } finally {
     fs.rmSync(cwd, { recursive: true, force: true });
   }
-}, 60_000);
+}, 180_000);

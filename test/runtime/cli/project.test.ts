@@ -39,8 +39,8 @@ describe('lnmt init', () => {
     fs.writeFileSync(path.join(cwd, 'images.json'), '{"inference": "sha256:0"}');
     const file = path.join(cwd, 'main.ts');
     fs.writeFileSync(file, "import digests from './images.json';\nexport const digest: string = digests.inference;\n");
-    const { config } = ts.readConfigFile(path.join(cwd, 'tsconfig.json'), (name) => ts.sys.readFile(name));
-    const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, cwd);
+    const read = ts.readConfigFile(path.join(cwd, 'tsconfig.json'), (name) => ts.sys.readFile(name));
+    const { options, fileNames } = ts.parseJsonConfigFileContent(read.config, ts.sys, cwd);
     expect(fileNames).toEqual([file]);
     const program = ts.createProgram(fileNames, { ...options, types: [] });
     expect(program.getSemanticDiagnostics(program.getSourceFile(file)).map(({ messageText }) => messageText)).toEqual(

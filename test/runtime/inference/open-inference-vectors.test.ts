@@ -76,7 +76,7 @@ beforeAll(async () => {
     return rows.filter(({ state }) => state === 'READY').length;
   };
   while ((await all()) <= DATATYPES.length) await delay(50);
-}, 60_000);
+});
 
 afterAll(async () => {
   client.close();

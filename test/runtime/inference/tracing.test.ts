@@ -88,7 +88,7 @@ describe('a trace', () => {
     }
     await server.dispose();
     store.remove();
-  }, 60_000);
+  });
 
   it('leads from the caller through the request, over HTTP and gRPC', async () => {
     const to = await spanCollector();

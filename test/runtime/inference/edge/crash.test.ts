@@ -100,5 +100,5 @@ describe('a server process with a collector that comes and goes', () => {
     const refused = start(9);
     expect(await refused.ended()).toBe(2);
     expect(refused.output).toContain('LNMT8115');
-  }, 60_000);
+  });
 });

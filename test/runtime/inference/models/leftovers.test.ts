@@ -252,7 +252,7 @@ describe('a server that fetches a model', () => {
     expect(folders()).toHaveLength(2);
     expect(left()).toEqual(expect.arrayContaining(first));
     expect(ranges).toEqual([undefined, undefined]);
-  }, 60_000);
+  });
 
   it('leaves nothing that the next one does not use or remove, however often it is killed', async () => {
     for (let turn = 0; turn < 2; turn += 1) {

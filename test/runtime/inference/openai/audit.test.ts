@@ -21,7 +21,7 @@ beforeAll(async () => {
   fs.writeFileSync(policyFile, 'forbid (principal, action, resource == LNMT::Model::"barred");');
   const serve = (store: TextStore): Promise<ServerProcess> => store.serve({ policyFile, auditFile: logOf(store.name) });
   await Promise.all([decoders, encoders].map(async (store) => (servers[store.name] = await serve(store))));
-}, 60_000);
+});
 
 afterAll(async () => {
   await Promise.all(Object.values(servers).map((server) => server.dispose()));

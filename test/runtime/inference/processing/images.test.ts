@@ -65,7 +65,7 @@ describe('the step for images', () => {
         },
       );
     await server.start();
-  }, 60_000);
+  });
   afterAll(() => server.end());
 
   async function decoded(model: string, ...contents: Uint8Array[]): Promise<{ shape: number[]; data: number[] }> {

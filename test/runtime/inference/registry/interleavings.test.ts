@@ -189,7 +189,7 @@ describe('a registry whose models are loaded, unloaded, replaced and asked at on
       }),
       { numRuns: 100 },
     );
-  }, 60_000);
+  });
 });
 
 describe('a registry whose lazy model is being loaded for a request', () => {
