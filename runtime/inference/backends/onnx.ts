@@ -41,6 +41,24 @@ const ORT_TYPES = {
   BYTES: 'string',
 } as const satisfies Record<Datatype, OrtTensor.Type>;
 
+/**
+ * Where Node.js has a Float16Array, as it has from version 24 on, tensors of onnxruntime hold FP16 in it, which its addon
+ * cannot read: no run would succeed. They decide with the first of them, which is made here while there is none.
+ */
+function holdHalvesAsBits(): void {
+  const scope = globalThis as { Float16Array?: unknown };
+  const { Float16Array } = scope;
+  if (Float16Array === undefined) return;
+  scope.Float16Array = undefined;
+  try {
+    void new OrtTensor('bool', [false]);
+  } finally {
+    scope.Float16Array = Float16Array;
+  }
+}
+
+holdHalvesAsBits();
+
 const DATATYPES = Object.keys(ORT_TYPES) as Datatype[];
 
 function specOf(value: InferenceSession.ValueMetadata): TensorSpec {
