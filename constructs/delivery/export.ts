@@ -1,4 +1,4 @@
-import { TerraformOutput } from 'cdktf';
+import { Lazy, TerraformOutput } from 'cdktf';
 import { generateChart } from './chart-files';
 import type { GeneratedChart } from './chart-files';
 import { EXPORT_FOLDER, VALUES_OUTPUT } from './delivery';
@@ -34,7 +34,9 @@ export function writeExport(input: DeliveryInput): DeliveryOutput {
 
 function defineOutput(input: DeliveryInput, charts: readonly GeneratedChart[]): void {
   const { workloads, binding, checks } = input;
-  const values = boundValues([...new Set(charts.flatMap((chart) => chart.values))].sort(), binding);
+  const bound = boundValues([...new Set(charts.flatMap((chart) => chart.values))].sort(), binding);
+  // Lazy: cdktf looks at a bare object in a way that Node.js warns of from version 22 on.
+  const values = Lazy.anyValue({ produce: () => bound });
   const existing = workloads.node.tryFindChild(VALUES_OUTPUT) as TerraformOutput | undefined;
   if (existing !== undefined) {
     existing.value = values;

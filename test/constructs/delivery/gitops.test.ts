@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import util from 'node:util';
+import { describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { Delivery } from 'lnmt';
 import type { Addon } from '../../../constructs/addons/addon';
@@ -143,5 +144,15 @@ describe('delivery by export', () => {
       output: Record<string, { value: object }>;
     };
     expect(Object.keys(stack.output['late_bound_values']?.value ?? {})).toEqual(['terraform_data_bucket_output']);
+  });
+
+  test('uses nothing that Node.js warns of', () => {
+    const deprecated = vi.spyOn(util, 'isArray');
+    try {
+      output(Delivery.export());
+      expect(deprecated).not.toHaveBeenCalled();
+    } finally {
+      deprecated.mockRestore();
+    }
   });
 });
