@@ -83,7 +83,8 @@ describe('a pod as a local process', () => {
     await get('/crash').catch(() => undefined);
     await eventually(() => events.filter((event) => event === 'ready').length === 2, 'it is ready again');
     expect(pod.pid).not.toBe(pid);
-    expect(events).toContain('ended with code 1; starting again in 1 s');
+    // On a busy machine its probes may have failed before, too.
+    expect(events).toContainEqual(expect.stringMatching(/^ended with code 1; starting again in \d+ s$/));
   });
 
   test('is replaced when its liveness probe fails as often as the manifest says', async () => {
