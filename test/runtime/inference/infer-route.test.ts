@@ -81,7 +81,7 @@ describe('the infer route', () => {
   });
 
   it('reads numbers in a flat list at once, and many values in any other form beside others', async () => {
-    const inputOf = (datatype: string, data: object): object => ({ name: 'x', datatype, shape: [3_000, 2], data });
+    const inputOf = (datatype: string, data: object): object => ({ name: 'x', datatype, shape: [5_000, 2], data });
     const order = async (input: object): Promise<readonly (number | undefined)[]> => {
       const rows: (number | undefined)[] = [];
       server.backend.run = async ([given], outputs) => {
@@ -91,13 +91,13 @@ describe('the infer route', () => {
       const asked = [{ inputs: [input] }, DEMO_REQUEST].map((payload) => post({ payload, headers: key }));
       const answers = await Promise.all(asked);
       expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200]);
-      expect(answers[0]?.json()).toMatchObject({ outputs: [{ data: Array(6_000).fill(0.5) }] });
+      expect(answers[0]?.json()).toMatchObject({ outputs: [{ data: Array(10_000).fill(0.5) }] });
       return rows;
     };
-    const flat = Array<number>(6_000).fill(0.5);
-    expect(await order(inputOf('FP32', flat))).toEqual([3_000, 1]);
-    const nested = Array<readonly number[]>(3_000).fill([0.5, 0.5]);
-    expect(await order(inputOf('FP32', nested))).toEqual([1, 3_000]);
+    const flat = Array<number>(10_000).fill(0.5);
+    expect(await order(inputOf('FP32', flat))).toEqual([5_000, 1]);
+    const nested = Array<readonly number[]>(5_000).fill([0.5, 0.5]);
+    expect(await order(inputOf('FP32', nested))).toEqual([1, 5_000]);
   });
 
   it('gives long answers whole, and lets others be answered meanwhile', async () => {
