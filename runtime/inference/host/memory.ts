@@ -22,8 +22,9 @@ export function codeRangeIn(maps: string): number {
   const ranges = maps.matchAll(/^([\da-f]+)-([\da-f]+) rwxp /gm);
   const sizes = Array.from(ranges, ([, from = '', to = '']) => Number.parseInt(to, 16) - Number.parseInt(from, 16));
   const largest = Math.max(0, ...sizes);
-  // Ranges of two threads may lie side by side.
-  return largest < CODE_RANGE.least ? 0 : Math.min(largest, CODE_RANGE.most);
+  if (largest < CODE_RANGE.least) return 0;
+  // Its ends may be mapped in another way, and ranges of two threads may lie side by side.
+  return Math.min(2 ** Math.ceil(Math.log2(largest)), CODE_RANGE.most);
 }
 
 let codeRange: number | undefined;
