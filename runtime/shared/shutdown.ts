@@ -68,17 +68,16 @@ export class Shutdown {
   /** Answers what is still open, and gives the answers a moment to get out. True where nothing was, and all is closed. */
   private async part(closed: PromiseLike<boolean>): Promise<boolean> {
     const cut = this.parts.cut();
-    const tell = (): void =>
+    // Told at once: whoever is in a hurry may end the process before the answers are out.
+    if (cut.length > 0) {
       this.parts.log.error({ cut: cut.length, requests: cut.slice(0, LISTED) }, 'requests in flight were cut');
-    // At once: whoever is in a hurry may end the process before the answers are out.
-    if (cut.length > 0) tell();
+    }
     const over = new AbortController();
     const farewell = delay(FAREWELL_MS, false, { signal: over.signal }).catch(() => false);
     const ended = await Promise.race([closed, farewell]);
     over.abort();
-    if (cut.length > 0) return false;
-    if (!ended) tell();
-    return ended;
+    if (!ended && cut.length === 0) this.parts.log.error('the listeners did not close in time');
+    return ended && cut.length === 0;
   }
 
   private async wait(seconds: number): Promise<void> {

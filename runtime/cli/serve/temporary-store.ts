@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import fsp from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { pathToFileURL } from 'node:url';
 import { API_KEYS_FILE } from '../../contract';
 import { readOnnxFile } from '../model/onnx-file';
@@ -28,27 +29,9 @@ async function copyFile(source: string, copy: string, signal: AbortSignal): Prom
   try {
     await fsp.copyFile(source, copy, fs.constants.COPYFILE_FICLONE_FORCE);
   } catch {
-    await copyPieces(source, copy, signal);
-  }
-}
-
-// The system's own copy cannot be ended, and one of many GiB takes minutes.
-async function copyPieces(source: string, copy: string, signal: AbortSignal): Promise<void> {
-  const from = await fsp.open(source);
-  try {
-    const to = await fsp.open(copy, 'w');
-    try {
-      const piece = Buffer.allocUnsafe(PIECE_BYTES);
-      for (let read = 1; read > 0;) {
-        signal.throwIfAborted();
-        read = (await from.read(piece)).bytesRead;
-        await to.writeFile(piece.subarray(0, read));
-      }
-    } finally {
-      await to.close();
-    }
-  } finally {
-    await from.close();
+    // The system's own copy cannot be ended, and one of many GiB takes minutes.
+    const pieces = { highWaterMark: PIECE_BYTES };
+    await pipeline(fs.createReadStream(source, pieces), fs.createWriteStream(copy, pieces), { signal });
   }
 }
 
