@@ -223,7 +223,10 @@ export class BlockMaker {
   private secretStore(props: LnmtPlatformProps, inCluster: InCluster): ISecretStore | undefined {
     const { cloud, scope, platformName } = this.context;
     return this.make('secretStore', props.secretStore, (options) =>
-      cloud.security.secretStore(scope, 'secrets', { ...options, ...inCluster, naming: [platformName] }),
+      cloud.security.secretStore(scope, 'secrets', {
+        ...{ ...options, ...inCluster, platform: platformName },
+        naming: [platformName],
+      }),
     );
   }
 

@@ -55,7 +55,7 @@ export class SecretsManagerStore extends Construct implements ISecretStore {
           define: (chart) =>
             void new ClusterSecretStore(chart, 'Store', {
               name: SECRET_STORE,
-              platform: props.naming[0] ?? '',
+              platform: props.platform,
               namespaces: props.namespaces ?? [],
               provider: { aws: { service: 'SecretsManager', region: props.region } },
             }),

@@ -34,7 +34,9 @@ export interface SecretStoreOptions {
 /** Props of the join between the cloud's secret manager and the cluster. */
 export interface SecretStoreProps extends SecretStoreOptions {
   readonly cluster: ICluster;
-  /** Secrets whose names begin with these parts may be read, and no others. The first is the name of the platform. */
+  /** Name of the platform, whose namespaces may use the store. */
+  readonly platform: string;
+  /** Secrets whose names begin with these parts may be read, and no others. */
   readonly naming: readonly string[];
   /** Key that the secrets are encrypted with. @default - the cloud's own key */
   readonly encryptionKey?: IEncryptionKey;

@@ -8,6 +8,9 @@ export interface GitRepository {
   readonly revision?: string;
 }
 
+/** Ways of delivery. */
+export const DELIVERY_MODES = ['direct', 'argocd', 'flux', 'export'] as const;
+
 /** Options of direct delivery. */
 export interface DirectDeliveryOptions {
   /** Roll back a release of layer 30-apps that does not become ready. With GPUs that scale from zero this rolls back a healthy platform. @default false */
@@ -40,7 +43,7 @@ export class Delivery {
   }
 
   private constructor(
-    readonly mode: 'direct' | 'argocd' | 'flux' | 'export',
+    readonly mode: (typeof DELIVERY_MODES)[number],
     /** Repository of the GitOps modes. */
     readonly repo: GitRepository | undefined,
     /** Whether layer 30-apps is rolled back when it does not become ready. */

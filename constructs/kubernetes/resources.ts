@@ -61,7 +61,7 @@ export interface ContainerResources {
   readonly limits: Readonly<Record<string, string>>;
 }
 
-/** What an inference server asks for when nothing is said. */
+/** What an inference server without an accelerator asks for when nothing is said. */
 export const INFERENCE_RESOURCES = PodResources.of({ cpu: '1', memory: '2Gi' });
 
 /**
@@ -71,7 +71,7 @@ export const INFERENCE_RESOURCES = PodResources.of({ cpu: '1', memory: '2Gi' });
  *
  * @see https://github.com/microsoft/onnxruntime/issues/5801
  */
-export const ACCELERATED_RESOURCES = PodResources.of({ cpu: '1', memory: '8Gi' });
+const ACCELERATED_RESOURCES = PodResources.of({ cpu: '1', memory: '8Gi' });
 
 /** What an inference server asks for. */
 export function inferenceResources(asked: {

@@ -34,14 +34,14 @@ export class OnPremSecretStore extends Construct implements ISecretStore {
     return this.secrets.key([...this.naming, name]);
   }
 
-  private store({ naming, namespaces = [], site }: SecretStoreProps & OnPremContext): KubernetesObjects {
+  private store({ platform, namespaces = [], site }: SecretStoreProps & OnPremContext): KubernetesObjects {
     return {
       id: 'secret-store',
       layer: '20-platform',
       define: (chart) =>
         void new ClusterSecretStore(chart, 'Store', {
           name: SECRET_STORE,
-          platform: naming[0] ?? '',
+          platform,
           // A grant brings credentials into the namespace of an identity, also where somebody else made that.
           namespaces: [...namespaces, ...OnPremWorkloadIdentity.namespacesOf(this.node.root, site)],
           provider: this.secrets.provider,

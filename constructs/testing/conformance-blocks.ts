@@ -168,7 +168,10 @@ function buildSecurity({ gaps, security }: ICloud, scope: Construct, options: Ba
   return {
     identity: security.workloadIdentity(scope, 'identity', { cluster, naming, ...account }),
     secret: security.secret(scope, 'secret', { ...of('secret'), description: 'conformance', encryptionKey }),
-    secrets: security.secretStore(scope, 'secrets', { naming: naming.slice(0, -1), cluster, encryptionKey }),
+    secrets: security.secretStore(scope, 'secrets', {
+      ...{ platform: 'conformance', naming: naming.slice(0, -1) },
+      ...{ cluster, encryptionKey },
+    }),
     registry: unlessGap({ gaps }, 'registry', () =>
       security.containerRegistry(scope, 'registry', { ...of('registry'), repositories: ['inference'], encryptionKey }),
     ),

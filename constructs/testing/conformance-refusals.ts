@@ -107,7 +107,7 @@ function securityAttempts({ cloud: { security }, other, scope }: Foreign): reado
       undefined,
       () => security.workloadIdentity(scope, 'z1', { naming, cluster, ...account }),
     ],
-    ['secretStore.cluster', undefined, () => security.secretStore(scope, 'z2', { naming, cluster })],
+    ['secretStore.cluster', undefined, () => security.secretStore(scope, 'z2', { platform: 'p', naming, cluster })],
   ];
 }
 

@@ -84,7 +84,7 @@ export class FakeSecretStore extends FakeBlock implements ISecretStore {
               metadata: { name: SECRET_STORE },
               spec: {
                 provider: { fake: { data: [{ key: this.resource.output('prefix'), value: 'none' }] } },
-                conditions: secretStoreConditions(props.naming[0] ?? '', props.namespaces),
+                conditions: secretStoreConditions(props.platform, props.namespaces),
               },
             }),
         },

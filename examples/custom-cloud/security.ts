@@ -73,7 +73,7 @@ export class WorkshopSecretStore extends WorkshopBlock implements ISecretStore {
           define: (chart) =>
             void new ClusterSecretStore(chart, 'store', {
               name: SECRET_STORE,
-              platform: props.naming[0] ?? '',
+              platform: props.platform,
               namespaces: props.namespaces ?? [],
               provider: { webhook: { url, result: { jsonPath: '$.value' } } },
             }),

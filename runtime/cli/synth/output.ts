@@ -1,14 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { DELIVERY_INDEX } from '../../../constructs/delivery/delivery';
+import { DELIVERY_INDEX, DELIVERY_MODES } from '../../../constructs/delivery/delivery';
 import type { DeliveryIndex } from '../../../constructs/delivery/delivery';
 import { noOutput, unreadable } from '../errors';
 import { at, isRecord, list, text, texts } from '../json';
 
 /** File of an output that lists its stacks. */
 export const OUTPUT_MANIFEST = 'manifest.json';
-
-const MODES: readonly unknown[] = ['direct', 'argocd', 'flux', 'export'] satisfies DeliveryIndex['mode'][];
 
 /** One synthesized stack. */
 export interface StackOutput {
@@ -60,7 +58,7 @@ function faultOf(index: unknown): string | undefined {
   if (!isRecord(index)) return 'it holds no JSON object';
   const { cloud, gaps, mode, platform, releases, values } = index;
   if (text(platform) === undefined || text(cloud) === undefined) return 'it names no platform or no cloud';
-  if (!MODES.includes(mode)) return `its mode is none of ${MODES.join(', ')}`;
+  if (!DELIVERY_MODES.some((each) => each === mode)) return `its mode is none of ${DELIVERY_MODES.join(', ')}`;
   if (!Array.isArray(releases)) return 'it lists no releases';
   const place = releases.findIndex((release) => !isRelease(release));
   if (place >= 0) return `release ${place} has no name, no layer, no namespace or no number of objects`;

@@ -48,7 +48,7 @@ function everything(props: { readonly withKey: boolean; readonly onRemoval: Remo
   const documents = new DynamoDocumentStore(stack, 'documents', { ...common, naming: ['ml', 'documents'] });
   const cache = new ElasticacheCache(stack, 'cache', { ...common, naming: ['ml', 'cache'] });
   new SecretsManagerSecret(stack, 'secret', { ...common, naming: ['ml', 'keys'], description: 'd' });
-  const secrets = new SecretsManagerStore(stack, 'secrets', { ...common, naming: ['ml'] });
+  const secrets = new SecretsManagerStore(stack, 'secrets', { ...common, platform: 'ml', naming: ['ml'] });
   new EcrRegistry(stack, 'images', { ...common, naming: ['ml'], repositories: ['inference'] });
   const monitoring = new CloudWatchMonitoring(stack, 'monitoring', { ...common, naming: ['ml'] });
   new AwsBackup(stack, 'backup', { ...common, naming: ['ml'], targets: [store, files, database, documents] });

@@ -56,6 +56,7 @@ describe('SecretsManagerStore', () => {
   function storeIn(data: DataStack): SecretsManagerStore {
     return new SecretsManagerStore(data.stack, 'secrets', {
       ...data.common,
+      platform: 'ml',
       naming: ['ml'],
       encryptionKey: data.key(),
     });

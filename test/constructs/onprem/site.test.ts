@@ -45,7 +45,11 @@ describe('the cluster', () => {
 
 describe('secrets', () => {
   const store = (bench: Bench): ReturnType<typeof bench.cloud.security.secretStore> =>
-    bench.cloud.security.secretStore(bench.stack, 'secrets', { cluster: bench.cluster, naming: ['ml'] });
+    bench.cloud.security.secretStore(bench.stack, 'secrets', {
+      cluster: bench.cluster,
+      platform: 'ml',
+      naming: ['ml'],
+    });
 
   it('are Kubernetes Secrets of one namespace that one account may read', () => {
     const block = store(new Bench());
