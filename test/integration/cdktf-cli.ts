@@ -1,12 +1,11 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { startMoto } from './moto';
 import { run, tail } from './processes';
 import { Skip } from './suite';
 import type { Checks, Suite } from './suite';
 import { findTerraform, WorkingCopy } from './terraform-driver';
-import { root } from './tools';
+import { installedTool, root } from './tools';
 
 /** The command line that users type, once: `cdktf synth` and `cdktf diff` of the infrastructure, from `cdktf.json`. */
 export const cdktfCli: Suite = {
@@ -75,8 +74,5 @@ async function diff(
 }
 
 function findCli(): string {
-  const cache = process.env['LNMT_TOOLS_DIR'] ?? path.join(os.homedir(), '.cache/lnmt-tools');
-  const program = path.join(cache, 'cli-cdktf-0.21.0/node_modules/cdktf-cli/bundle/bin/cdktf.js');
-  if (!fs.existsSync(program)) throw new Skip('cdktf-cli 0.21 is not installed (test/tools/install-cdktf-cli.sh)');
-  return program;
+  return installedTool('cli-cdktf-0.21.0/node_modules/cdktf-cli/bundle/bin/cdktf.js', 'install-cdktf-cli.sh');
 }

@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { manifestsOf } from '../support/charts';
@@ -9,6 +8,7 @@ import { ACCEPTED } from './checkov-list';
 import { findProgram, run } from './processes';
 import { noFaults, Skip } from './suite';
 import type { Checks, Suite } from './suite';
+import { toolsDir } from './tools';
 
 interface Report {
   readonly results?: { readonly failed_checks: readonly { check_id: string; check_name: string; resource: string }[] };
@@ -54,8 +54,7 @@ export const checkov: Suite = {
 };
 
 function findCheckov(): string {
-  const cache = process.env['LNMT_TOOLS_DIR'] ?? path.join(os.homedir(), '.cache/lnmt-tools');
-  const candidates = [path.join(cache, 'checkov/bin/checkov'), findProgram('checkov')];
+  const candidates = [path.join(toolsDir(), 'checkov/bin/checkov'), findProgram('checkov')];
   const program = candidates.find((candidate) => candidate !== undefined && fs.existsSync(candidate));
   if (!program) throw new Skip('checkov is not installed (test/tools/install-checkov.sh)');
   return program;

@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MODEL_STORE } from '../../runtime/contract';
@@ -8,18 +7,15 @@ import { constantModel, identityModel, pushModel } from '../runtime/support/mode
 import { KEY, ServerProcess } from '../runtime/support/process';
 import { decoderFiles, encoderFiles } from '../runtime/support/text-store';
 import { run } from './processes';
-import { Skip } from './suite';
 import type { Checks, Suite } from './suite';
+import { installedTool } from './tools';
 
 const PROGRAMS = path.join(__dirname, 'clients');
 const NAMES = ['fp32', 'int64', 'bytes', 'fp16'] as const;
 
 /** The interpreter whose packages `test/tools/install-clients.sh` installs. */
 function findPython(): string {
-  const cache = process.env['LNMT_TOOLS_DIR'] ?? path.join(os.homedir(), '.cache/lnmt-tools');
-  const python = path.join(cache, 'clients-2.73.0-3.57.0/bin/python');
-  if (fs.existsSync(python)) return python;
-  throw new Skip('the Python clients are not installed (test/tools/install-clients.sh)');
+  return installedTool('clients-2.73.0-3.57.0/bin/python', 'install-clients.sh');
 }
 
 async function withServer(

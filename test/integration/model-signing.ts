@@ -1,6 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { EXIT_CODES, MODEL_STORE } from '../../runtime/contract';
@@ -11,16 +10,12 @@ import { TestSigstore } from '../runtime/support/sigstore';
 import { run } from './processes';
 import { identityToken, SigstoreServices } from './sigstore-services';
 import type { Checks, Suite } from './suite';
-import { Skip } from './suite';
-import { root } from './tools';
+import { installedTool, root } from './tools';
 
 const NAME = 'signed';
 
 function findTool(): string {
-  const cache = process.env['LNMT_TOOLS_DIR'] ?? path.join(os.homedir(), '.cache/lnmt-tools');
-  const program = path.join(cache, 'model-signing-1.1.1/bin/model_signing');
-  if (!fs.existsSync(program)) throw new Skip('model-signing is not installed (test/tools/install-model-signing.sh)');
-  return program;
+  return installedTool('model-signing-1.1.1/bin/model_signing', 'install-model-signing.sh');
 }
 
 /** What the suite works with: the tool, and a model in a folder with keys beside it. */

@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MODEL_STORE, PATHS } from '../../runtime/contract';
@@ -8,6 +7,7 @@ import { KEY, ServerProcess } from '../runtime/support/process';
 import { findProgram, run } from './processes';
 import { noFaults, Skip } from './suite';
 import type { Checks, Suite } from './suite';
+import { toolsDir } from './tools';
 
 const SEED = 8471;
 const EXAMPLES = 25;
@@ -44,8 +44,7 @@ version = "1"
 `;
 
 function findSchemathesis(): string {
-  const cache = process.env['LNMT_TOOLS_DIR'] ?? path.join(os.homedir(), '.cache/lnmt-tools');
-  const candidates = [path.join(cache, 'schemathesis-4.32.5/bin/schemathesis'), findProgram('schemathesis')];
+  const candidates = [path.join(toolsDir(), 'schemathesis-4.32.5/bin/schemathesis'), findProgram('schemathesis')];
   const program = candidates.find((candidate) => candidate !== undefined && fs.existsSync(candidate));
   if (!program) throw new Skip('schemathesis is not installed (test/tools/install-schemathesis.sh)');
   return program;

@@ -6,6 +6,16 @@ import { Skip } from './suite';
 /** The project's root folder. */
 export const root = path.resolve(__dirname, '../..');
 
+/** Where the scripts of `test/tools` put what they build and install. */
+export const toolsDir = (): string => process.env['LNMT_TOOLS_DIR'] ?? path.join(os.homedir(), '.cache/lnmt-tools');
+
+/** What one of these scripts installs, by its path there; throws `Skip` when it is not there. */
+export function installedTool(name: string, script: string): string {
+  const tool = path.join(toolsDir(), name);
+  if (!fs.existsSync(tool)) throw new Skip(`${name.split('/')[0] ?? name} is not installed (test/tools/${script})`);
+  return tool;
+}
+
 /** The folder of a tool that `test/tools/build-tools.sh` builds; throws `Skip` when it is not there. */
 export function toolFolder(name: string): string {
   const line = fs
@@ -13,8 +23,7 @@ export function toolFolder(name: string): string {
     .split('\n')
     .find((text) => text.startsWith(`${name} `));
   if (!line) throw new Error(`test/tools/versions knows no ${name}`);
-  const cache = process.env['LNMT_TOOLS_DIR'] ?? path.join(os.homedir(), '.cache/lnmt-tools');
-  const folder = path.join(cache, line.trim().replace(' ', '-'));
+  const folder = path.join(toolsDir(), line.trim().replace(' ', '-'));
   if (!fs.existsSync(folder)) throw new Skip(`${line} is not built (test/tools/build-tools.sh ${name})`);
   return folder;
 }

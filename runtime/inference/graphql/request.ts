@@ -13,11 +13,11 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Inside of a variable, where only a tensor has what is read unread. */
+/** Inside of a variable: of all input types only that of a tensor has a field of this name. */
 const isInVariable: JsonOptions['spans'] = (depth, rootKey) => depth > 2 && rootKey === 'variables';
 
 /**
- * Reads a body. Integers that a number cannot hold stay exact, and flat elements of tensors unread.
+ * Reads a body. Integers that a number cannot hold stay exact, and flat elements of tensors are left unread.
  *
  * @throws RequestError LNMT8011 or LNMT8471
  */

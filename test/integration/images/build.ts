@@ -4,7 +4,7 @@ import path from 'node:path';
 import { findProgram, run, runOk } from '../processes';
 import { Skip } from '../suite';
 import type { Checks } from '../suite';
-import { root } from '../tools';
+import { root, toolsDir } from '../tools';
 
 /** The suite stands in for base images that no registry is asked for: a Debian of its own, with Node from its npm package. */
 const NODE_PACKAGE = `node-linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}@22`;
@@ -142,7 +142,7 @@ export class ImageBuilder {
 
 /** A small Debian, made once and kept in the cache of tools. */
 async function debian(): Promise<string> {
-  const cache = process.env['LNMT_TOOLS_DIR'] ?? path.join(os.homedir(), '.cache/lnmt-tools');
+  const cache = toolsDir();
   const folder = path.join(cache, 'debian-bookworm');
   if (fs.existsSync(folder)) return folder;
   fs.mkdirSync(cache, { recursive: true });

@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import type { INFERENCE_ENV } from '../../../runtime/contract';
@@ -8,9 +7,8 @@ import type { EnvSettings } from '../../../runtime/contract';
 import { startMoto } from '../moto';
 import { freePort, runOk, start, waitFor } from '../processes';
 import type { Daemon } from '../processes';
-import { Skip } from '../suite';
 import type { Checks } from '../suite';
-import { programOnPath } from '../tools';
+import { installedTool, programOnPath } from '../tools';
 
 /** Folder that models lie in. Its name has what services and URIs write in different ways. */
 export const PREFIX = 'team a/models+1';
@@ -57,28 +55,23 @@ export async function s3(checks: Checks): Promise<RealStore> {
   };
 }
 
-function installed(...file: readonly string[]): string {
-  const cache = process.env['LNMT_TOOLS_DIR'] ?? path.join(os.homedir(), '.cache/lnmt-tools');
-  const work = path.join(cache, 'object-stores-3.37.0-2026.7.19');
-  if (!fs.existsSync(path.join(work, 'ready'))) throw new Skip('not installed (test/tools/install-object-stores.sh)');
-  return path.join(work, ...file);
-}
+const installed = (file: string): string =>
+  installedTool(`object-stores-3.37.0-2026.7.19/${file}`, 'install-object-stores.sh');
 
 /** Azure Blob Storage, as Microsoft's Azurite emulates it. */
 export async function azure(checks: Checks): Promise<RealStore> {
-  const main = installed('azure', 'node_modules', 'azurite', 'dist', 'src', 'blob', 'main.js');
+  const main = installed('azure/node_modules/azurite/dist/src/blob/main.js');
   const [port, account, key] = [await freePort(), 'lnmt', randomBytes(64).toString('base64')];
-  const args = [main, '--blobHost', '127.0.0.1', '--blobPort', String(port), '--skipApiVersionCheck'];
-  const log = path.join(checks.folder, 'azurite.log');
-  const daemon = start(
-    ...(['azurite', process.execPath, [...args, '--location', path.join(checks.folder, 'azurite')], log] as const),
-    { env: { AZURITE_ACCOUNTS: `${account}:${key}` } },
-  );
+  const listening = ['--blobHost', '127.0.0.1', '--blobPort', String(port), '--skipApiVersionCheck'];
+  const args = [main, ...listening, '--location', path.join(checks.folder, 'azurite')];
+  const daemon = start('azurite', process.execPath, args, path.join(checks.folder, 'azurite.log'), {
+    env: { AZURITE_ACCOUNTS: `${account}:${key}` },
+  });
   const endpoint = `http://127.0.0.1:${port}/${account}`;
   const client = new BlobServiceClient(endpoint, new StorageSharedKeyCredential(account, key)).getContainerClient(
     BUCKET,
   );
-  await waitFor('azurite', 60_000, async () => (await client.createIfNotExists()).errorCode !== 'Unknown');
+  await waitFor('azurite', 60_000, () => client.createIfNotExists());
   return {
     uri: `az://${account}/${BUCKET}/${uriPath(PREFIX)}`,
     settings: { azureEndpoint: endpoint, azureAccountKey: key },
@@ -89,7 +82,7 @@ export async function azure(checks: Checks): Promise<RealStore> {
 
 /** Google Cloud Storage, as an emulator has it. */
 export async function gcs(checks: Checks): Promise<RealStore> {
-  const program = installed('gcs', 'bin', 'gcp-storage-emulator');
+  const program = installed('gcs/bin/gcp-storage-emulator');
   const port = await freePort();
   const args = ['start', '--host', '127.0.0.1', '--port', String(port), '--in-memory', '--default-bucket', BUCKET];
   const daemon = start('gcp-storage-emulator', program, args, path.join(checks.folder, 'gcs.log'));
