@@ -14,6 +14,8 @@ export interface Capacity {
   readonly workers: number;
   /** Rows of a batch beyond which a run gets no cheaper per row; 1 where rows must not share a run. */
   readonly maxRows: number;
+  /** Milliseconds that a run of one row took when it was measured. @default - nobody measured it */
+  readonly runMs?: number | undefined;
 }
 
 /** An answer to generate. */

@@ -213,7 +213,7 @@ export class HostBackend implements Backend {
     const { runMs, maxRows } = this.measured ?? UNMEASURED;
     const workers = chooseWorkers(this.options.workers ?? 0, { maxWorkers, threads }, runMs);
     if (!(await this.loadFurther(host, workers, file, threads))) return this.start(file);
-    this.takes = { workers, maxRows };
+    this.takes = { workers, maxRows, runMs };
     this.memory.serving(host);
     this.ready = true;
     const { executionProvider: provider, allowCpuFallback } = this.options.onnx;

@@ -21,7 +21,7 @@ export type TensorHead = Omit<Tensor, 'data'> & { readonly bytes: number };
 export interface MeasureOptions {
   /** Most rows to try. */
   readonly maxRows: number;
-  /** Milliseconds after which no further run is begun. */
+  /** Milliseconds after the first run, which may take longer than all others, in which further ones are begun. */
   readonly budgetMs: number;
 }
 

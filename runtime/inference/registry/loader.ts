@@ -92,7 +92,7 @@ export class Loader {
       const signature = order.signature ?? plane.describe();
       const baseline = files.baseline === undefined ? undefined : await readBaseline(files.baseline, signature);
       const samples = this.samplesFor(plane, predecessor);
-      await warmUp(plane, samples, predecessor?.plane, now);
+      await warmUp(plane, samples, { previous: predecessor?.plane, measuredMs: backend.capacity().runMs, now });
       const parts = { plane, backend, digest: files.digest, pinned, reserved, measure, now };
       const model = new LoadedModel({ ...parts, popularity: this.popularityOf(identity) });
       this.deps.watched?.(identity, files.digest, baseline);

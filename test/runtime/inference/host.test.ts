@@ -291,6 +291,13 @@ describe('a measured model', () => {
     );
     expect(slow).toEqual({ runMs: 400, maxRows: 1 });
     expect(clock - began).toBeLessThanOrEqual(1_000);
+    let runs = 0;
+    const warming = await measure(
+      costing((rows) => (runs++ === 0 ? 60_000 : 2 + rows / 4)),
+      { maxRows: 16, budgetMs: 5_000 },
+      now,
+    );
+    expect(warming, 'what is made at first use is no part of a run').toEqual({ runMs: 2.25, maxRows: 16 });
   });
 });
 
@@ -337,7 +344,7 @@ describe('a host with several workers', () => {
   it('runs as many batches beside one another as it has workers', async () => {
     const model = create({ workers: 2 });
     await model.load(modelFile('loop'));
-    expect(model.capacity()).toEqual({ workers: 2, maxRows: 1 });
+    expect(model.capacity()).toMatchObject({ workers: 2, maxRows: 1 });
     const turns = (count: bigint): Tensor[] => [
       { name: 'turns', datatype: 'INT64', shape: [1], data: packElements('INT64', [count]) },
     ];
@@ -373,13 +380,14 @@ describe('a host with several workers', () => {
     expect(model.capacity()).toEqual({ workers: 1, maxRows: 1 });
     await model.load(modelFile('identity'));
     expect(model.capacity().maxRows).toBeGreaterThan(1);
+    expect(model.capacity().runMs).toBeGreaterThan(0);
     await expect.poll(() => model.memoryBytes).toBeGreaterThan(10 * MIB);
   });
 
   it('is loaded without measures when it does not survive them', async () => {
     const model = create({ runTimeout: 0.001 });
     await model.load(modelFile('identity'));
-    expect(model.capacity().maxRows).toBe(1);
+    expect(model.capacity()).toMatchObject({ maxRows: 1, runMs: undefined });
     expect(model.healthy()).toBe(true);
   });
 });

@@ -2,6 +2,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { allFinite } from '../../../../runtime/inference/registry/compare';
+import { warmUp } from '../../../../runtime/inference/registry/warm-up';
+import type { Answering } from '../../../../runtime/inference/registry/warm-up';
 import type { TensorSpec } from '../../../../runtime/inference/tensors/tensor';
 import { packFloats } from '../../../../runtime/inference/tensors/values';
 import type { FakeBackend } from '../../support/fake-backend';
@@ -39,6 +41,46 @@ describe('an answer', () => {
       }
     },
   );
+});
+
+describe('a version that takes ten times as long as the one before it, and 200 ms more', () => {
+  let clock = 0;
+  const now = (): number => clock;
+  const x = { name: 'x', datatype: 'FP32', shape: [1, 2], data: new Uint8Array(8) } as const;
+  /** A model whose runs take so many milliseconds, the last of them for ever; it counts them. */
+  const taking = (...times: readonly number[]): Answering & { runs: number } => ({
+    runs: 0,
+    async infer() {
+      clock += times[Math.min(this.runs++, times.length - 1)] ?? 0;
+      return [{ ...x, name: 'y' }];
+    },
+  });
+  const sample = { inputs: [x], outputs: undefined, id: undefined, parameters: {} };
+
+  it.each<[title: string, times: readonly number[], measuredMs: number | undefined, runs: number, refused: boolean]>([
+    ['is refused after two runs where nobody measured it', [500], undefined, 2, true],
+    ['is refused after one where it was measured to be as slow', [500], 480, 1, true],
+    ['is run again where it was measured to be fast', [500, 90], 90, 2, false],
+    ['is run again where the first request took long alone', [500, 90], undefined, 2, false],
+    ['serves up to that bound', [300], 300, 2, false],
+    ['is refused beyond it', [301], 301, 1, true],
+  ])('%s', async (_title, times, measuredMs, runs, refused) => {
+    const next = taking(...times);
+    const outcome = await warmUp(next, [sample], { previous: taking(10), measuredMs, now }).then(
+      () => undefined,
+      (error: unknown) => String(error),
+    );
+    expect(next.runs).toBe(runs);
+    if (refused)
+      expect(outcome).toContain(`it takes ${times[0]} ms for a recorded request, the model before it 10.0 ms`);
+    else expect(outcome).toBeUndefined();
+  });
+
+  it('is measured against nobody where it is the first', async () => {
+    const next = taking(5_000);
+    await warmUp(next, [sample], { previous: undefined, measuredMs: 5_000, now });
+    expect(next.runs).toBe(2);
+  });
 });
 
 describe('the warm-up of a version that takes over from one that has answered', () => {
