@@ -66,14 +66,22 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     return EXIT_CODES.ok;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.ok;
-    const translated = error instanceof CommanderError ? invocationError(error) : (fileRefused(error) ?? error);
+    const translated =
+      error instanceof CommanderError ? invocationError(error, named(program, argv)) : (fileRefused(error) ?? error);
     report(io, translated, argv.includes('--json'));
     return exitCodeOf(translated);
   }
 }
 
-function invocationError({ code, message }: CommanderError): Error {
-  if (code === 'commander.help') return badInvocation('a verb is missing', undefined, 'run `lnmt --help`');
+/** The innermost command that these words begin with, as it is written. */
+function named(command: Command, [word, ...words]: readonly string[]): string {
+  const next = command.commands.find((each) => each.name() === word);
+  return next === undefined ? command.name() : `${command.name()} ${named(next, words)}`;
+}
+
+function invocationError({ code, message }: CommanderError, command: string): Error {
+  const help = `run \`${command} --help\``;
+  if (code === 'commander.help') return badInvocation('a verb is missing', undefined, help);
   const [what = message, hint] = message.replace(/^error: /, '').split('\n');
-  return badInvocation(what, undefined, hint?.replace(/^\(|\)$/g, '').toLowerCase() || 'run the verb with --help');
+  return badInvocation(what, undefined, hint?.replace(/^\(|\)$/g, '').toLowerCase() || help);
 }

@@ -7,7 +7,7 @@ import { progress, say, sayJson } from '../io';
 import { placeOf, writeDurably } from '../write-file';
 
 interface BaselineOptions {
-  readonly output: string;
+  readonly out: string;
   readonly feature?: readonly string[];
   readonly json?: boolean;
 }
@@ -20,7 +20,7 @@ store; one that is there is replaced. Records of requests that carry text (those
 texts and embeddings are no tensors of the model.
 
 Examples:
-  lnmt model baseline payload.jsonl --output model/${DRIFT_BASELINE.file}
+  lnmt model baseline payload.jsonl --out model/${DRIFT_BASELINE.file}
   lnmt model baseline payload.jsonl --feature 'inputs.x[0]' --feature 'outputs.scores[mean]'`;
 
 /** Adds `lnmt model baseline`. @param model the command `model` */
@@ -29,7 +29,7 @@ export function registerBaseline(model: Command, io: Io): void {
     .command('baseline')
     .description('Make the drift baseline of a model from records of requests and answers.')
     .argument('<records>', 'file with one record a line')
-    .option('--output <file>', 'file to write', DRIFT_BASELINE.file)
+    .option('--out <file>', 'file to write', DRIFT_BASELINE.file)
     .option('--feature <name...>', 'features to watch, e.g. inputs.x[0]')
     .option('--json', 'print JSON')
     .addHelpText('after', EXAMPLES)
@@ -39,7 +39,7 @@ export function registerBaseline(model: Command, io: Io): void {
 async function baseline(io: Io, records: string, options: BaselineOptions): Promise<void> {
   const { existingFile } = await import('../model/source.js');
   const source = existingFile(io.cwd, records, 'a file with records');
-  const output = placeOf(io.cwd, '--output', options.output);
+  const out = placeOf(io.cwd, '--out', options.out);
   const { BaselineBuilder, parseFeature } = await import('../model/baseline.js');
   const builder = new BaselineBuilder((options.feature ?? []).map(parseFeature));
   progress(io, `reading ${records}`);
@@ -49,12 +49,12 @@ async function baseline(io: Io, records: string, options: BaselineOptions): Prom
     if (text.trim() !== '') builder.add(text, line);
   }
   const made = builder.build();
-  writeDurably(output, `${JSON.stringify(made)}\n`);
+  writeDurably(out, `${JSON.stringify(made)}\n`);
   const { records: used, texts } = builder;
-  const told = { output: options.output, records: used, features: made.features.length, texts };
+  const told = { out: options.out, records: used, features: made.features.length, texts };
   if (options.json) sayJson(io, told);
   else {
     const passed = texts > 0 ? `; ${texts} records of text passed over` : '';
-    say(io, `${told.features} features of ${told.records} records written to ${told.output}${passed}`);
+    say(io, `${told.features} features of ${told.records} records written to ${told.out}${passed}`);
   }
 }

@@ -33,8 +33,8 @@ const baseline = (...args: string[]) => cli(['model', 'baseline', ...args]);
 describe('lnmt model baseline', () => {
   it('makes the file that the server reads, of every element of narrow rows and the mean of wide ones', async () => {
     const output = path.join(scratch(), DRIFT_BASELINE.file);
-    const { code, out } = await baseline(recordsFile(150), '--output', output, '--json');
-    expect([code, JSON.parse(out)]).toEqual([0, { output, records: 150, features: 4, texts: 0 }]);
+    const { code, out } = await baseline(recordsFile(150), '--out', output, '--json');
+    expect([code, JSON.parse(out)]).toEqual([0, { out: output, records: 150, features: 4, texts: 0 }]);
     const tensor = (name: string) => ({ name, datatype: 'FP32', shape: undefined }) as const;
     const signature = { inputs: [tensor('x'), tensor('wide')], outputs: [tensor('y')] };
     const { features } = parseBaseline(fs.readFileSync(output, 'utf8'), signature);
@@ -54,12 +54,12 @@ describe('lnmt model baseline', () => {
     const vectors = { name: 'embedding', datatype: 'FP32', shape: [1, 2], data: [1, 2] };
     const text = { operation: 'OpenAiEmbeddings', tokens: { prompt: 3 }, inputs: [], outputs: [vectors] };
     const records = Array.from({ length: 120 }, () => text);
-    const { out } = await baseline(recordsFile(150, records), '--output', output, '--json');
-    expect(JSON.parse(out)).toEqual({ output, records: 150, features: 4, texts: 120 });
-    expect((await baseline(recordsFile(150, records), '--output', output)).out).toContain(
+    const { out } = await baseline(recordsFile(150, records), '--out', output, '--json');
+    expect(JSON.parse(out)).toEqual({ out: output, records: 150, features: 4, texts: 120 });
+    expect((await baseline(recordsFile(150, records), '--out', output)).out).toContain(
       '4 features of 150 records written',
     );
-    const { code, err } = await baseline(recordsFile(0, records), '--output', output);
+    const { code, err } = await baseline(recordsFile(0, records), '--out', output);
     expect([code, err]).toEqual([2, expect.stringContaining('no numbers, and 120 records of text')]);
   });
 
@@ -79,7 +79,7 @@ describe('lnmt model baseline', () => {
         Array.from({ length: 10_000 }, () => record),
       );
       const features = ['inputs.x[0]', 'inputs.x[mean]'];
-      await baseline(file, '--output', output, '--feature', ...features);
+      await baseline(file, '--out', output, '--feature', ...features);
       const signature = { inputs: [{ name: 'x', datatype, shape }], outputs: [] };
       const monitor = new DriftMonitor('d', parseBaseline(fs.readFileSync(output, 'utf8'), signature), 1e9, Date.now);
       const observed = {
@@ -95,7 +95,7 @@ describe('lnmt model baseline', () => {
 
   it('takes the features that are named, and no others', async () => {
     const output = path.join(scratch(), DRIFT_BASELINE.file);
-    await baseline(recordsFile(100), '--output', output, '--feature', 'inputs.x[1]', 'inputs.x[mean]');
+    await baseline(recordsFile(100), '--out', output, '--feature', 'inputs.x[1]', 'inputs.x[mean]');
     const { features } = JSON.parse(fs.readFileSync(output, 'utf8')) as DriftBaseline;
     expect(features.map(({ element }) => element)).toEqual([1, 'mean']);
   });
@@ -107,21 +107,21 @@ describe('lnmt model baseline', () => {
     ['a feature of another form', [recordsFile(1), '--feature', 'x'], 'a feature has no such form'],
     ['records without numbers', [recordsFile(0, [{ inputs: [] }])], 'no numbers'],
   ])('refuses %s', async (_title, args, message) => {
-    const { code, err } = await baseline(...args, '--output', path.join(scratch(), 'b.json'));
+    const { code, err } = await baseline(...args, '--out', path.join(scratch(), 'b.json'));
     expect([code, err]).toEqual([2, expect.stringContaining(message)]);
   });
 
   it('finds out before the work that no file can be at the place, and makes folders for one', async () => {
     const folder = scratch();
-    const { code, err } = await baseline(recordsFile(1), '--output', folder);
-    expect([code, err]).toEqual([2, expect.stringContaining('--output names no place for a file: it is a folder')]);
+    const { code, err } = await baseline(recordsFile(1), '--out', folder);
+    expect([code, err]).toEqual([2, expect.stringContaining('--out names no place for a file: it is a folder')]);
     const socket = path.join(folder, 'socket');
     const server = net.createServer();
     await new Promise<void>((resolve) => server.listen(socket, resolve));
-    expect((await baseline(recordsFile(100), '--output', socket)).err).toContain('it is no regular file');
+    expect((await baseline(recordsFile(100), '--out', socket)).err).toContain('it is no regular file');
     server.close();
     const output = path.join(folder, 'new', DRIFT_BASELINE.file);
-    expect((await baseline(recordsFile(100), '--output', output)).code).toBe(0);
+    expect((await baseline(recordsFile(100), '--out', output)).code).toBe(0);
     expect(fs.readdirSync(path.dirname(output))).toEqual([DRIFT_BASELINE.file]);
   });
 

@@ -42,11 +42,14 @@ describe('the lnmt command', () => {
     );
   });
 
-  test('refuses a verb without its verb', async () => {
-    expect(await cli(['images'])).toMatchObject({
-      code: 2,
-      err: expect.stringContaining('a verb is missing') as string,
-    });
+  test.each([
+    [['images'], 'a verb is missing', 'lnmt images'],
+    [['model'], 'a verb is missing', 'lnmt model'],
+    [['model', 'inspect'], "missing required argument 'file'", 'lnmt model inspect'],
+    [['model', 'inspect', 'x', '--nothing'], "unknown option '--nothing'", 'lnmt model inspect'],
+  ])('says whose help tells what %j lacks', async (argv, what, command) => {
+    const { code, err } = await cli(argv);
+    expect([code, err]).toEqual([2, expect.stringContaining(`${what}\n  remedy:  run \`${command} --help\`\n`)]);
   });
 
   test.each([
