@@ -394,7 +394,8 @@ describe('an answer through GraphQL', () => {
     await expect.poll(counts).toEqual([answers + 2, tokens + 16, refusals + 2]);
   });
 
-  it('ends when the client leaves, and is counted so', async () => {
+  // On a machine that is busy enough the answer is ready before the server hears of it, and was answered.
+  it('ends when the client leaves, and is counted so', { retry: 2 }, async () => {
     const counts = () =>
       Promise.all([
         valueOf(METRICS.inferenceRequests.name, `${MODEL},code="499"`),
@@ -409,8 +410,9 @@ describe('an answer through GraphQL', () => {
     leaving.abort();
     await expect(gone).rejects.toThrow();
     await expect.poll(async () => (await counts())[0]).toBe(left + 1);
-    const [, after = 0, reserved] = await counts();
+    // The host hears of it a moment later.
+    await expect.poll(async () => (await counts())[2]).toBe(0);
+    const [, after = 0] = await counts();
     expect(after - before).toBeLessThan(32 * 240);
-    expect(reserved).toBe(0);
   });
 });
