@@ -49,14 +49,15 @@ function row({ name, datatype, shape }: TensorSpec, open: number, seed: number):
   return { name, datatype, shape: sizes, data: packElements(datatype, drawn.map(element)) };
 }
 
+const outputsOf = ({ outputs }: ModelSignature): readonly string[] => outputs.map(({ name }) => name);
+
 /** Measures one model; the first of the rows is one that it was seen to take. */
 class Measurement {
-  private until = 0;
-
   constructor(
     private readonly model: Measurable,
     private readonly signature: ModelSignature,
     private readonly rows: readonly (readonly Tensor[])[],
+    private readonly until: number,
     private readonly now: () => number,
   ) {}
 
@@ -67,11 +68,9 @@ class Measurement {
     for (const open of OPEN_SIZES) {
       const make = (seed: number): Tensor[] => signature.inputs.map((spec, place) => row(spec, open, seed + place));
       const rows = Array.from({ length: COMPANY }, (_, index) => make(1 + 1000 * index));
-      const candidate = new Measurement(model, signature, rows, now);
-      if (!(await candidate.run(rows[0] ?? []).then(Boolean, () => false))) continue;
+      const isTaken = await model.run(rows[0] ?? [], outputsOf(signature)).then(Boolean, () => false);
       // What is made at first use, such as the kernels of a graphics processor, may take longer than all of the rest.
-      candidate.until = now() + budgetMs;
-      return candidate;
+      if (isTaken) return new Measurement(model, signature, rows, now() + budgetMs, now);
     }
     return undefined;
   }
@@ -133,10 +132,7 @@ class Measurement {
   }
 
   private run(inputs: readonly Tensor[]): Promise<readonly Tensor[]> {
-    return this.model.run(
-      inputs,
-      this.signature.outputs.map(({ name }) => name),
-    );
+    return this.model.run(inputs, outputsOf(this.signature));
   }
 }
 
