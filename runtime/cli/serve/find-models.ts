@@ -53,9 +53,7 @@ function lookAt(place: string, shown: string): readonly FoundModel[] {
   if (isModelFolder(place)) {
     return [{ kind: 'stored', name: path.basename(place), repository: path.dirname(place) }];
   }
-  const names = fs
-    .readdirSync(place)
-    .filter((name) => MODEL_NAME_PATTERN.test(name) && isModelFolder(path.join(place, name)));
+  const names = fs.readdirSync(place).filter((name) => isModelFolder(path.join(place, name)));
   if (names.length > MAX_MODELS) throw noModel(shown, `it holds more than ${MAX_MODELS} models`);
   if (names.length > 0) return names.sort().map((name) => ({ kind: 'stored', name, repository: place }));
   return [onlyGraph(place, shown)];

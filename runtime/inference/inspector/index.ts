@@ -1,4 +1,4 @@
 export { checkExternalFiles } from './external-data';
 export { INSPECTOR_ERRORS, InspectionError } from './errors';
 export type { ModelReport } from './inspect';
-export { inspectFile } from './inspect-file';
+export { Inspections, inspectFile } from './inspect-file';

@@ -180,6 +180,7 @@ export class ModelCache {
         for (const file of manifest.files) {
           if (!(await this.isWhole(folder, file))) await this.replace(staging, arrivalOf(model, file), folder);
         }
+        this.budget.renewed(path.basename(folder));
       }),
     );
   }

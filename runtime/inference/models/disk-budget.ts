@@ -7,12 +7,18 @@ import { Uses } from './uses';
 interface Item {
   readonly name: string;
   readonly bytes: number;
-  readonly usedMs: number;
   /** True for what may go where room is needed. */
   readonly spare: boolean;
 }
 
 const DIGEST = /^[0-9a-f]{64}$/;
+
+/** When something was last used, in milliseconds; what another process removed meanwhile goes first. */
+const lastUse = (file: string): Promise<number> =>
+  fs.stat(file).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
 
 async function bytesBelow(dir: string): Promise<number> {
   let bytes = 0;
@@ -29,6 +35,8 @@ async function bytesBelow(dir: string): Promise<number> {
  */
 export class DiskBudget {
   private readonly uses: Uses;
+  /** Bytes of whole folders: they stay what they are, as their names are digests, and there may be thousands. */
+  private sizes: ReadonlyMap<string, number> = new Map();
 
   /** @param limit bytes; 0 is none */
   constructor(
@@ -67,9 +75,10 @@ export class DiskBudget {
   async makeRoom(needed: number): Promise<void> {
     if (this.limit === 0) return;
     const items = await this.items();
-    const elsewhere = await this.uses.elsewhere();
     let held = items.reduce((sum, { bytes }) => sum + bytes, 0);
-    const spare = items.filter((item) => item.spare && !elsewhere.has(item.name)).sort((a, b) => a.usedMs - b.usedMs);
+    if (held + needed <= this.limit) return;
+    const elsewhere = await this.uses.elsewhere();
+    const spare = await this.fromOldest(items.filter((item) => item.spare && !elsewhere.has(item.name)));
     const inUse = spare.reduce((sum, { bytes }) => sum - bytes, held);
     this.checkRoom(needed, inUse);
     for (const { name, bytes } of spare) {
@@ -80,6 +89,11 @@ export class DiskBudget {
       held -= bytes;
     }
     this.checkRoom(needed, held);
+  }
+
+  /** The files of a folder were replaced: they may have another size than when they were damaged. */
+  renewed(digest: string): void {
+    this.sizes = new Map([...this.sizes].filter(([name]) => name !== digest));
   }
 
   /** Removes a folder or a partial file. */
@@ -94,19 +108,32 @@ export class DiskBudget {
 
   private async items(): Promise<Item[]> {
     const items: Item[] = [];
+    const sizes = new Map<string, number>();
     for (const name of await fs.readdir(this.dir).catch(() => [])) {
       const spare = this.isSpare(name);
       if (spare === undefined) continue;
-      const file = path.join(this.dir, name);
       try {
-        const stats = await fs.stat(file);
-        const bytes = stats.isDirectory() ? await bytesBelow(file) : stats.size;
-        items.push({ name, bytes, usedMs: stats.mtimeMs, spare });
+        const bytes = this.sizes.get(name) ?? (await this.measure(name));
+        items.push({ name, bytes, spare });
+        if (DIGEST.test(name)) sizes.set(name, bytes);
       } catch {
         // Another process removed it meanwhile.
       }
     }
+    this.sizes = sizes;
     return items;
+  }
+
+  private async measure(name: string): Promise<number> {
+    const file = path.join(this.dir, name);
+    const stats = await fs.stat(file);
+    return stats.isDirectory() ? bytesBelow(file) : stats.size;
+  }
+
+  private async fromOldest(items: readonly Item[]): Promise<readonly Item[]> {
+    const used = new Map<Item, number>();
+    for (const item of items) used.set(item, await lastUse(path.join(this.dir, item.name)));
+    return [...items].sort((a, b) => (used.get(a) ?? 0) - (used.get(b) ?? 0));
   }
 
   /** True for what may go; undefined for what does not count. */

@@ -71,16 +71,37 @@ async function isOlder(file: string, now: number, most: number): Promise<boolean
   return stats !== undefined && now - stats.mtimeMs > most;
 }
 
+/** One pass over a folder. */
+interface Pass {
+  readonly dir: string;
+  /** Time of the file system, in milliseconds. */
+  readonly now: number;
+  /** True while whoever holds this file lives. */
+  readonly isOwned: (file: string) => Promise<boolean>;
+}
+
+/** Looks up each owner once: a server has one for all the marks of what it uses, which may be thousands. */
+async function passOver(dir: string): Promise<Pass> {
+  const now = await timeOf(dir);
+  const owners = new Map<string, Promise<boolean>>();
+  const lookUp = (file: string): Promise<boolean> => {
+    const found = owners.get(file) ?? isOwned(file, now);
+    owners.set(file, found);
+    return found;
+  };
+  return { dir, now, isOwned: lookUp };
+}
+
 /** Removes one thing if nobody works on it. True when it did. */
-async function clear(dir: string, name: string, now: number): Promise<boolean> {
+async function clear({ dir, now, isOwned }: Pass, name: string): Promise<boolean> {
   const file = path.join(dir, name);
   if (name.startsWith(ON_THE_WAY.use)) {
-    if (!(await isOwned(path.join(dir, `${name.slice(0, USER)}${OWNER}`), now))) await fs.rm(file, { force: true });
+    if (!(await isOwned(path.join(dir, `${name.slice(0, USER)}${OWNER}`)))) await fs.rm(file, { force: true });
     return false;
   }
   if (name.startsWith(ON_THE_WAY.staging)) {
     const owner = name.endsWith(OWNER) ? file : `${file}${OWNER}`;
-    if (await isOwned(owner, now)) return false;
+    if (await isOwned(owner)) return false;
     if (name.endsWith(OWNER)) return fs.rm(file, { force: true }).then(() => false);
     await giveBack(dir, file);
   } else if (name.startsWith(ON_THE_WAY.partial)) {
@@ -103,8 +124,8 @@ export async function sweep(dir: string): Promise<Swept> {
   if (left.length === 0) return { removed: 0, kept: 0 };
   let removed = 0;
   try {
-    const now = await timeOf(dir);
-    for (const name of left) if (await clear(dir, name, now)) removed += 1;
+    const pass = await passOver(dir);
+    for (const name of left) if (await clear(pass, name)) removed += 1;
   } catch {
     // A folder that cannot be written holds nothing that is at work, and fills no further.
   }

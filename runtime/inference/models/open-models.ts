@@ -27,6 +27,9 @@ export interface OpenModels {
   readonly cacheBytes: () => Promise<number>;
 }
 
+/** Folders that a line of the log names. */
+const MOST_TOLD = 20;
+
 type Open = (location: ModelLocation, bare: boolean, name?: string) => Repository;
 
 /** Opens repositories, each once. */
@@ -50,10 +53,13 @@ async function opener(config: InferenceConfig, dir: string, budget: DiskBudget):
  * Opens the repositories that the configuration names; nothing is asked of them yet. What ended servers have left half
  * done in the cache is removed.
  *
- * @param log told what was removed @default - nobody is told
+ * @param log told what was removed, and what is left out @default - nobody is told
  * @throws StartError LNMT8112 for keys of signers that cannot be read, LNMT8103 without the packages that they need
  */
-export async function openModels(config: InferenceConfig, log?: Pick<FastifyBaseLogger, 'info'>): Promise<OpenModels> {
+export async function openModels(
+  config: InferenceConfig,
+  log?: Pick<FastifyBaseLogger, 'info' | 'warn'>,
+): Promise<OpenModels> {
   const dir = path.resolve(config.modelCacheDir);
   const swept = await sweep(dir);
   if (swept.removed > 0) log?.info(swept, 'removed from the model cache what ended servers left half done');
@@ -71,7 +77,14 @@ export async function openModels(config: InferenceConfig, log?: Pick<FastifyBase
       return MODEL_NAME_PATTERN.test(name) ? others : undefined;
     },
     discover: async () => {
-      const held = await others?.names();
+      const held = await others?.names((folders) => {
+        const found = {
+          folders: folders.slice(0, MOST_TOLD),
+          count: folders.length,
+          allowed: MODEL_NAME_PATTERN.source,
+        };
+        log?.warn(found, 'the repository has folders whose names no model can have; rename them to have them served');
+      });
       // Nobody would ever learn of a server that is ready and serves nothing.
       if (held?.length === 0 && load === 'pinned') throw new ModelError('LNMT8301', 'its repository holds no model');
       const names = (held ?? []).filter((name) => !named.has(name));

@@ -34,15 +34,21 @@ export async function bootOf(): Promise<string | undefined> {
   return (await orNothing(fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8')))?.trim();
 }
 
+/** This process, once the system has said all of it: it never changes. */
+let own: ProcessIdentity | undefined;
+
 async function ownIdentity(): Promise<ProcessIdentity> {
+  if (own !== undefined) return own;
   const [boot, space] = [await bootOf(), await orNothing(fs.readlink('/proc/self/ns/pid'))];
   const started = await startOf('self');
-  return {
+  const identity = {
     ...{ pid: process.pid },
     ...(boot === undefined ? {} : { boot }),
     ...(space === undefined ? {} : { space }),
     ...(started === undefined ? {} : { started }),
   };
+  if (boot !== undefined && space !== undefined && started !== undefined) own = identity;
+  return identity;
 }
 
 /** True when the system of this process knows the other one. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { DRIFT_BASELINE, MODEL_NAME_PATTERN, MODEL_STORE } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
 import { ModelError } from '../errors';
-import { checkExternalFiles, inspectFile } from '../inspector';
+import { checkExternalFiles, Inspections } from '../inspector';
 import type { ModelReport } from '../inspector';
 import type { PipelineSpec } from '../pipelines';
 import type { AcceptedVersion, Ask, ModelSettings, ModelSource, VerifiedModel } from '../registry';
@@ -48,8 +48,7 @@ interface Listed {
 
 /** Models in a store, in either layout, through the cache on disk. */
 export class Repository implements ModelSource {
-  /** Each inspection is a thread with a heap of its own. */
-  private readonly inspections = new Semaphore(2);
+  private readonly inspections = new Inspections();
   private readonly reports = new Map<string, ModelReport>();
   private readonly cached = new Map<VerifiedModel, CachedModel>();
   /** What says how each model is served, as it was last read. */
@@ -62,12 +61,19 @@ export class Repository implements ModelSource {
     private readonly signatures?: SignatureVerifier,
   ) {}
 
-  /** Names of all models that it holds. @throws ModelError */
-  async names(): Promise<readonly string[]> {
+  /**
+   * Names of all models that it holds.
+   *
+   * @param strangers told of the folders whose names no model can have
+   * @throws ModelError
+   */
+  async names(strangers?: (folders: readonly string[]) => void): Promise<readonly string[]> {
     return this.listed({ key: '' }, async () => {
       const entries = await this.store.list('');
-      const names = entries.filter(({ bytes, name }) => bytes === undefined && MODEL_NAME_PATTERN.test(name));
-      return names.map(({ name }) => name).sort();
+      const folders = entries.filter(({ bytes }) => bytes === undefined).map(({ name }) => name);
+      const others = folders.filter((name) => !MODEL_NAME_PATTERN.test(name));
+      if (others.length > 0) strangers?.(others);
+      return folders.filter((name) => MODEL_NAME_PATTERN.test(name)).sort();
     });
   }
 
@@ -130,7 +136,7 @@ export class Repository implements ModelSource {
     const cached = await this.cache.obtain(model, whom === 'last-good');
     try {
       await this.checkSignature(cached);
-      const report = this.reports.get(cached.digest) ?? (await this.inspections.run(() => inspectFile(cached.file)));
+      const report = this.reports.get(cached.digest) ?? (await this.inspections.inspect(cached.file));
       const listed = new Set(cached.manifest.files.map((file) => file.path));
       await checkExternalFiles(path.dirname(cached.file), report.externalFiles, listed);
       this.reports.set(cached.digest, report);

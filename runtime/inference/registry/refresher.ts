@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ModelError } from '../errors';
 import { pauseAfter } from './pauses';
 import { isAwaited, isReplaceable } from './reasons';
+import { Semaphore } from './semaphore';
 import type { ServedModel } from './served-model';
 import type { Ask, ModelSettings } from './source';
 import { chooseVersions } from './spec';
@@ -12,6 +13,8 @@ import type { VersionPolicy } from './spec';
 import type { VersionKeeper, VersionOrder } from './version-keeper';
 
 const RETRY_MS = { first: 500, most: 15_000 } as const;
+/** Models of a kind that the server brings up by itself at once: each asks its repository, and fills a folder of the cache. */
+const AT_ONCE = 8;
 /** Whoever still waits when the server ends waits for nothing. */
 const NEVER = new Promise<never>(() => undefined);
 const LATEST: VersionPolicy = { kind: 'latest', count: 1 };
@@ -19,6 +22,7 @@ const LATEST: VersionPolicy = { kind: 'latest', count: 1 };
 /** Brings models to what their repository says: files, new versions, switch, old versions. */
 export class Refresher {
   private readonly ended = new AbortController();
+  private readonly turns = { required: new Semaphore(AT_ONCE), lazy: new Semaphore(AT_ONCE) } as const;
 
   constructor(
     private readonly deps: Pick<RegistryDeps, 'log' | 'changed' | 'failed'>,
@@ -42,7 +46,7 @@ export class Refresher {
       throw error;
     };
     try {
-      await this.patiently(name, () => this.refresh(model, false).catch(tried));
+      await this.patiently(name, () => this.attempt(model).catch(tried));
     } catch (error) {
       if (!isReplaceable(error) || !(await this.takeLastGood(model))) {
         if (!model.required && isAwaited(error)) void this.catchUp(model, tried);
@@ -55,7 +59,7 @@ export class Refresher {
 
   /** False where there is none. */
   private takeLastGood(model: ServedModel): Promise<boolean> {
-    return this.refresh(model, false, 'last-good').then(
+    return this.attempt(model, 'last-good').then(
       () => true,
       () => false,
     );
@@ -69,11 +73,19 @@ export class Refresher {
       await delay(pauseMs, undefined, { signal: this.ended.signal, ref: false }).catch(() => NEVER);
       try {
         // Meanwhile somebody may have loaded or unloaded it.
-        if (model.behind) await this.refresh(model, false).catch(tried);
+        if (model.behind) await this.attempt(model).catch(tried);
       } catch (error) {
         this.deps.log.warn({ err: error, name, pauseMs }, 'model not refreshed, trying again');
       }
     }
+  }
+
+  /**
+   * What nobody asked for takes turns, without its pauses: who asks for a model does not wait behind all others, nor does
+   * what the server needs wait behind what it does not.
+   */
+  private attempt(model: ServedModel, ask?: Ask): Promise<void> {
+    return this.turns[model.required ? 'required' : 'lazy'].run(() => this.refresh(model, false, ask));
   }
 
   /** Does something again and again while only the way to a repository is at fault. */

@@ -17,6 +17,8 @@ export interface QuestionThreadOptions {
   readonly deadlineMs: number;
   /** Milliseconds that a thread may take to start. @default - `deadlineMs` */
   readonly startMs?: number;
+  /** Milliseconds without a question after which the thread ends; the next question starts another. @default - it stays */
+  readonly idleMs?: number;
   /** Mebibytes of memory. */
   readonly memoryMb: number;
   /** The error for a question without an answer. */
@@ -70,6 +72,7 @@ export class QuestionThread<Question, Reply> {
   private nextId = 1;
   private fresh = true;
   private running: Running<Question, Reply> | undefined;
+  private idle: NodeJS.Timeout | undefined;
   private readonly queue = new TurnQueue<Waiting<Question, Reply>>();
   private closed = false;
 
@@ -99,13 +102,20 @@ export class QuestionThread<Question, Reply> {
 
   private next(): void {
     if (this.running !== undefined) return;
+    clearTimeout(this.idle);
     const waiting = this.queue.shift();
-    if (waiting === undefined) return;
+    if (waiting === undefined) return this.rest();
     const worker = (this.worker ??= this.start());
     const id = this.nextId++;
     this.running = { id, waiting, timer: this.deadline() };
     const { question, transfer = [] } = waiting;
     worker.postMessage({ id, question } satisfies NumberedQuestion<Question>, transfer);
+  }
+
+  private rest(): void {
+    const { idleMs } = this.options;
+    if (this.worker === undefined || idleMs === undefined) return;
+    this.idle = setTimeout(() => this.end(), idleMs).unref();
   }
 
   private start(): Worker {
@@ -154,13 +164,19 @@ export class QuestionThread<Question, Reply> {
     this.next();
   }
 
+  /** Ends the thread; whoever asks next has another. */
+  private end(): void {
+    const { worker } = this;
+    this.worker = undefined;
+    void worker?.terminate();
+  }
+
   /** Ends the thread and the question that it is at. */
   private fail(why: Unanswered): void {
-    const { worker, running } = this;
-    this.worker = undefined;
+    const { running } = this;
     this.running = undefined;
     clearTimeout(running?.timer);
-    void worker?.terminate();
+    this.end();
     running?.waiting.reject(this.options.refusal(why));
     this.next();
   }

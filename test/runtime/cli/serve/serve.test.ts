@@ -301,6 +301,8 @@ describe('lnmt serve, asked for something else', () => {
     expect((await serve([one, other])).err).toContain('LNMT6057: two models have the name a');
     expect((await serve([one, '--name', 'A/B'])).err).toContain('LNMT6025');
     expect((await serve([one, '--version', '0'])).err).toContain('LNMT6025');
+    const repository = files({ 'a/1/model.onnx': identityModel('FP32'), 'B/1/model.onnx': identityModel('FP32') });
+    expect((await serve([repository])).err).toMatch(/LNMT6025: [^]*\bB\b/);
   });
 
   test('refuses an address that others reach without keys', async () => {

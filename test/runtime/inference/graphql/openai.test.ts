@@ -66,6 +66,14 @@ async function rest(server: ServerProcess, path: string, body: object): Promise<
   return (await response.json()) as Fields;
 }
 
+/** Numbers may differ in their last digits: which sequences share a run with one decides how sums are rounded. */
+function near(value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isInteger(value)) return expect.closeTo(value, 4);
+  if (Array.isArray(value)) return value.map(near);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, near(each)]));
+}
+
 const OPTIONS = `maxTokens: Int, $temperature: Float, $topP: Float, $topK: Int, $seed: SafeInt, $frequencyPenalty: Float,
   $presencePenalty: Float, $logitBias: [LogitBias!], $stop: [String!], $n: Int, $user: String`;
 const GIVEN = `maxTokens: $maxTokens, temperature: $temperature, topP: $topP, topK: $topK, seed: $seed,
@@ -165,7 +173,7 @@ describe('completions through GraphQL', () => {
     const own = await answered(decoder, COMPLETIONS, given);
     const theirs = await rest(decoder, '/completions', { model: 'tiny-chat', max_tokens: 8, temperature: 0, ...body });
     const { choices, usage, model } = theirs;
-    expect(own).toEqual({ choices, usage, model });
+    expect(own).toEqual(near({ choices, usage, model }));
   });
 
   it('may stand several times in a document, each with its own answer', async () => {
@@ -211,7 +219,7 @@ describe('chats through GraphQL', () => {
     const own = await answered(decoder, CHAT, { temperature: 0, ...given });
     const sent = { model: 'tiny-chat', max_tokens: 4, temperature: 0, ...body };
     const { choices, usage, model } = await rest(decoder, '/chat/completions', sent);
-    expect(own).toEqual({ choices, usage, model });
+    expect(own).toEqual(near({ choices, usage, model }));
   });
 });
 

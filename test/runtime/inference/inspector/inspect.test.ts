@@ -3,7 +3,7 @@ import path from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemorySource } from '../../../../runtime/inference/inspector/byte-source';
-import { inspectFile, InspectionError } from '../../../../runtime/inference/inspector';
+import { inspectFile, InspectionError, Inspections } from '../../../../runtime/inference/inspector';
 import { checkExternalFiles } from '../../../../runtime/inference/inspector/external-data';
 import { inspectOnnx } from '../../../../runtime/inference/inspector/inspect';
 import type { ModelReport } from '../../../../runtime/inference/inspector';
@@ -617,6 +617,29 @@ describe('the inspection of a file', () => {
     expect(await inspectFile(file)).toEqual(inspect(model()));
     fs.writeFileSync(file, model(loop(MAX_INT64, PASS_ON)));
     await expect(inspectFile(file)).rejects.toThrow('LNMT8325');
+  });
+
+  it('takes one file after another, whatever the one before held', async () => {
+    const inspections = new Inspections();
+    const written = (name: string, bytes: Uint8Array): string => {
+      fs.writeFileSync(path.join(dir, name), bytes);
+      return path.join(dir, name);
+    };
+    const files = [
+      ...['a', 'b', 'c'].map((name) => written(name, model())),
+      written('bad', model(loop(MAX_INT64, PASS_ON))),
+      path.join(dir, 'absent'),
+    ];
+    const all = [...files, ...files].map((file) => inspections.inspect(file).catch((error: Error) => error.message));
+    const good = inspect(model());
+    const once = [
+      good,
+      good,
+      good,
+      expect.stringContaining('LNMT8325'),
+      expect.stringContaining('LNMT8327'),
+    ] as unknown[];
+    expect(await Promise.all(all)).toEqual([...once, ...once]);
   });
 
   it('refuses a link to a file', async () => {

@@ -192,6 +192,19 @@ describe('the model cache', () => {
   describe('asked to repair a model', () => {
     const weights = (file: string): string => path.join(path.dirname(file), 'weights/part_1.bin');
 
+    it('counts its bytes as they are then', async () => {
+      const budget = new DiskBudget(cacheDir, 1_000_000);
+      const cache = new ModelCache(new FileStore(store), cacheDir, { budget });
+      const cached = await cache.obtain(MODEL);
+      const whole = await budget.bytes();
+      const damaged = new DiskBudget(cacheDir, 1_000_000);
+      fs.truncateSync(weights(cached.file), 100);
+      expect([await budget.bytes(), await damaged.bytes()]).toEqual([whole, whole - 299_900]);
+      const mender = new ModelCache(new FileStore(store), cacheDir, { budget: damaged });
+      await mender.repair(MODEL, cached);
+      expect(await damaged.bytes()).toBe(whole);
+    });
+
     it('fetches what was damaged and nothing else, and leaves whoever has the damaged file open alone', async () => {
       const cache = new ModelCache(new FileStore(store), cacheDir);
       const cached = await cache.obtain(MODEL);

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import promises from 'node:fs/promises';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DiskBudget } from '../../../../runtime/inference/models/disk-budget';
 import { FORGOTTEN_MS, giveBack, NAMELESS_MS, sweep, takeOver } from '../../../../runtime/inference/models/leftovers';
 import { bootOf, isOwned, Ownership, SILENT_MS, timeOf } from '../../../../runtime/inference/models/owner';
@@ -98,6 +99,22 @@ describe('a pass over the folder of a cache', () => {
     await sweep(dir);
     expect(names()).toEqual([known, digest]);
     expect(await sweep(at('nowhere'))).toEqual({ removed: 0, kept: 0 });
+  });
+
+  it('asks once who a server is, however many folders it uses', async () => {
+    const server = `.used-${NAMELESS.slice(1)}`;
+    const owner = await Ownership.over(at(`${server}.owner`));
+    const marks = Array.from({ length: 50 }, (_, n) => `${server}-${String(n).padStart(64, '0')}`);
+    for (const mark of marks) fs.writeFileSync(at(mark), '');
+    const reads = vi.spyOn(promises, 'readFile');
+    await sweep(dir);
+    const asked = reads.mock.calls.filter(([file]) => file === at(`${server}.owner`));
+    reads.mockRestore();
+    expect(asked).toHaveLength(1);
+    expect(names()).toEqual([...marks, `${server}.owner`].sort());
+    await owner.release();
+    await sweep(dir);
+    expect(names()).toEqual([]);
   });
 
   it('does no harm when two servers begin it at once', async () => {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MODEL_STORE, modelStorePath } from '../../../../runtime/contract';
 import { readConfig } from '../../../../runtime/inference/config';
 import { ModelError } from '../../../../runtime/inference/errors';
@@ -129,6 +129,19 @@ describe('a repository', () => {
     expect(() => readConfig({ ...env, LNMT_MODEL_REPOSITORY_MODEL: '{{.Name}}' })).toThrow(
       'LNMT_MODEL_REPOSITORY_MODEL does not match',
     );
+  });
+
+  it('says which of its folders have names that no model can have', async () => {
+    for (const name of ['m', 'Upper', 'ünder', 'file']) write(`${name}/1/model.onnx`, GRAPH);
+    write('README.md', 'x');
+    const env = { LNMT_MODEL_REPOSITORY: `file://${root}`, LNMT_MODEL_CACHE_DIR: cacheDir, LNMT_AUTH: 'none' };
+    const warn = vi.fn();
+    const { discover } = await openModels(readConfig(env), { info: vi.fn(), warn });
+    expect((await discover()).map(({ name }) => name)).toEqual(['file', 'm']);
+    expect(warn.mock.calls).toEqual([
+      [expect.objectContaining({ count: 2 }), expect.stringContaining('whose names no model can have')],
+    ]);
+    expect((warn.mock.calls[0]?.[0] as { folders: string[] }).folders.sort()).toEqual(['Upper', 'ünder']);
   });
 
   it('reads how a model is served from config.json', async () => {

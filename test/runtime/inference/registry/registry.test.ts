@@ -252,6 +252,46 @@ describe('the registry', () => {
       expect([bench.registry.ready, bench.up]).toEqual([true, 2]);
     });
 
+    describe('by the hundred', () => {
+      const many = Array.from({ length: 100 }, (_, n) => `many-${n}`);
+      let open: () => void;
+      let most = 0;
+
+      beforeEach(() => {
+        const gate = new Promise<void>((resolve) => (open = resolve));
+        let going = 0;
+        most = 0;
+        const { source } = bench;
+        const obtain = source.obtain.bind(source);
+        for (const name of many) source.models[name] = ['1'];
+        source.obtain = async (model, ask) => {
+          if (!many.includes(model.name)) return obtain(model, ask);
+          most = Math.max(most, ++going);
+          await gate;
+          going -= 1;
+          return obtain(model, ask);
+        };
+      });
+
+      it('asks for a few of them at once, and in the end for all', async () => {
+        await bench.build(many.map(lazy)).start();
+        await delay(5);
+        expect(most).toBe(8);
+        open();
+        await expect.poll(() => bench.registry.index(true)).toHaveLength(100);
+        expect(most).toBe(8);
+      });
+
+      it('lets nobody wait behind them who needs one now, nor those that the server needs', async () => {
+        await bench.build([...many.map(lazy), lazy('a'), pinned('b')]).start();
+        expect(await bench.infer('b')).toBe('b/1');
+        await expect(bench.infer('a')).rejects.toMatchObject({ code: 'LNMT8211' });
+        await bench.registry.load('a');
+        expect(await bench.infer('a')).toBe('a/10');
+        open();
+      });
+    });
+
     it('does not start when one of them cannot be served', async () => {
       bench.source.failure = new InspectionError('LNMT8325', 'a loop');
       await expect(bench.build([pinned('a')]).start()).rejects.toThrow('LNMT8325');
