@@ -19,9 +19,12 @@ interface OptimizeOptions {
 }
 
 const SIZE_MOST = 2 ** 31 - 1;
+/** Classes that are named on the screen. */
+const MOST_CLASSES = 20;
 
 const EXAMPLES = `
-Wraps BF16 inputs and outputs with Cast, so that a server takes them as FP32; removes Identity, Dropout, Cast without
+Wraps BF16 inputs and outputs with Cast, so that a server takes them as FP32; gives scores as a tensor where ZipMap makes
+maps of them, as exporters of scikit-learn, LightGBM and XGBoost do; removes Identity, Dropout, Cast without
 effect, constants that are there twice and what nothing uses; computes what depends on constants alone. What onnxruntime
 does itself when it loads a model is left to it. A second run changes nothing.
 
@@ -102,8 +105,13 @@ async function print(io: Io, out: string, before: number, outcome: OptimizeOutco
     [outcome.joined, 'constants joined with others'],
     [outcome.unused, 'unused nodes and constants removed'],
   ];
+  for (const { output, classes } of outcome.unzipped) {
+    const shown = classes.length > MOST_CLASSES ? [...classes.slice(0, MOST_CLASSES), '…'] : classes;
+    say(io, `${output} is a tensor now, with a column for each class: ${shown.join(', ')}`);
+  }
   const lines = done.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  say(io, lines.length > 0 ? lines.join('\n') : 'there was nothing to simplify');
+  const isSame = lines.length + outcome.unzipped.length === 0;
+  for (const line of isSame ? ['there was nothing to simplify'] : lines) say(io, line);
   if (outcome.unfolded !== undefined) note(io, `constants were left as they are: ${outcome.unfolded}`);
   say(io, `size: ${size(outcome.bytes)} instead of ${size(before)}`);
   if (outcome.trial) say(io, trialText(outcome.trial));

@@ -78,7 +78,8 @@ export function inspectValue(
   const tensorRange = type.range('tensor');
   const others = (['sequence', 'map', 'sparse', 'optional'] as const).filter((kind) => type.has(kind));
   if (tensorRange === undefined || others.length > 0) {
-    throw refusedType(`${what} is ${others[0] ?? 'of no type'}, not a tensor; export the model without it`);
+    const remedy = 'export the model without it (where ZipMap makes it: lnmt model optimize)';
+    throw refusedType(`${what} is ${others[0] ?? 'of no type'}, not a tensor; ${remedy}`);
   }
   const tensor = Message.read(reader, 'tensorType', tensorRange);
   const datatype = datatypeOf(Number(tensor.integer('element') ?? 0n), what);

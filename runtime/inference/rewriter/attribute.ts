@@ -16,6 +16,7 @@ export const ATTRIBUTE_FIELD = {
   graph: 6,
   floats: 7,
   integers: 8,
+  texts: 9,
   graphs: 11,
   type: 20,
 } as const;
@@ -61,6 +62,13 @@ export function floatOf(of: Attribute | undefined, otherwise: number): number {
   if (message === undefined || range === undefined) return otherwise;
   const bytes = message.source.bytes(range).read();
   return new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true);
+}
+
+/** A list of texts or of whole numbers, as texts; empty when there is none. */
+export function namesOf(of: Attribute | undefined): string[] {
+  const message = of && parsed(of);
+  if (message === undefined) return [];
+  return [...message.texts(ATTRIBUTE_FIELD.texts), ...message.integers(ATTRIBUTE_FIELD.integers).map(String)];
 }
 
 /** The message of an attribute. */

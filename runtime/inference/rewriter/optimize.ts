@@ -7,11 +7,15 @@ import { foldConstants } from './fold';
 import type { Evaluate } from './fold';
 import type { OnnxModel } from './model';
 import { sweep } from './uses';
+import { unzipMaps } from './zip-map';
+import type { UnzippedOutput } from './zip-map';
 
 /** What was done to a model, in numbers. */
 export interface OptimizeReport {
   /** Inputs and outputs of BF16 that are FP32 now. */
   readonly wrapped: number;
+  /** Outputs of maps that are tensors now. */
+  readonly unzipped: readonly UnzippedOutput[];
   /** Inputs and outputs whose sizes changed. */
   readonly resized: number;
   /** Nodes that gave their input back. */
@@ -42,6 +46,7 @@ export async function optimizeModel(
 ): Promise<OptimizeReport> {
   dropDefaultInputs(model.graph);
   const wrapped = wrapBfloat16(model);
+  const unzipped = unzipMaps(model);
   const resized = setDimensions(model, dimensions);
   const sums = { passedThrough: 0, folded: 0, joined: 0, unused: 0 };
   let unfolded: string | undefined;
@@ -56,7 +61,7 @@ export async function optimizeModel(
     sums.joined += joined;
     if (unused + passedThrough + folded + joined === 0) break;
   }
-  return { wrapped, resized, ...sums, ...(unfolded === undefined ? {} : { unfolded }) };
+  return { wrapped, unzipped, resized, ...sums, ...(unfolded === undefined ? {} : { unfolded }) };
 
   function note(error: unknown): number {
     unfolded = error instanceof Error ? error.message : String(error);

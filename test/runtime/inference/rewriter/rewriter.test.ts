@@ -517,4 +517,95 @@ describe('simplifying', () => {
     const kept = await same(through, (m) => optimizeModel(m, {}, never), 1e-9);
     expect((await inspectFile(kept)).operators).toEqual({ Identity: 1 });
   });
+
+  describe('where a classical model ends in maps from class to score', () => {
+    /** List of an attribute: of whole numbers, texts or floats. */
+    const list = (name: string, values: readonly (bigint | string)[]): readonly Field[] => [
+      [1, name],
+      ...values.map((each): Field => (typeof each === 'string' ? [9, each] : [8, each])),
+      [20, typeof values[0] === 'string' ? 8 : 7],
+    ];
+    const CLASSICAL: readonly Field[] = [[7, 'ai.onnx.ml']];
+    const zip = (scores: string, output: string, classes: readonly Field[]): readonly Field[] =>
+      node('ZipMap', [scores], [output], [classes], CLASSICAL);
+    const maps = (name: string, key: number): readonly Field[] =>
+      value(name, [
+        [
+          4,
+          [
+            [
+              1,
+              [
+                [
+                  5,
+                  [
+                    [1, key],
+                    [2, tensorType(TYPE.float, [])],
+                  ],
+                ],
+              ],
+            ],
+          ],
+        ],
+      ]);
+    const scores = (outputs: readonly (readonly Field[])[], nodes: readonly (readonly Field[])[]): string =>
+      write(
+        model(
+          { nodes: [node('Softmax', ['x'], ['s']), ...nodes], inputs: [X], outputs },
+          [],
+          [
+            [1, 8],
+            [8, [[2, 17]]],
+            [
+              8,
+              [
+                [1, 'ai.onnx.ml'],
+                [2, 1],
+              ],
+            ],
+          ],
+        ),
+      );
+
+    it.each([
+      ['texts', list('classlabels_strings', ['a', 'b', 'c', 'd']), TYPE.string, ['a', 'b', 'c', 'd']],
+      ['numbers', list('classlabels_int64s', [3n, -1n, 0n, 7n]), TYPE.int64, ['3', '-1', '0', '7']],
+    ])('gives the scores, and tells the classes that are %s', async (_what, labels, key, classes) => {
+      const file = scores([maps('y', key)], [zip('s', 'y', labels)]);
+      await expect(inspectFile(file)).rejects.toThrow(/LNMT8326: .* is sequence, not a tensor; .*lnmt model optimize/);
+      let unzipped: unknown;
+      const out = await rewritten(file, async (m) => ({ unzipped } = await optimizeModel(m, {}, never)));
+      expect(unzipped).toEqual([{ output: 'y', classes }]);
+      const { operators, outputs } = await inspectFile(out);
+      expect([operators, outputs]).toEqual([{ Softmax: 1 }, [{ name: 'y', datatype: 'FP32', shape: [-1, 4] }]]);
+      const [y = []] = await answers(out, Float32Array.of(1, 2, 3, 4, 0, 0, 0, 0), [2, 4]);
+      expect(y.slice(4)).toEqual([0.25, 0.25, 0.25, 0.25]);
+      expect(y[3]).toBeCloseTo(0.6439, 4);
+    });
+
+    it('gives the same scores to several outputs, and leaves alone what the model goes on with', async () => {
+      const labels = list('classlabels_int64s', [0n, 1n, 2n, 3n]);
+      const plain = value('p', tensorType(TYPE.float, ['n', 4]));
+      const twice = scores(
+        [plain, maps('y', TYPE.int64), maps('z', TYPE.int64)],
+        [node('Relu', ['s'], ['p']), ...['y', 'z'].map((name) => zip('s', name, labels))],
+      );
+      const out = await rewritten(twice, (m) => optimizeModel(m, {}, never));
+      const [p, y, z] = await answers(out, Float32Array.of(1, 2, 3, 4), [1, 4]);
+      expect([y, z]).toEqual([p, p]);
+      const used = scores(
+        [maps('y', TYPE.int64), maps('z', TYPE.int64)],
+        [zip('s', 'y', labels), node('Identity', ['y'], ['z'])],
+      );
+      const report = await (async () => {
+        const opened = OnnxModel.open(used);
+        try {
+          return await optimizeModel(opened, {}, never);
+        } finally {
+          opened.close();
+        }
+      })();
+      expect(report.unzipped).toEqual([]);
+    });
+  });
 });
