@@ -35,6 +35,9 @@ export const viewBytes = (list: ArrayBufferView): Uint8Array =>
 /** Largest finite FP16, and the least that is rounded to no zero without losing all its digits. */
 const FLOAT16 = { most: 65504, least: 1e-7 } as const;
 
+/** True for finite numbers beyond the largest FP16. */
+export const isBeyondHalf = (value: number): boolean => Math.abs(value) > FLOAT16.most && Number.isFinite(value);
+
 /** What became of the values that FP16 cannot hold. */
 export interface HalfCounts {
   /** Values beyond the largest, which became the largest. */
@@ -52,7 +55,7 @@ export function toHalf(values: Float32Array, counts: HalfCounts): Uint16Array {
   for (let index = 0; index < values.length; index += 1) {
     let value = values[index] ?? 0;
     const size = Math.abs(value);
-    if (size > FLOAT16.most && size < Infinity) {
+    if (isBeyondHalf(value)) {
       counts.clamped += 1;
       value = Math.sign(value) * FLOAT16.most;
     } else if (size < FLOAT16.least && size > 0) {

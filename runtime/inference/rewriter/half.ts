@@ -1,6 +1,6 @@
 import { integerAttribute } from './attribute';
 import { ComputedBytes } from './bytes';
-import { toHalf, TYPE, viewBytes } from './elements';
+import { isBeyondHalf, toHalf, TYPE, viewBytes } from './elements';
 import type { HalfCounts } from './elements';
 import { RewriteError } from './errors';
 import { ElementTypes, floatInputs, floatOutputs, HALF_RULES } from './float-types';
@@ -11,6 +11,15 @@ import type { RewriteReport } from './rewriting';
 import { weight, weightFloats } from './tensor';
 import { innerNames, innerOutputs, renameUses } from './uses';
 import { changedValue } from './value';
+
+/**
+ * Operators that scale by their constants, as the variance of a normalisation does. To the others a number beyond FP16 is
+ * a mask or a bound, which it stays when it is clamped.
+ */
+const SCALING = [
+  ...['MatMul', 'Gemm', 'Conv', 'ConvTranspose', 'BatchNormalization', 'InstanceNormalization'],
+  ...['GroupNormalization', 'LayerNormalization'],
+];
 
 /** How a model becomes one of FP16. */
 export interface HalfOptions {
@@ -87,7 +96,14 @@ class HalfRewriter {
     if (this.options.keep.includes(node.operator)) return 'it is kept';
     const types = floatInputs(node, rule).map((name) => this.types.of(name));
     if (types.includes(undefined)) return 'the type of its input is not known';
-    return types.length > 0 && types.every((type) => type === TYPE.float) ? undefined : 'it computes with no floats';
+    if (types.length === 0 || !types.every((type) => type === TYPE.float)) return 'it computes with no floats';
+    const isLost = node.is(...SCALING) && floatInputs(node, rule).some((name) => this.isBeyond(name));
+    return isLost ? 'it scales by a number beyond FP16' : undefined;
+  }
+
+  private isBeyond(name: string): boolean {
+    const constant = this.to.constants.get(name);
+    return constant !== undefined && weightFloats(constant).some(isBeyondHalf);
   }
 
   private convert(node: GraphNode): void {

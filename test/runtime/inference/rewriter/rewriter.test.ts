@@ -418,6 +418,46 @@ describe('FP16', () => {
     was.forEach((list, index) => expect(apart(list, is[index] ?? [])).toBeLessThan(0.01));
   });
 
+  it('leaves alone what scales by a number beyond it, and clamps masks', async () => {
+    const floats = (name: string, values: readonly number[], dims: readonly number[] = [values.length]) =>
+      tensor(name, TYPE.float, dims, [[9, new Uint8Array(Float32Array.from(values).buffer)]]);
+    const nodes = [
+      node('MatMul', ['x', 'up'], ['large']),
+      node('BatchNormalization', ['large', 'scale', 'bias', 'mean', 'variance'], ['n']),
+      node('MatMul', ['n', 'w'], ['p']),
+      node('Add', ['p', 'mask'], ['m']),
+      node('Softmax', ['m'], ['y']),
+    ];
+    const identity = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
+    const constants = [
+      floats(
+        'up',
+        identity.map((each) => 4_000 * each),
+        [4, 4],
+      ),
+      floats('w', [...identity.slice(0, 15), 100_000], [4, 4]),
+      floats('variance', [1e8, 16e6, 16e6, 16e10]),
+      floats('mask', [0, 0, -1e9, 0]),
+      ...['scale', 'bias', 'mean'].map((name) => floats(name, Array<number>(4).fill(name === 'scale' ? 1 : 0))),
+    ];
+    const y = value('y', tensorType(TYPE.float, ['n', 4]));
+    const file = write(model({ nodes, constants, inputs: [X], outputs: [y] }));
+    let report: unknown;
+    const out = await rewritten(file, (m) => (report = toFloat16(m, { keepIo: true, keep: [] })));
+    expect(report).toMatchObject({
+      rewritten: { MatMul: 1, Add: 1, Softmax: 1 },
+      left: {
+        'BatchNormalization: it scales by a number beyond FP16': 1,
+        'MatMul: it scales by a number beyond FP16': 1,
+      },
+    });
+    const x = Float32Array.of(1, 0.5, 3, 0.02, -1, 0.25, 3, -0.01);
+    const [was = []] = await answers(file, x, [2, 4]);
+    const [is = []] = await answers(out, x, [2, 4]);
+    expect(is[2]).toBe(0);
+    expect(Math.max(...was.map((each, at) => Math.abs(each - (is[at] ?? 0))))).toBeLessThan(0.002);
+  });
+
   it('does not take a Cast of them to FP16 for one without effect', async () => {
     const nodes = [
       node('Cast', ['x'], ['h'], [int('to', TYPE.float16)]),
