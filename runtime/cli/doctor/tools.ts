@@ -32,6 +32,16 @@ const TERRAFORM: Tool = {
     'install Terraform (https://developer.hashicorp.com/terraform/install) or OpenTofu (https://opentofu.org/docs/intro/install)',
 };
 
+const CDKTF: Tool = {
+  name: 'cdktf',
+  programs: ['cdktf'],
+  args: ['--version'],
+  least: [0, 21],
+  absent: 'warn',
+  purpose: 'synthesizes and deploys your own stacks',
+  remedy: 'npm install --save-dev cdktf-cli@0.21.0',
+};
+
 const KUBECTL: Tool = {
   name: 'kubectl',
   programs: ['kubectl'],
@@ -52,6 +62,16 @@ const HELM: Tool = {
   remedy: 'install it when you use Delivery.export(): https://helm.sh/docs/intro/install',
 };
 
+const JQ: Tool = {
+  name: 'jq',
+  programs: ['jq'],
+  args: ['--version'],
+  least: [1, 5],
+  absent: 'warn',
+  purpose: 'takes digests of images and outputs of Terraform out of JSON',
+  remedy: 'install it: https://jqlang.org/download',
+};
+
 const AWS_CLI: Tool = {
   name: 'aws',
   programs: ['aws'],
@@ -70,11 +90,13 @@ export const nodeCheck: Check = async () => {
   return { name: 'node', status: fits ? 'ok' : 'fail', detail: `version ${version}`, ...(fits ? {} : remedy) };
 };
 
-/** Terraform, kubectl, Helm and, for AWS, its command line. */
+/** Terraform, cdktf, kubectl, Helm, jq and, for AWS, its command line. */
 export const toolChecks: readonly Check[] = [
   (context) => toolCheck(context, TERRAFORM),
+  (context) => toolCheck(context, CDKTF),
   (context) => toolCheck(context, KUBECTL),
   (context) => toolCheck(context, HELM),
+  (context) => toolCheck(context, JQ),
   async (context) => {
     if (context.target === 'onprem') return { name: 'aws', status: 'skip', detail: 'not needed for onprem' };
     return toolCheck(context, context.target === 'aws' ? { ...AWS_CLI, absent: 'fail' } : AWS_CLI);

@@ -8,6 +8,8 @@ const ALL = {
   terraform: 'echo "Terraform v1.12.2"',
   kubectl: `[ "$2" = --client ] && echo "Client Version: v1.36.1" || echo '{"serverVersion": {"gitVersion": "v1.36.2-eks-1"}}'`,
   helm: 'echo v3.18.1+gabc',
+  cdktf: 'echo 0.21.0',
+  jq: 'echo jq-1.7.1',
   docker: 'true',
   aws: `case "$1" in --version) echo aws-cli/2.31.0 ;; sts) echo '${IDENTITY}' ;; *) echo '{"Quota": {"Value": 192.0}}' ;; esac`,
 };
@@ -37,6 +39,7 @@ describe('lnmt doctor', () => {
       status: 'fail',
       remedy: expect.stringContaining('opentofu.org') as string,
     });
+    expect(['cdktf', 'jq', 'helm'].map((name) => checks.get(name)?.status)).toEqual(['warn', 'warn', 'warn']);
     for (const check of checks.values())
       if (check.status !== 'ok' && check.status !== 'skip') expect(check.remedy).toMatch(/\S/);
   });
