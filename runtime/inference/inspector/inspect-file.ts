@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { Semaphore } from '../registry/semaphore';
+import { Semaphore } from '../../shared/semaphore';
 import { QuestionThread } from '../threads/question-thread';
 import type { Unanswered } from '../threads/question-thread';
 import { InspectionError, inspectionFailed } from './errors';

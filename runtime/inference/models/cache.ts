@@ -5,7 +5,7 @@ import { MODEL_STORE, modelStorePath, renderModelManifest } from '../../contract
 import type { ModelFile, ModelManifest } from '../../contract';
 import type { ModelIdentity } from '../data-plane';
 import { isShortage, ModelError } from '../errors';
-import { Semaphore } from '../registry/semaphore';
+import { Semaphore } from '../../shared/semaphore';
 import { DiskBudget } from './disk-budget';
 import { asModelError, digestFile, download, PATIENT, readText } from './download';
 import type { ExpectedFile } from './download';

@@ -36,7 +36,7 @@ async function bytesBelow(dir: string): Promise<number> {
 export class DiskBudget {
   private readonly uses: Uses;
   /** Bytes of whole folders: they stay what they are, as their names are digests, and there may be thousands. */
-  private sizes: ReadonlyMap<string, number> = new Map();
+  private sizes = new Map<string, number>();
 
   /** @param limit bytes; 0 is none */
   constructor(
@@ -93,7 +93,7 @@ export class DiskBudget {
 
   /** The files of a folder were replaced: they may have another size than when they were damaged. */
   renewed(digest: string): void {
-    this.sizes = new Map([...this.sizes].filter(([name]) => name !== digest));
+    this.sizes.delete(digest);
   }
 
   /** Removes a folder or a partial file. */

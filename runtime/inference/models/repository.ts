@@ -9,7 +9,7 @@ import type { PipelineSpec } from '../pipelines';
 import type { AcceptedVersion, Ask, ModelSettings, ModelSource, VerifiedModel } from '../registry';
 import { isUnfit } from '../registry/reasons';
 import { compareVersions } from '../registry/spec';
-import { Semaphore } from '../registry/semaphore';
+import { Semaphore } from '../../shared/semaphore';
 import { signatureRefused } from '../signing/errors';
 import type { SignatureVerifier } from '../signing/verifier';
 import type { ModelCache } from './cache';

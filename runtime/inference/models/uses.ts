@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { Semaphore } from '../registry/semaphore';
+import { Semaphore } from '../../shared/semaphore';
 import { ON_THE_WAY, OWNER } from './leftovers';
 import { isOwned, Ownership, timeOf } from './owner';
 

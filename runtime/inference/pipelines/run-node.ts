@@ -1,4 +1,4 @@
-import { Semaphore } from '../registry/semaphore';
+import { Semaphore } from '../../shared/semaphore';
 import type { Tensor } from '../tensors/tensor';
 import { combine } from './run-ensemble';
 import { matches } from './condition';

@@ -11,7 +11,7 @@ import { Popularity } from './popularity';
 import type { Residents } from './residents';
 import type { RunSettings } from './spec';
 import type { VerifiedModel } from './source';
-import { Semaphore } from './semaphore';
+import { Semaphore } from '../../shared/semaphore';
 import { checkGolden, fitting, warmUp } from './warm-up';
 
 /** Models that are loaded at the same time: each takes cores from those that serve. */

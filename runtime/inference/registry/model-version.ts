@@ -4,7 +4,7 @@ import type { Processor } from '../processing/processor';
 import type { LoadedModel } from './loaded-model';
 import type { ModelSettings, VerifiedModel } from './source';
 import type { LoadMode } from './spec';
-import { Semaphore } from './semaphore';
+import { Semaphore } from '../../shared/semaphore';
 
 /** State of a version, in the words of the model repository extension. */
 export type VersionState = 'UNAVAILABLE' | 'LOADING' | 'READY' | 'UNLOADING';

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ModelError } from '../errors';
 import { pauseAfter } from './pauses';
 import { isAwaited, isReplaceable } from './reasons';
-import { Semaphore } from './semaphore';
+import { Semaphore } from '../../shared/semaphore';
 import type { ServedModel } from './served-model';
 import type { Ask, ModelSettings } from './source';
 import { chooseVersions } from './spec';

@@ -1,7 +1,7 @@
 import { StartError } from '../../../shared/errors';
 import { codeOf } from '../../../shared/file-state';
 import { isShortage } from '../../errors';
-import { Semaphore } from '../../registry/semaphore';
+import { Semaphore } from '../../../shared/semaphore';
 import type { Disk } from './disk';
 import { frame, HEAD_BYTES, newHead, readSegment } from './segment';
 import type { SegmentContent } from './segment';

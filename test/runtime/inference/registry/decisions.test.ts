@@ -1,11 +1,9 @@
 import fc from 'fast-check';
-import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { chooseVictims } from '../../../../runtime/inference/registry/memory-budget';
 import { Popularity } from '../../../../runtime/inference/registry/popularity';
 import { SAMPLE_LIMITS, SampleRing } from '../../../../runtime/inference/registry/samples';
 import { chooseVersions, compareVersions } from '../../../../runtime/inference/registry/spec';
-import { Semaphore } from '../../../../runtime/inference/registry/semaphore';
 
 const resident = fc.record({ bytes: fc.nat(100), worth: fc.nat(100), pinned: fc.boolean(), busy: fc.boolean() });
 
@@ -129,23 +127,5 @@ describe('popularity', () => {
       }),
       { seed: 7 },
     );
-  });
-});
-
-describe('a semaphore', () => {
-  it('lets so much go on at once, in order, and goes on after a failure', async () => {
-    const semaphore = new Semaphore(2);
-    let going = 0;
-    let most = 0;
-    const order: number[] = [];
-    const work = (index: number) => async (): Promise<void> => {
-      most = Math.max(most, ++going);
-      order.push(index);
-      await delay(1);
-      going -= 1;
-      if (index === 1) throw new Error('no');
-    };
-    await Promise.allSettled([0, 1, 2, 3, 4, 5].map((index) => semaphore.run(work(index))));
-    expect([most, order]).toEqual([2, [0, 1, 2, 3, 4, 5]]);
   });
 });
